@@ -1,0 +1,306 @@
+"""The events of protocol 1, one type each.
+
+Integers are nanoseconds (`_ns`) and bytes; `t_ns` and `started_ns` are readings of
+`time.monotonic_ns()` in the process that sent them. A field that is absent on the wire has its
+default, so every default is empty or zero. NamedTuples because slotted dataclasses need
+Python 3.10 and frozen ones take 2.6 times as long to build (20,000 events a second matter here).
+"""
+
+from typing import Dict, NamedTuple, Tuple, Union
+
+PROTOCOL = 1
+
+
+class Hello(NamedTuple):
+    """First line of a connection: who speaks, for which run. Wall-clock time appears only here."""
+
+    proto: int
+    token: str
+    run: str
+    pid: int
+    role: str  # single, controller, worker
+    ppid: int = 0
+    python: str = ""
+    pytest: str = ""
+    plugins: Tuple[str, ...] = ()
+    argv: Tuple[str, ...] = ()
+    rootdir: str = ""
+    wall_time_ns: int = 0
+    memory_mode: str = ""  # rss, tracemalloc, gc
+    unmeasured: Tuple[str, ...] = ()  # what this interpreter cannot measure, in words
+
+
+class CollectedTest(NamedTuple):
+    """A collected item; `line` counts from 1, 0 is unknown. `file` is relative to rootdir."""
+
+    nodeid: str
+    file: str = ""
+    line: int = 0
+
+
+class Collect(NamedTuple):
+    """Collected items, in chunks, in the order in which pytest will run them."""
+
+    tests: Tuple[CollectedTest, ...]
+
+
+class CollectFinish(NamedTuple):
+    """End of collection: how many items are left to run, how many were deselected."""
+
+    count: int  # type: ignore[assignment]  # the wire's name; nobody calls tuple.count here
+    deselected: int = 0
+    dur_ns: int = 0
+
+
+class CollectError(NamedTuple):
+    """A file or node that could not be collected."""
+
+    nodeid: str
+    longrepr: str = ""
+
+
+class StartedTest(NamedTuple):
+    """An attempt at a test begins; attempts count from 1."""
+
+    nodeid: str
+    attempt: int = 0
+
+
+class Section(NamedTuple):
+    """Captured output of one phase, for instance ("Captured stdout call", text)."""
+
+    title: str = ""
+    text: str = ""
+
+
+class Phase(NamedTuple):
+    """One phase of an attempt. CPU time is that of the whole process, so threads count."""
+
+    when: str  # setup, call, teardown, or ??? for a crashed worker
+    outcome: str  # passed, failed, skipped, xfailed, xpassed, rerun
+    wall_ns: int = 0
+    cpu_ns: int = 0
+    rss_bytes: int = 0  # at the end of the phase
+    rss_delta_bytes: int = 0
+    longrepr: str = ""
+    sections: Tuple[Section, ...] = ()
+    python_delta_bytes: int = 0  # memory held by Python objects: --memory tracemalloc and gc only
+    python_peak_bytes: int = 0
+
+
+class FixtureUse(NamedTuple):
+    """What one fixture cost within one attempt.
+
+    `setup_ns` includes fixtures requested dynamically inside it, `self_ns` does not.
+    `start_ns` and `teardown_start_ns` are offsets from the start of the attempt.
+    """
+
+    name: str
+    scope: str
+    setup_ns: int = 0
+    self_ns: int = 0
+    teardown_ns: int = 0
+    start_ns: int = 0
+    teardown_start_ns: int = 0
+    cached: bool = False
+    first_user: str = ""  # node id of the test that it was set up for
+    baseid: str = ""  # where it is defined
+
+
+class Statement(NamedTuple):
+    """SQL with literals folded, how often it ran in this attempt and for how long in all."""
+
+    sql: str
+    count: int  # type: ignore[assignment]
+    total_ns: int = 0
+
+
+class PoolUse(NamedTuple):
+    """What one attempt did with one pool (or, with the pool name "", outside any pool)."""
+
+    engine: str  # asyncpg, sqlalchemy, psycopg
+    pool: str = ""
+    acquires: int = 0
+    acquire_ns: int = 0
+    acquire_max_ns: int = 0
+    waits: int = 0
+    peak: int = 0
+    leaked: int = 0
+    leaked_at: Tuple[str, ...] = ()  # file:line of each acquisition that was not given back
+    queries: int = 0
+    query_ns: int = 0
+    ddl: int = 0
+    ddl_ns: int = 0
+    ddl_max_ns: int = 0
+    slowest: Tuple[Statement, ...] = ()
+    repeated: Tuple[Statement, ...] = ()
+
+
+class Subtest(NamedTuple):
+    """One subtest of a test; the parent may pass while a subtest fails."""
+
+    outcome: str
+    description: str = ""
+    wall_ns: int = 0
+    longrepr: str = ""
+
+
+class FinishedTest(NamedTuple):
+    """One attempt at a test, whole. Outcome "rerun" says that another attempt follows."""
+
+    nodeid: str
+    outcome: str  # passed, failed, error, skipped, xfailed, xpassed, rerun
+    attempt: int = 0
+    started_ns: int = 0
+    phases: Tuple[Phase, ...] = ()
+    fixtures: Tuple[FixtureUse, ...] = ()
+    subtests: Tuple[Subtest, ...] = ()
+    db: Tuple[PoolUse, ...] = ()
+    metrics: Dict[str, float] = {}
+    drift_bytes: int = 0  # growth of the process since the previous test ended: nobody's
+    peak_rss_bytes: int = 0  # highest RSS of the process so far, where the platform tells
+    unmeasured: Tuple[str, ...] = ()  # figures of this attempt that are unknown, in words
+
+
+class FixtureLate(NamedTuple):
+    """Teardown of a shared fixture that happened after the last test's record."""
+
+    name: str
+    scope: str
+    teardown_ns: int = 0
+    first_user: str = ""
+    baseid: str = ""
+
+
+class PoolSample(NamedTuple):
+    """A pool at one moment; `max_size` 0 means without limit."""
+
+    name: str
+    engine: str
+    in_use: int = 0
+    idle: int = 0
+    size: int = 0
+    max_size: int = 0
+    waiting: int = 0
+
+
+class ServerSample(NamedTuple):
+    """The database server's own count of client connections (pg_stat_activity)."""
+
+    connections: int = 0
+    max_connections: int = 0
+
+
+class Sample(NamedTuple):
+    """The process at one moment; sent only while something changes."""
+
+    rss_bytes: int = 0
+    cpu_ns: int = 0
+    pools: Tuple[PoolSample, ...] = ()
+    servers: Tuple[ServerSample, ...] = ()
+
+
+class WarningRaised(NamedTuple):
+    """A warning that pytest collected."""
+
+    message: str = ""
+    category: str = ""
+    nodeid: str = ""
+    file: str = ""
+    line: int = 0
+
+
+class WorkerUp(NamedTuple):
+    """The xdist controller started a worker."""
+
+    id: str
+
+
+class WorkerDown(NamedTuple):
+    """A worker ended; `crashed` when it was not asked to."""
+
+    id: str
+    crashed: bool = False
+    reason: str = ""
+
+
+class RunCancel(NamedTuple):
+    """pytest stops early: maxfail, interrupt, collection, timeout, internal or cancelled."""
+
+    reason: str
+    detail: str = ""
+
+
+class RunFinish(NamedTuple):
+    """pytest's own end. `counts` are those of its summary line, `dropped` lost samples."""
+
+    exitstatus: int
+    counts: Dict[str, int] = {}
+    dropped: int = 0
+
+
+class RunRequest(NamedTuple):
+    """Made by the monitor: a run was asked for. `scope` is all or some; `tests` how many, 0 unknown."""
+
+    run: str
+    scope: str
+    reason: str = ""
+    tests: int = 0
+
+
+class RunLost(NamedTuple):
+    """Made by the monitor: the stream ended without `run_finish`."""
+
+    exitcode: int
+    signal: str = ""
+    output: str = ""
+
+
+Event = Union[
+    Hello,
+    Collect,
+    CollectFinish,
+    CollectError,
+    StartedTest,
+    FinishedTest,
+    FixtureLate,
+    Sample,
+    WarningRaised,
+    WorkerUp,
+    WorkerDown,
+    RunCancel,
+    RunFinish,
+    RunRequest,
+    RunLost,
+]
+
+WIRE_NAMES = {
+    Hello: "hello",
+    Collect: "collect",
+    CollectFinish: "collect_finish",
+    CollectError: "collect_error",
+    StartedTest: "test_start",
+    FinishedTest: "test",
+    FixtureLate: "fixture_late",
+    Sample: "sample",
+    WarningRaised: "warning",
+    WorkerUp: "worker_up",
+    WorkerDown: "worker_down",
+    RunCancel: "run_cancel",
+    RunFinish: "run_finish",
+    RunRequest: "run_request",
+    RunLost: "run_lost",
+}
+
+
+class Line(NamedTuple):
+    """An event in its envelope.
+
+    `seq` counts from 1 on each connection; `worker` is the xdist worker's id, "" for a single
+    process, for the controller and for the monitor itself.
+    """
+
+    seq: int
+    t_ns: int
+    worker: str
+    event: Event
