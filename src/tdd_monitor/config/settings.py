@@ -1,0 +1,123 @@
+"""Settings with their defaults, and the reader of `[tool.tdd-monitor]`.
+
+Whatever is wrong in the file is an error that names the file, the key and what it takes: a
+setting that silently does nothing costs more than one that stops.
+"""
+
+import difflib
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+TABLE = "tool.tdd-monitor"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message names file, key and accepted values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Highest acceptable value of each metric; 0 switches one off."""
+
+    test_duration_ms: float = 100.0
+    fixture_setup_ms: float = 5.0
+    connection_acquire_ms: float = 5.0
+    schema_operation_ms: float = 10.0
+    test_cleanup_ms: float = 5.0
+    memory_usage_mb: float = 10.0
+    memory_growth_mb: float = 10.0  # of the whole process, over the run
+    pool_utilization: float = 0.9  # share of a pool's maximum in use at once
+    repeated_queries: float = 10.0  # the same statement, literals aside, in one test
+
+    def items(self) -> dict[str, float]:
+        """All of them by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of `[tool.tdd-monitor]`; `root` is the directory of the pyproject.toml, or the start."""
+
+    root: Path = field(default_factory=Path.cwd)
+    paths: tuple[str, ...] = ()
+    pytest_args: tuple[str, ...] = ()
+    python: str = ""
+    watch_ignore: tuple[str, ...] = ()
+    debounce_ms: int = 50
+    database_url: str = ""
+    use_database_url: bool = False
+    theme: str = "textual-dark"
+    thresholds: Thresholds = field(default_factory=Thresholds)
+
+
+def find_pyproject(start: Path) -> Path | None:
+    """The nearest pyproject.toml at `start` or above it."""
+    for directory in (start, *start.parents):
+        candidate = directory / "pyproject.toml"
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def load(start: Path) -> Settings:
+    """Settings for a project that contains the directory `start`.
+
+    Raises ConfigError when the nearest pyproject.toml cannot be read, is not TOML, or has an unknown key or a
+    value of the wrong type in `[tool.tdd-monitor]`.
+    """
+    file = find_pyproject(start.resolve())
+    if file is None:
+        return Settings(root=start.resolve())
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: not valid TOML: {error}") from error
+    table = document.get("tool", {}).get("tdd-monitor", {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"{file}: [{TABLE}] must be a table")
+    values = _read(table, Settings, f"[{TABLE}]", file)
+    return Settings(**{**values, "root": file.parent})
+
+
+def _read(table: dict[str, Any], kind: Any, where: str, file: Path) -> dict[str, Any]:
+    known = {f.name: f.type for f in fields(kind) if f.name != "root"}
+    values = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            raise ConfigError(_unknown(key, list(known), where, file))
+        if name == "thresholds":
+            if not isinstance(value, dict):
+                raise ConfigError(f"{file}: {where} thresholds must be a table of numbers, not {value!r}")
+            values[name] = Thresholds(**_read(value, Thresholds, f"[{TABLE}.thresholds]", file))
+        else:
+            values[name] = _convert(value, known[name], f"{file}: {where} {key}")
+    return values
+
+
+def _unknown(key: str, known: list[str], where: str, file: Path) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    return f"{file}: {where} has no key '{key}'{hint}\n  Accepted keys: {', '.join(sorted(known))}"
+
+
+def _convert(value: Any, kind: Any, where: str) -> Any:
+    if kind is bool:
+        if isinstance(value, bool):
+            return value
+        raise ConfigError(f"{where} must be true or false, not {value!r}")
+    if kind in (int, float):
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12:
+            return kind(value)
+        raise ConfigError(f"{where} must be a number of 0 or more, not {value!r}")
+    if kind is str:
+        if isinstance(value, str):
+            return value
+        raise ConfigError(f"{where} must be text, not {value!r}")
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    raise ConfigError(f"{where} must be a list of texts, not {value!r}")

@@ -1,0 +1,102 @@
+"""Figures of one attempt, under their public names. Pure functions of a record."""
+
+from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Phase, PoolUse
+
+MB = 1024 * 1024
+NS_PER_MS = 1_000_000
+
+
+def categories(record: FinishedTest) -> list[str]:
+    """The words under which pytest's summary line counts this attempt.
+
+    A test that passes and then fails in teardown counts twice there: 1 passed, 1 error.
+    """
+    if record.outcome == "rerun":
+        return ["rerun"]
+    words = []
+    for phase in record.phases:
+        if phase.outcome == "failed":
+            words.append("error" if phase.when in ("setup", "teardown") else "failed")
+        elif phase.outcome in ("skipped", "xfailed", "xpassed") or (
+            phase.outcome == "passed" and phase.when == "call"
+        ):
+            words.append(phase.outcome)
+    return words or [record.outcome]
+
+
+def phase(record: FinishedTest, when: str) -> Phase | None:
+    """The phase of that name, if the attempt got so far."""
+    return next((phase for phase in record.phases if phase.when == when), None)
+
+
+def is_shared(fixture: FixtureUse) -> bool:
+    """True for fixtures that outlive a test: their time is not the test's own."""
+    return fixture.scope != "function"
+
+
+def shared_ns(record: FinishedTest) -> int:
+    """Time of shared fixtures that this attempt happened to set up or tear down."""
+    return sum(use.self_ns + use.teardown_ns for use in record.fixtures if is_shared(use))
+
+
+def total_ns(record: FinishedTest) -> int:
+    """Wall time of all phases, shared fixtures included: what `--durations` adds up."""
+    return sum(phase.wall_ns for phase in record.phases)
+
+
+def own_ns(record: FinishedTest) -> int:
+    """The test's own time: all phases without the shared fixtures it happened to start or end."""
+    return max(0, total_ns(record) - shared_ns(record))
+
+
+def cpu_ns(record: FinishedTest) -> int:
+    """CPU time of all phases."""
+    return sum(phase.cpu_ns for phase in record.phases)
+
+
+def memory_delta_bytes(record: FinishedTest) -> int:
+    """Growth of the process over the attempt."""
+    return sum(phase.rss_delta_bytes for phase in record.phases)
+
+
+def queries(record: FinishedTest) -> int:
+    """Statements that the attempt sent to databases, DDL included."""
+    return sum(use.queries for use in record.db)
+
+
+def longrepr(record: FinishedTest) -> str:
+    """The tracebacks (or skip reasons) of all phases, in their order."""
+    return "\n\n".join(phase.longrepr for phase in record.phases if phase.longrepr)
+
+
+def metric_values(record: FinishedTest) -> dict[str, float]:
+    """Every named metric of the attempt; those of the toolkit and of extensions win."""
+    values = {
+        "test_duration_ms": own_ns(record) / NS_PER_MS,
+        "total_duration_ms": total_ns(record) / NS_PER_MS,
+        "cpu_ms": cpu_ns(record) / NS_PER_MS,
+        "memory_usage_mb": memory_delta_bytes(record) / MB,
+        "queries": float(queries(record)),
+    }
+    setups = [use.self_ns for use in record.fixtures if not use.cached and use.self_ns]
+    if setups:
+        values["fixture_setup_ms"] = max(setups) / NS_PER_MS
+    values.update(_database_metrics(record.db))
+    values.update(record.metrics)
+    return values
+
+
+def _database_metrics(db: tuple[PoolUse, ...]) -> dict[str, float]:
+    values = {}
+    if any(use.acquires for use in db):
+        values["connection_acquire_ms"] = max(use.acquire_max_ns for use in db) / NS_PER_MS
+    if any(use.ddl for use in db):
+        values["schema_operation_ms"] = max(use.ddl_max_ns for use in db) / NS_PER_MS
+    if db:
+        values["query_ms"] = sum(use.query_ns for use in db) / NS_PER_MS
+        values["leaked_connections"] = float(sum(use.leaked for use in db))
+        values["pool_peak"] = float(max(use.peak for use in db))
+    repeated = [statement.count for use in db for statement in use.repeated]
+    if repeated:
+        values["repeated_queries"] = float(max(repeated))
+    return values

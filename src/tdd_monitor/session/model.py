@@ -1,0 +1,177 @@
+"""What the monitor knows: items, runs, workers, pools.
+
+One owner (the reducer) mutates it; everybody else reads. Times are `time.monotonic_ns()` of the
+processes that sent them, sizes are bytes.
+"""
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tdd_monitor.protocol.events import (
+    CollectError,
+    FinishedTest,
+    FixtureUse,
+    Hello,
+    PoolSample,
+    RunLost,
+    ServerSample,
+    WarningRaised,
+)
+
+HISTORY = 20  # durations kept per item, over runs
+SERIES = 600  # samples kept per series: one minute at ten a second
+MAX_WARNINGS = 1000
+
+OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed", "lost")
+FAILURES = frozenset({"failed", "error", "lost"})
+
+
+class ItemState(StrEnum):
+    """Where an item stands in the current run."""
+
+    IDLE = "idle"  # not part of the current run, or not reached by it
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+
+
+class RunState(StrEnum):
+    """Where a run stands. Only FINISHED and LOST are final."""
+
+    STARTING = "starting"
+    COLLECTING = "collecting"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    FINISHED = "finished"
+    LOST = "lost"
+
+
+@dataclass(slots=True)
+class Item:
+    """One test. `record` is its last attempt, whichever run it comes from (`record_run`)."""
+
+    nodeid: str
+    index: int
+    file: str = ""
+    line: int = 0
+    state: ItemState = ItemState.IDLE
+    outcome: str = ""
+    record: FinishedTest | None = None
+    record_run: int = 0
+    earlier: tuple[FinishedTest, ...] = ()  # attempts before `record`, in the same run
+    seen_run: int = 0  # last run that collected or ran it
+    worker: str = ""
+    started_ns: int = 0
+    attempt: int = 0
+    own_ns: int = -1  # the record's own duration, kept because every frame sorts by it
+    history_ns: tuple[int, ...] = ()  # own durations of passed first attempts, oldest first
+
+    @property
+    def flaky(self) -> bool:
+        """Passed, but not at the first attempt."""
+        return self.outcome == "passed" and bool(self.earlier)
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of pytest, from the request to its end."""
+
+    number: int
+    id: str
+    scope: str  # all or some
+    reason: str
+    requested_ns: int
+    state: RunState = RunState.STARTING
+    hello: Hello | None = None
+    expected: int = 0
+    collected: int = 0
+    deselected: int = 0
+    done: int = 0
+    started_ns: int = 0  # end of collection: from here on tests run
+    finished_ns: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    reported_counts: dict[str, int] = field(default_factory=dict)
+    collect_errors: list[CollectError] = field(default_factory=list)
+    cancel_reason: str = ""
+    cancel_detail: str = ""
+    exitstatus: int | None = None
+    dropped: int = 0
+    lost: RunLost | None = None
+    lost_nodeids: tuple[str, ...] = ()
+
+    @property
+    def active(self) -> bool:
+        """True until the run is over, in whichever way."""
+        return self.state not in (RunState.FINISHED, RunState.LOST)
+
+
+@dataclass(slots=True)
+class Worker:
+    """A process that runs tests; id "" is the single process (or the xdist controller)."""
+
+    id: str
+    role: str = "single"
+    pid: int = 0
+    alive: bool = True
+    crashed: bool = False
+    reason: str = ""
+    running: str = ""
+    running_since_ns: int = 0
+    finished: int = 0
+    rss_bytes: int = 0
+    first_rss_bytes: int = 0
+    peak_rss_bytes: int = 0
+    drift_bytes: int = 0  # growth between tests, nobody's
+
+
+@dataclass(slots=True)
+class Pool:
+    """A connection pool of one worker over time."""
+
+    worker: str
+    latest: PoolSample
+    history: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=SERIES))
+    peak_in_use: int = 0
+    peak_waiting: int = 0
+
+
+@dataclass(slots=True)
+class Session:
+    """Everything. `now_ns` is the newest time that any event of this run carried."""
+
+    items: dict[str, Item] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
+    workers: dict[str, Worker] = field(default_factory=dict)
+    pools: dict[tuple[str, str], Pool] = field(default_factory=dict)
+    servers: tuple[ServerSample, ...] = ()
+    shared_fixtures: dict[tuple[str, str, str], FixtureUse] = field(default_factory=dict)
+    memory: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=SERIES))
+    warnings: deque[WarningRaised] = field(default_factory=lambda: deque(maxlen=MAX_WARNINGS))
+    counts: Counter[str] = field(default_factory=Counter)
+    now_ns: int = 0
+
+    @property
+    def run(self) -> Run | None:
+        """The current run, or the last one."""
+        return self.runs[-1] if self.runs else None
+
+
+@dataclass(slots=True)
+class Delta:
+    """What an event changed, for readers that keep something of their own up to date."""
+
+    items: set[str] = field(default_factory=set)
+    rows: bool = False  # items were added, removed or reordered
+    run: bool = False
+    samples: bool = False
+
+    def merge(self, other: "Delta") -> None:
+        """Take in what `other` says has changed too."""
+        self.items |= other.items
+        self.rows |= other.rows
+        self.run |= other.run
+        self.samples |= other.samples
+
+    def __bool__(self) -> bool:
+        return bool(self.items) or self.rows or self.run or self.samples

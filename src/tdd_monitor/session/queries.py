@@ -1,0 +1,165 @@
+"""Questions to a Session: filter, sort, percentiles, progress, what to rerun. They change nothing."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from . import metrics
+from .model import FAILURES, Item, ItemState, Run, Session
+
+SortKey = Callable[[Item], tuple[float | str, ...]]
+
+
+def _figure(item: Item, value: Callable[..., float]) -> float:
+    return value(item.record) if item.record is not None else -1.0
+
+
+def _phase_ns(item: Item, when: str) -> float:
+    part = metrics.phase(item.record, when) if item.record is not None else None
+    return part.wall_ns if part is not None else -1
+
+
+_SEVERITY = {"lost": 0, "error": 1, "failed": 2, "xpassed": 3, "passed": 5, "xfailed": 6, "skipped": 7}
+
+SORT_KEYS: dict[str, SortKey] = {
+    "order": lambda item: (item.index,),
+    "status": lambda item: (
+        -1 if item.state is ItemState.RUNNING else _SEVERITY.get(item.outcome, 8),
+        item.index,
+    ),
+    "name": lambda item: (item.nodeid,),
+    "duration": lambda item: (-item.own_ns, item.index),
+    "setup": lambda item: (-_phase_ns(item, "setup"), item.index),
+    "call": lambda item: (-_phase_ns(item, "call"), item.index),
+    "teardown": lambda item: (-_phase_ns(item, "teardown"), item.index),
+    "memory": lambda item: (-_figure(item, metrics.memory_delta_bytes), item.index),
+    "queries": lambda item: (-_figure(item, metrics.queries), item.index),
+}
+
+
+def matches(nodeid: str, pattern: str) -> bool:
+    """True when every word of `pattern` is in the node id; case counts only if a word has capitals.
+
+    A word that starts with `!` must not be in it.
+    """
+    lowered = nodeid.lower()
+    for word in pattern.split():
+        wanted = not word.startswith("!")
+        text = word.removeprefix("!")
+        if text and ((text in (nodeid if text != text.lower() else lowered)) is not wanted):
+            return False
+    return True
+
+
+def visible(
+    session: Session,
+    pattern: str = "",
+    keep: Callable[[Item], bool] | None = None,
+    sort: str = "order",
+    reverse: bool = False,
+) -> list[str]:
+    """Node ids to show, filtered and sorted. `sort` is a key of SORT_KEYS."""
+    chosen = [
+        item
+        for item in session.items.values()
+        if (keep is None or keep(item)) and (not pattern or matches(item.nodeid, pattern))
+    ]
+    chosen.sort(key=SORT_KEYS[sort], reverse=reverse)
+    return [item.nodeid for item in chosen]
+
+
+def failed(session: Session) -> list[str]:
+    """Node ids of what failed, errored or was lost with its process, in collection order."""
+    return visible(session, keep=lambda item: item.outcome in FAILURES)
+
+
+def running(session: Session) -> list[str]:
+    """Node ids of what runs now."""
+    return visible(session, keep=lambda item: item.state is ItemState.RUNNING)
+
+
+def percentile(ordered: Sequence[float], fraction: float) -> float:
+    """Nearest-rank percentile of values in ascending order; nan when there are none.
+
+    `fraction` is within 0..1. The rank is ceil(fraction * n), as in NIST's e-Handbook 7.2.6.2.
+    """
+    if not ordered:
+        return math.nan
+    rank = max(1, math.ceil(fraction * len(ordered)))
+    return ordered[min(rank, len(ordered)) - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """Own durations of all finished tests."""
+
+    count: int
+    p50_ms: float
+    p95_ms: float
+    max_ms: float
+    total_ms: float
+    buckets: tuple[int, ...]  # counts below each edge of BUCKET_EDGES_MS, the last one above all
+
+
+BUCKET_EDGES_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+def durations(session: Session) -> Durations:
+    """Distribution of `test_duration_ms` over the items that ran (skipped ones did not)."""
+    values = sorted(
+        item.own_ns / metrics.NS_PER_MS
+        for item in session.items.values()
+        if item.record is not None and item.outcome not in ("skipped", "")
+    )
+    buckets = [0] * (len(BUCKET_EDGES_MS) + 1)
+    edge = 0
+    for value in values:
+        while edge < len(BUCKET_EDGES_MS) and value >= BUCKET_EDGES_MS[edge]:
+            edge += 1
+        buckets[edge] += 1
+    return Durations(
+        len(values),
+        percentile(values, 0.5),
+        percentile(values, 0.95),
+        values[-1] if values else math.nan,
+        sum(values),
+        tuple(buckets),
+    )
+
+
+def top(session: Session, figure: Callable[..., float], count: int) -> list[Item]:
+    """The `count` items whose record has the highest `figure` above zero, highest first."""
+    ranked = [item for item in session.items.values() if item.record and figure(item.record) > 0]
+    ranked.sort(key=lambda item: (-figure(item.record), item.index))
+    return ranked[:count]
+
+
+def eta_s(session: Session, run: Run, now_ns: int) -> float | None:
+    """Seconds that the run will still take, or None while nothing is known to tell it from.
+
+    Remaining tests cost what they cost last time, unknown ones the mean of this run; time runs
+    as much faster as workers share it.
+    """
+    if not run.active or not run.expected:
+        return None
+    elapsed_ns = max(0, now_ns - run.started_ns) if run.started_ns else 0
+    mean_ns = elapsed_ns / run.done if run.done else None
+    remaining_ns = 0.0
+    workers = max(
+        1, sum(1 for worker in session.workers.values() if worker.role == "worker" and worker.alive)
+    )
+    waiting = [i for i in session.items.values() if i.state in (ItemState.PENDING, ItemState.RUNNING)]
+    for item in waiting:
+        if item.record is not None:
+            remaining_ns += metrics.total_ns(item.record) / workers
+        elif mean_ns is not None:
+            remaining_ns += mean_ns
+        else:
+            return None
+    return remaining_ns / 1e9
+
+
+def known(session: Session, nodeids: Iterable[str]) -> list[str]:
+    """Those of `nodeids` that still exist, in collection order."""
+    items = [session.items[nodeid] for nodeid in nodeids if nodeid in session.items]
+    return [item.nodeid for item in sorted(items, key=lambda item: item.index)]

@@ -1,0 +1,158 @@
+"""Thresholds against the figures of one test, one pool, one process: alerts with advice."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tdd_monitor.config import Thresholds
+from tdd_monitor.protocol.events import FinishedTest
+from tdd_monitor.session import metrics
+from tdd_monitor.session.model import Pool, Worker
+
+CRITICAL_FACTOR = 1.5
+
+
+class Severity(StrEnum):
+    """`warning` up to 1.5 times the threshold, `critical` above."""
+
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A threshold that was broken: by how much, by what, and what to do about it."""
+
+    metric: str
+    value: float
+    threshold: float
+    severity: Severity
+    subject: str  # the test's node id, or the pool or worker
+    detail: str = ""
+    advice: str = ""
+    timestamp_ns: int = 0
+
+    @property
+    def factor(self) -> float:
+        """How many times the threshold."""
+        return self.value / self.threshold if self.threshold else float("inf")
+
+
+ADVICE = {
+    "test_duration_ms": "Drill in (enter): the waterfall shows which phase or fixture takes the time.",
+    "fixture_setup_ms": "Set it up once (a wider scope) or keep its result; enter shows what it does.",
+    "connection_acquire_ms": "Connections are busy or made anew: a larger or pre-warmed pool helps.",
+    "schema_operation_ms": "Create the schema once per session and roll back the rows only.",
+    "test_cleanup_ms": "Roll back instead of deleting: end the test's transaction, drop nothing.",
+    "memory_usage_mb": "Something outlives the test: look for caches, globals and unclosed resources.",
+    "memory_growth_mb": "The process keeps growing: sort by memory (s) to see which tests add to it.",
+    "pool_utilization": "The pool is nearly used up: release earlier, or raise its maximum size.",
+    "pool_waiting": "Tests wait for a connection: look for one that is held, or raise the maximum size.",
+    "leaked_connections": "Acquire with 'async with pool.acquire()', so that it is always given back.",
+    "repeated_queries": "One query per row (N+1): fetch them together with a JOIN or = ANY($1).",
+}
+
+UNITS = {
+    "memory_usage_mb": "MB",
+    "memory_growth_mb": "MB",
+    "pool_utilization": "of max",
+    "pool_waiting": "waiting",
+    "leaked_connections": "not given back",
+    "repeated_queries": "times",
+}
+
+
+def unit(metric: str) -> str:
+    """What follows a value of this metric: ms unless said otherwise."""
+    return UNITS.get(metric, "ms" if metric.endswith("_ms") else "")
+
+
+def severity(value: float, threshold: float) -> Severity:
+    """How bad `value`, already above `threshold`, is."""
+    return Severity.CRITICAL if value > CRITICAL_FACTOR * threshold else Severity.WARNING
+
+
+def _alert(metric: str, value: float, threshold: float, subject: str, detail: str, t_ns: int) -> Alert:
+    return Alert(
+        metric, value, threshold, severity(value, threshold), subject, detail, ADVICE.get(metric, ""), t_ns
+    )
+
+
+def of_test(record: FinishedTest, thresholds: Thresholds, t_ns: int) -> list[Alert]:
+    """Alerts of one attempt, worst first. Skipped tests and reruns to come have none."""
+    if record.outcome in ("skipped", "rerun"):
+        return []
+    values = metrics.metric_values(record)
+    limits = thresholds.items()
+    alerts = list(_fixture_alerts(record, limits["fixture_setup_ms"], t_ns))
+    for name, limit in limits.items():
+        value = values.get(name, 0.0)
+        if limit and value > limit and name != "fixture_setup_ms":
+            alerts.append(_alert(name, value, limit, record.nodeid, _detail(record, name), t_ns))
+    leaked = values.get("leaked_connections", 0.0)
+    if leaked:
+        where = [place for use in record.db for place in use.leaked_at]
+        detail = "acquired at " + ", ".join(where) if where else ""
+        alerts.append(
+            Alert(
+                "leaked_connections",
+                leaked,
+                0.0,
+                Severity.CRITICAL,
+                record.nodeid,
+                detail,
+                ADVICE["leaked_connections"],
+                t_ns,
+            )
+        )
+    alerts.sort(key=lambda alert: (alert.severity is not Severity.CRITICAL, -alert.factor))
+    return alerts
+
+
+def _fixture_alerts(record: FinishedTest, limit: float, t_ns: int) -> Iterator[Alert]:
+    for use in record.fixtures:
+        value = use.self_ns / metrics.NS_PER_MS
+        if limit and value > limit and not use.cached:
+            detail = f"fixture {use.name} ({use.scope} scope)"
+            yield _alert("fixture_setup_ms", value, limit, record.nodeid, detail, t_ns)
+
+
+def _detail(record: FinishedTest, name: str) -> str:
+    if name == "repeated_queries":
+        statements = [statement for use in record.db for statement in use.repeated]
+        return max(statements, key=lambda statement: statement.count).sql if statements else ""
+    if name == "test_duration_ms":
+        slowest = max(record.phases, key=lambda phase: phase.wall_ns, default=None)
+        if slowest is None:
+            return ""
+        busy = slowest.cpu_ns / slowest.wall_ns if slowest.wall_ns else 0.0
+        return f"most of it in {slowest.when}, {'computing' if busy > 0.5 else 'waiting'}"
+    return ""
+
+
+def of_pool(pool: Pool, thresholds: Thresholds, t_ns: int) -> list[Alert]:
+    """Alerts of a connection pool: nearly used up, or somebody had to wait."""
+    alerts = []
+    maximum, name = pool.latest.max_size, pool.latest.name
+    if pool.peak_waiting:
+        advice = ADVICE["pool_waiting"]
+        waiting = float(pool.peak_waiting)
+        detail = f"{pool.peak_in_use} of {maximum or 'unlimited'} in use"
+        alerts.append(Alert("pool_waiting", waiting, 0.0, Severity.CRITICAL, name, detail, advice, t_ns))
+    limit = thresholds.pool_utilization
+    if limit and maximum and pool.peak_in_use / maximum > limit:
+        value = pool.peak_in_use / maximum
+        detail = f"{pool.peak_in_use} of {maximum} in use"
+        alerts.append(_alert("pool_utilization", value, limit, name, detail, t_ns))
+    return alerts
+
+
+def of_worker(worker: Worker, thresholds: Thresholds, t_ns: int) -> list[Alert]:
+    """Alert of a process that grew over the run by more than the threshold."""
+    limit = thresholds.memory_growth_mb
+    growth = (worker.rss_bytes - worker.first_rss_bytes) / metrics.MB
+    if not limit or growth <= limit:
+        return []
+    name = f"worker {worker.id}" if worker.id else "test process"
+    detail = f"from {worker.first_rss_bytes / metrics.MB:.0f} to {worker.rss_bytes / metrics.MB:.0f} MB"
+    return [_alert("memory_growth_mb", growth, limit, name, detail, t_ns)]

@@ -1,0 +1,60 @@
+"""The session and what is judged of it, kept in step: what every reader of a run looks at."""
+
+from tdd_monitor.config import Thresholds
+from tdd_monitor.protocol.events import Line
+from tdd_monitor.session import reducer
+from tdd_monitor.session.model import Delta, Session
+
+from . import alerts
+from .alerts import Alert, Severity
+
+
+class Board:
+    """Applies lines to a session and judges what changed.
+
+    `of_test` holds the alerts of each item that has any, by node id.
+    """
+
+    def __init__(self, thresholds: Thresholds | None = None) -> None:
+        self.session = Session()
+        self.thresholds = thresholds or Thresholds()
+        self.of_test: dict[str, list[Alert]] = {}
+
+    def apply(self, line: Line) -> Delta:
+        """Take one line in; returns what it changed in the session."""
+        delta = reducer.apply(self.session, line)
+        for nodeid in delta.items:
+            item = self.session.items.get(nodeid)
+            if item is None or item.record is None:
+                self.of_test.pop(nodeid, None)
+                continue
+            found = alerts.of_test(item.record, self.thresholds, line.t_ns)
+            if found:
+                self.of_test[nodeid] = found
+            else:
+                self.of_test.pop(nodeid, None)
+        if delta.rows:
+            for nodeid in [nodeid for nodeid in self.of_test if nodeid not in self.session.items]:
+                del self.of_test[nodeid]
+        return delta
+
+    def process_alerts(self) -> list[Alert]:
+        """Alerts of pools and processes, worst first."""
+        now_ns = self.session.now_ns
+        found = [
+            a for pool in self.session.pools.values() for a in alerts.of_pool(pool, self.thresholds, now_ns)
+        ]
+        for worker in self.session.workers.values():
+            found += alerts.of_worker(worker, self.thresholds, now_ns)
+        return sorted(found, key=lambda a: (a.severity is not Severity.CRITICAL, -a.factor))
+
+    def alerts(self) -> list[Alert]:
+        """Every alert, worst first."""
+        found = [alert for per_test in self.of_test.values() for alert in per_test]
+        found.sort(key=lambda alert: (alert.severity is not Severity.CRITICAL, -alert.factor))
+        return [*self.process_alerts(), *found]
+
+    def over_threshold(self) -> list[str]:
+        """Node ids of the items that broke a threshold, in collection order."""
+        items = [self.session.items[nodeid] for nodeid in self.of_test]
+        return [item.nodeid for item in sorted(items, key=lambda item: item.index)]
