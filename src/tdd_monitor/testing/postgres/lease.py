@@ -1,0 +1,180 @@
+"""Starts the one server of this user, or joins it; a lease keeps it running.
+
+A lease is an open connection to the supervisor: the kernel closes it on any death of its holder,
+so nobody has to clean up after a kill -9.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from . import system
+from .address import ServerAddress
+from .binaries import find_binaries, readable_binaries
+from .cluster import explain_failure, prepare_cluster
+from .errors import EmbeddedPostgresError
+from .messages import Order, Running
+from .places import FULL, Home, disk_full, find_home
+
+DEFAULT_GRACE_S = 1.5
+_START_PATIENCE_S = 120.0
+_SHUTDOWN_PATIENCE_S = 30.0
+_BACKENDS_PATIENCE_S = 20.0
+_REPLY_TIMEOUT_S = 5.0
+
+
+class ServerLease:
+    """The right to use the server, until `close` or the end of this process."""
+
+    def __init__(self, address: ServerAddress, connection: socket.socket) -> None:
+        self.address = address
+        self._connection = connection
+        _open_leases.add(self)
+
+    def close(self) -> None:
+        """Give the server back; it stops a moment after the last user has. Can be called twice."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+_open_leases: "weakref.WeakSet[ServerLease]" = weakref.WeakSet()
+
+
+def _close_in_forked_child() -> None:
+    # A daemon that a test forked off would keep the server running for ever.
+    for lease in _open_leases:
+        lease.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_forked_child)
+
+
+def acquire_server(on_progress: Callable[[str], None] | None = None) -> ServerLease:
+    """Start the server of this machine user, or join the one that runs.
+
+    Blocks until the server accepts connections; `on_progress` hears what takes time. Raises
+    `EmbeddedPostgresError`.
+    """
+    tell = on_progress or (lambda _: None)
+    home = find_home()
+    lease = _join(home)
+    if lease is not None:
+        return lease
+    with home.locked(home.starter_lock, _START_PATIENCE_S, lambda: tell("Waiting for PostgreSQL to start")):
+        return _start_or_join(home, tell)
+
+
+def ask(running: Running, verb: str) -> tuple[socket.socket, str] | None:
+    """Ask the supervisor for something; None when it does not answer, because it is going or gone."""
+    try:
+        connection = system.dial(running.control, _REPLY_TIMEOUT_S)
+    except OSError:
+        return None
+    try:
+        connection.sendall(f"{running.token} {verb} {os.getpid()}\n".encode())
+        reply = b""
+        while not reply.endswith(b"\n"):
+            chunk = connection.recv(4096)
+            if not chunk:
+                break
+            reply += chunk
+    except OSError:
+        reply = b""
+    if not reply:
+        connection.close()
+        return None
+    return connection, reply.decode().strip()
+
+
+def _join(home: Home) -> ServerLease | None:
+    running = Running.read(home.state_file)
+    answer = ask(running, "lease") if running else None
+    if running is None or answer is None:
+        return None
+    return ServerLease(ServerAddress(running.host, running.port), answer[0])
+
+
+def _start_or_join(home: Home, tell: Callable[[str], None]) -> ServerLease:
+    """Start until a lease is got; somebody else may have started it while we waited for the lock."""
+    deadline_s = time.monotonic() + _BACKENDS_PATIENCE_S
+    while (lease := _join(home)) is None:
+        with home.locked(
+            home.supervisor_lock, _SHUTDOWN_PATIENCE_S, lambda: tell("Waiting for the last server to stop")
+        ):
+            # Free: its supervisor is gone. The next takes it at once, nobody else may start one now.
+            pass
+        failure = _start(home, tell)
+        if failure is None:
+            continue
+        # Backends of a killed server live until they notice; their memory says "still in use".
+        if "still in use" not in failure or time.monotonic() > deadline_s:
+            raise explain_failure(home, failure)
+        time.sleep(0.1)
+    return lease
+
+
+def _start(home: Home, tell: Callable[[str], None]) -> str | None:
+    """Start a supervisor and wait until its server is ready; return what went wrong, if something did."""
+    binaries = readable_binaries(find_binaries(), home)
+    data = prepare_cluster(home, binaries, tell)
+    tell(f"Starting PostgreSQL {binaries.version}")
+    try:
+        order = Order(
+            lock_file=str(home.supervisor_lock),
+            state_file=str(home.state_file),
+            runtime_directory=str(home.runtime_directory()),
+            data_directory=str(data),
+            bin_directory=str(binaries.directory),
+            version=binaries.version,
+            origin=binaries.origin,
+            user_id=home.account.user_id if home.account else None,
+            group_id=home.account.group_id if home.account else None,
+            grace_s=float(os.environ.get("TDD_MONITOR_POSTGRES_GRACE_S") or DEFAULT_GRACE_S),
+            boot=system.boot_identity(),
+        )
+        said = _run_supervisor(home, order)
+    except OSError as error:
+        if error.errno in FULL:
+            raise disk_full(home.directory) from error
+        raise EmbeddedPostgresError(
+            f"Cannot start the embedded PostgreSQL in {home.directory}: {error}"
+        ) from error
+    if said == "ready":
+        return None
+    return said + home.log_file.read_text(errors="replace")
+
+
+def _run_supervisor(home: Home, order: Order) -> str:
+    # The package directory is run as a script, isolated and without site-packages: a third of the
+    # time of `-m`, and what the user's environment injects into Python cannot disturb it.
+    command = [sys.executable, "-I", "-S", str(Path(__file__).parent), order.to_json()]
+    with home.log_file.open("wb") as log:
+        starter = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=home.directory.anchor,
+            start_new_session=True,
+        )
+    assert starter.stdout is not None
+    with starter.stdout:
+        said = starter.stdout.read().decode(errors="replace").strip()
+    if not system.WINDOWS:
+        starter.wait()
+    return said

@@ -1,0 +1,222 @@
+"""Where the server's files are, and the account that may touch them.
+
+The first directory wins in which this user can write and which the server's account can enter:
+the cache, then (for root) /var/cache, then a temporary directory.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import system
+from .errors import EmbeddedPostgresError, ServerStartError, StorageError
+
+ACCOUNTS = ("postgres", "nobody", "daemon", "www-data")
+FULL = (errno.ENOSPC, errno.EDQUOT)
+_LOCK_POLL_S = 0.005
+
+
+@dataclass(frozen=True)
+class Account:
+    """The existing unprivileged account that runs the server when we are root."""
+
+    name: str
+    user_id: int
+    group_id: int
+
+
+@dataclass(frozen=True)
+class Home:
+    """The directory that holds everything of one server, and who runs that server."""
+
+    directory: Path
+    account: Account | None = None
+    temporary: bool = False
+
+    @property
+    def starter_lock(self) -> Path:
+        """Held by whoever starts, stops or resets the server."""
+        return self.directory / "postgres.start.lock"
+
+    @property
+    def supervisor_lock(self) -> Path:
+        """Held by the supervisor as long as it lives."""
+        return self.directory / "postgres.lock"
+
+    @property
+    def state_file(self) -> Path:
+        """Names the running server, see `messages.Running`."""
+        return self.directory / "postgres.json"
+
+    @property
+    def log_file(self) -> Path:
+        """What supervisor and server said since the last start."""
+        return self.directory / "postgres.log"
+
+    def data_directory(self, major: int) -> Path:
+        """Return the directory of the databases of one major version."""
+        return self.directory / f"postgres-{major}"
+
+    def runtime_directory(self) -> Path:
+        """Make the short private directory of the sockets: their paths may have 107 bytes at most."""
+        try:
+            directory = _own(_short_temporary() / f"tdd-monitor-{system.user_id()}-{_mark(self.directory)}")
+        except PermissionError:
+            directory = Path(tempfile.mkdtemp(prefix="tdd-monitor-", dir=_short_temporary()))
+        if self.account is not None:
+            # The account passes through to its own directory and cannot list or write this one.
+            directory.chmod(0o711)
+        self.own(sockets := directory / "pg")
+        return sockets
+
+    def own(self, directory: Path) -> None:
+        """Make a directory that only the server's account (and root) can enter."""
+        directory.mkdir(mode=0o700, exist_ok=True)
+        if self.account is not None:
+            os.chown(directory, self.account.user_id, self.account.group_id)
+
+    @contextlib.contextmanager
+    def locked(self, lock_file: Path, timeout_s: float, on_wait: Callable[[], None]) -> Iterator[None]:
+        """Hold one of the locks; call `on_wait` once when somebody else has it."""
+        deadline_s = time.monotonic() + timeout_s
+        waited = False
+        while (descriptor := system.try_lock(lock_file)) is None:
+            if not waited:
+                on_wait()
+                waited = True
+            if time.monotonic() > deadline_s:
+                raise ServerStartError(
+                    f"Another process has held {lock_file} for {timeout_s:.0f} s. If it runs in another"
+                    " container or on another machine that shares this directory, give each its own"
+                    f" with TDD_MONITOR_CACHE_DIR; else end it. Its log: {self.log_file}"
+                )
+            time.sleep(_LOCK_POLL_S)
+        try:
+            yield
+        finally:
+            system.unlock(descriptor)
+
+
+def find_home() -> Home:
+    """Return the first usable place for the server, and make its directory."""
+    account = _unprivileged_account() if system.is_root() else None
+    refusals = []
+    for home in _candidates(account):
+        try:
+            _open(home)
+        except OSError as error:
+            if error.errno in FULL:
+                raise disk_full(home.directory) from error
+            refusals.append(f"{home.directory}: {error.strerror}")
+        else:
+            return home
+    raise StorageError(
+        "No directory can hold the embedded PostgreSQL: " + "; ".join(refusals) + ". Set"
+        " TDD_MONITOR_CACHE_DIR to a directory that you can write, or TDD_MONITOR_DATABASE_URL to a server."
+    )
+
+
+def disk_full(directory: Path) -> StorageError:
+    """Return the error for a disk without space."""
+    return StorageError(
+        f"The disk is full: the embedded PostgreSQL cannot write in {directory}. It needs about 100 MB:"
+        " free some space, or set TDD_MONITOR_CACHE_DIR to a directory on another disk."
+    )
+
+
+def can_reach(path: Path, account: Account) -> bool:
+    """Tell from the permission bits whether the account can enter the path and read what is there."""
+    return all(_permits(place, account, 0o1) for place in path.parents) and _permits(path, account, 0o5)
+
+
+def _permits(path: Path, account: Account, wanted: int) -> bool:
+    found = path.stat()
+    if found.st_uid == account.user_id:
+        return found.st_mode >> 6 & wanted == wanted
+    if found.st_gid == account.group_id:
+        return found.st_mode >> 3 & wanted == wanted
+    return found.st_mode & wanted == wanted
+
+
+def _candidates(account: Account | None) -> Iterator[Home]:
+    base = _base_directory()
+    temporary = Path(tempfile.gettempdir())
+    yield Home(base, account)
+    if account is not None and not base.is_relative_to(temporary):
+        yield Home(Path("/var/cache/tdd-monitor") / _mark(base), account)
+    yield Home(temporary / f"tdd-monitor-{system.user_id()}-{_mark(base)}-data", account, temporary=True)
+
+
+def _base_directory() -> Path:
+    chosen = os.environ.get("TDD_MONITOR_CACHE_DIR")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("tdd-monitor", appauthor=False))
+
+
+def _open(home: Home) -> None:
+    """Make the directory, and prove that locks can be made in it and that the account gets there."""
+    directory = home.directory
+    if home.temporary:
+        _own(directory)
+    made = not directory.exists()
+    if home.account is not None and made:
+        _demand_reachable(next(place for place in directory.parents if place.exists()), home.account)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if home.account is not None:
+        if made or home.temporary:
+            directory.chmod(0o711)
+        _demand_reachable(directory, home.account)
+    os.close(os.open(home.starter_lock, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _demand_reachable(directory: Path, account: Account) -> None:
+    if not all(_permits(place, account, 0o1) for place in (directory, *directory.parents)):
+        raise PermissionError(errno.EACCES, f"the account {account.name!r} may not enter it")
+
+
+def _own(directory: Path) -> Path:
+    """Make a private directory in a place where everybody can write; refuse a stranger's."""
+    try:
+        directory.mkdir(mode=0o700)
+    except FileExistsError:
+        found = directory.lstat()
+        ours = stat.S_ISDIR(found.st_mode) and found.st_uid == system.user_id()
+        if not system.WINDOWS and (not ours or found.st_mode & 0o022):
+            raise PermissionError(errno.EPERM, "somebody else made it") from None
+    return directory
+
+
+def _mark(directory: Path) -> str:
+    return hashlib.sha256(str(directory).encode()).hexdigest()[:10]
+
+
+def _short_temporary() -> Path:
+    # Not TMPDIR first: it can be long, and differ between processes that share the server.
+    shared = Path("/tmp")
+    usable = not system.WINDOWS and os.access(shared, os.W_OK | os.X_OK)
+    return shared if usable else Path(tempfile.gettempdir())
+
+
+def _unprivileged_account() -> Account:
+    import pwd
+
+    for name in ACCOUNTS:
+        with contextlib.suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            if entry.pw_uid != 0:
+                return Account(name, entry.pw_uid, entry.pw_gid)
+    raise EmbeddedPostgresError(
+        "PostgreSQL refuses to run as root, and this machine has none of the accounts "
+        + ", ".join(ACCOUNTS)
+        + ". Run the tests as an ordinary user, or set TDD_MONITOR_DATABASE_URL to a server."
+    )

@@ -1,0 +1,209 @@
+"""The process that owns the server: starts it, counts its users, stops it when the last has gone.
+
+Its life is one life of the server. When either dies, the other follows, and the next user starts
+both again. Standard library only, see `messages`.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from . import system
+from .messages import Order, Running
+
+SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "jit": "off",
+    "autovacuum": "on",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    # Tests provoke errors by the thousand; the log is for the troubles of the server itself.
+    "log_min_messages": "log",
+    "log_checkpoints": "off",
+}
+_START_PATIENCE_S = 60.0
+_READY_POLL_S = 0.002
+_TICK_S = 0.2
+# The starter comes for its lease at once, yet on a loaded machine that can take a moment.
+_FIRST_USER_S = 3.0
+_STOP_STEPS = (("INT", 20.0), ("QUIT", 5.0), ("KILL", 5.0))
+
+
+def main() -> None:
+    """Run the server that the order on the command line describes."""
+    order = Order.from_json(sys.argv[1])
+    system.leave_parent()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if system.try_lock(Path(order.lock_file)) is None:
+        _report("another supervisor has the lock")
+        return
+    system.adopt_orphans()
+    port = system.free_port() if system.WINDOWS else 5432
+    server = _start_server(order, port)
+    try:
+        trouble = _wait_until_ready(server, Path(order.data_directory) / "postmaster.pid")
+        if trouble:
+            _report(trouble)
+            return
+        _serve(order, server, port)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _stop_server(order, server)
+
+
+def _serve(order: Order, server: "subprocess.Popen[bytes]", port: int) -> None:
+    sockets = Path(order.runtime_directory)
+    state_file = Path(order.state_file)
+    listener, control = system.open_listener(sockets.parent)
+    running = Running(
+        supervisor_pid=os.getpid(),
+        postmaster_pid=server.pid,
+        control=control,
+        token=secrets.token_hex(16),
+        host="127.0.0.1" if system.WINDOWS else str(sockets),
+        port=port,
+        version=order.version,
+        origin=order.origin,
+        data_directory=order.data_directory,
+        boot=order.boot,
+    )
+    running.write(state_file)
+    _report("ready")
+    try:
+        Reception(listener, running.token).keep_open(server, order.grace_s)
+    finally:
+        state_file.unlink(missing_ok=True)
+        listener.close()
+        if not system.WINDOWS:
+            Path(control).unlink(missing_ok=True)
+
+
+class Reception:
+    """Answers the users of the server at the control socket, and knows who is still there."""
+
+    def __init__(self, listener: socket.socket, token: str) -> None:
+        self._listener = listener
+        self._token = token
+        self._users: dict[socket.socket, int] = {}
+        self._stop_asked = False
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listener, selectors.EVENT_READ)
+
+    def keep_open(self, server: "subprocess.Popen[bytes]", grace_s: float) -> None:
+        """Answer until the server ends, or a stop is asked for, or nobody came for the grace time."""
+        empty_until_s = time.monotonic() + max(grace_s, _FIRST_USER_S)
+        while server.poll() is None and not self._stop_asked:
+            left_s = _TICK_S if self._users else empty_until_s - time.monotonic()
+            if left_s <= 0:
+                return
+            ready = self._selector.select(min(left_s, _TICK_S))
+            had_users = bool(self._users)
+            # The server's end is noticed before anybody new is promised that it runs.
+            if server.poll() is None:
+                for key, _ in ready:
+                    self._attend(key.fileobj)
+            if had_users and not self._users:
+                empty_until_s = time.monotonic() + grace_s
+
+    def _attend(self, source: object) -> None:
+        if source is self._listener:
+            connection, _ = self._listener.accept()
+            connection.settimeout(1.0)
+            self._selector.register(connection, selectors.EVENT_READ)
+            return
+        assert isinstance(source, socket.socket)
+        try:
+            request = source.recv(4096)
+            if request and self._answer(source, request.decode(errors="replace").split()):
+                return
+        except OSError:
+            pass
+        self._users.pop(source, None)
+        self._selector.unregister(source)
+        source.close()
+
+    def _answer(self, source: socket.socket, request: list[str]) -> bool:
+        """Do what was asked; tell whether the connection stays."""
+        token, verb, pid = (*request, "", "", "")[:3]
+        if not secrets.compare_digest(token, self._token):
+            return False
+        if verb == "lease":
+            self._users[source] = int(pid) if pid.isdigit() else 0
+            source.sendall(b"ok\n")
+        elif verb == "status":
+            source.sendall(json.dumps(sorted(self._users.values())).encode() + b"\n")
+        elif verb == "stop":
+            source.sendall(b"ok\n")
+            self._stop_asked = True
+        return verb == "lease"
+
+
+def _start_server(order: Order, port: int) -> "subprocess.Popen[bytes]":
+    command = [str(Path(order.bin_directory) / "postgres"), "-D", order.data_directory, "-p", str(port)]
+    if system.WINDOWS:
+        command += ["-h", "127.0.0.1"]
+    else:
+        command += ["-h", "", "-k", order.runtime_directory]
+    for name, value in SETTINGS.items():
+        command += ["-c", f"{name}={value}"]
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr,
+        stderr=sys.stderr,
+        env=system.clean_environment(),
+        user=order.user_id,
+        group=order.group_id,
+        extra_groups=None if order.user_id is None else [],
+        preexec_fn=system.tie_to_parent(),  # noqa: PLW1509 - one thread only
+    )
+
+
+def _wait_until_ready(server: "subprocess.Popen[bytes]", pid_file: Path) -> str | None:
+    """Wait for the line by which the server says that it accepts connections."""
+    deadline_s = time.monotonic() + _START_PATIENCE_S
+    while server.poll() is None:
+        with contextlib.suppress(OSError):
+            lines = pid_file.read_text().splitlines()
+            if len(lines) > 7 and lines[0] == str(server.pid) and lines[7].strip() == "ready":
+                return None
+        if time.monotonic() > deadline_s:
+            return f"It was not ready after {_START_PATIENCE_S:.0f} s.\n"
+        time.sleep(_READY_POLL_S)
+    return f"It ended with exit code {server.returncode}.\n"
+
+
+def _stop_server(order: Order, server: "subprocess.Popen[bytes]") -> None:
+    for signal_name, patience_s in _STOP_STEPS:
+        if server.poll() is None:
+            system.signal_server(Path(order.bin_directory), server.pid, signal_name)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(patience_s)
+    # Only a killed server leaves any: backends too busy to notice that it is gone.
+    for pid in system.children():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    for place in (Path(order.runtime_directory), Path(order.runtime_directory).parent):
+        with contextlib.suppress(OSError):
+            place.rmdir()
+
+
+def _report(text: str) -> None:
+    """Say one thing to the starter, then let go of the pipe on which it waits."""
+    with contextlib.suppress(OSError):
+        os.write(1, text.encode())
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)

@@ -1,0 +1,168 @@
+"""What differs between operating systems: locks, local sockets, signals, the death of a parent.
+
+Linux and macOS have all of it; Windows gets loopback TCP and pg_ctl. Standard library only: the
+supervisor uses this too.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+WINDOWS = sys.platform == "win32"
+LINUX = sys.platform.startswith("linux")
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_SIGINT = 2
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+    def unlock(descriptor: int) -> None:
+        """Give back what `try_lock` took."""
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+        os.close(descriptor)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def unlock(descriptor: int) -> None:
+        """Give back what `try_lock` took, also when a forked child still holds a copy of it."""
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def try_lock(path: Path) -> int | None:
+    """Lock the file for this process, until `unlock` or its death; None when somebody else has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _lock(descriptor)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def user_id() -> int:
+    """Return the number of the user who runs this process; 0 on Windows."""
+    return 0 if sys.platform == "win32" else os.geteuid()
+
+
+def is_root() -> bool:
+    """Tell whether PostgreSQL would refuse to run as the present user."""
+    return not WINDOWS and user_id() == 0
+
+
+def boot_identity() -> str:
+    """Return a text that changes with every start of the machine."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        import psutil
+
+        return str(int(psutil.boot_time()))
+
+
+def open_listener(directory: Path) -> tuple[socket.socket, str]:
+    """Listen for users of the server; return the listener and what `dial` needs to reach it."""
+    if WINDOWS:
+        listener = socket.create_server(("127.0.0.1", 0))
+        return listener, str(listener.getsockname()[1])
+    path = directory / "control"
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen(128)
+    return listener, str(path)
+
+
+def dial(control: str, timeout_s: float) -> socket.socket:
+    """Connect to a listener of `open_listener`."""
+    if control.isdigit():
+        return socket.create_connection(("127.0.0.1", int(control)), timeout_s)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(timeout_s)
+    try:
+        connection.connect(control)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def free_port() -> int:
+    """Return a TCP port that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def leave_parent() -> None:
+    """Become a process of its own: whoever started it gets no child, no zombie, no warning."""
+    if sys.platform != "win32" and os.fork():
+        os._exit(0)
+
+
+def tie_to_parent() -> Callable[[], None] | None:
+    """Return what a child must call before exec so that SIGINT reaches it when its parent dies.
+
+    Only Linux knows this. Elsewhere an orphaned server stays until the next start, which ends it.
+    """
+    if not LINUX:
+        return None
+    import ctypes
+
+    prctl = ctypes.CDLL(None).prctl
+    parent = os.getpid()
+
+    def tie() -> None:
+        prctl(_PR_SET_PDEATHSIG, _SIGINT)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return tie
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of grandchildren whose own parent dies (Linux)."""
+    if LINUX:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def children() -> list[int]:
+    """Return the process ids of the living children of this process, adopted ones too (Linux)."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat") if LINUX else ():
+        with contextlib.suppress(OSError):
+            state, parent = entry.read_text().rpartition(")")[2].split()[:2]
+            if int(parent) == os.getpid() and state != "Z":
+                found.append(int(entry.parent.name))
+    return found
+
+
+def clean_environment() -> dict[str, str]:
+    """Return an environment without the user's PG* variables, in which messages are English."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
+    return {**kept, "LC_ALL": "C"}
+
+
+def signal_server(bin_directory: Path, postmaster_pid: int, name: str) -> None:
+    """Send INT (fast), QUIT (immediate) or KILL to a postmaster; nothing when it is gone."""
+    if WINDOWS:
+        subprocess.run([bin_directory / "pg_ctl", "kill", name, str(postmaster_pid)], check=False)
+        return
+    import signal
+
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(postmaster_pid, signal.Signals[f"SIG{name}"])
