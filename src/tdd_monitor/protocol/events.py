@@ -246,6 +246,7 @@ class RunRequest(NamedTuple):
     scope: str
     reason: str = ""
     tests: int = 0
+    files: Tuple[str, ...] = ()  # collected anew as a whole: what is gone from them is gone
 
 
 class RunLost(NamedTuple):

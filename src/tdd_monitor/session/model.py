@@ -82,6 +82,7 @@ class Run:
     scope: str  # all or some
     reason: str
     requested_ns: int
+    files: tuple[str, ...] = ()  # collected anew as a whole by a run of scope "some"
     state: RunState = RunState.STARTING
     hello: Hello | None = None
     expected: int = 0

@@ -53,7 +53,10 @@ def _on_request(session: Session, line: Line, event: RunRequest, delta: Delta) -
     number = len(session.runs) + 1
     # Each run has processes of its own, whose clock may have started anew (a replayed file).
     session.now_ns = line.t_ns
-    session.runs.append(Run(number, event.run, event.scope, event.reason, line.t_ns, expected=event.tests))
+    run = Run(
+        number, event.run, event.scope, event.reason, line.t_ns, expected=event.tests, files=event.files
+    )
+    session.runs.append(run)
     session.workers.clear()
     session.pools.clear()
     session.memory.clear()
@@ -116,19 +119,19 @@ def _on_collect_finish(session: Session, line: Line, event: CollectFinish, delta
     if run.state in (RunState.STARTING, RunState.COLLECTING):
         run.state = RunState.RUNNING
         run.started_ns = line.t_ns
-    if run.scope == "all":
-        _forget_deleted(session, run)
-        delta.rows = True
-    delta.run = True
+    _forget_deleted(session, run)
+    delta.rows = delta.run = True
 
 
 def _forget_deleted(session: Session, run: Run) -> None:
-    """Drop items that a whole run did not collect any more, unless their file just failed to."""
+    """Drop items that are not collected any more, unless their file just failed to be."""
     broken = tuple(error.nodeid.partition("::")[0] for error in run.collect_errors)
     gone = [
         item
         for item in session.items.values()
-        if item.seen_run != run.number and item.nodeid.partition("::")[0] not in broken
+        if item.seen_run != run.number
+        and (run.scope == "all" or item.nodeid.partition("::")[0] in run.files)
+        and item.nodeid.partition("::")[0] not in broken
     ]
     for item in gone:
         _uncount(session, item)

@@ -1,0 +1,5 @@
+"""`python -m tdd_monitor`."""
+
+from tdd_monitor.cli import main
+
+main()

@@ -1,0 +1,20 @@
+"""The command line: one module a command."""
+
+import click
+
+from tdd_monitor import __version__
+
+from .demo import demo
+from .replay import replay
+from .run import run
+from .watch import watch
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="tdd-monitor")
+def main() -> None:
+    """A live performance monitor for pytest, in the terminal."""
+
+
+for command in (watch, run, demo, replay):
+    main.add_command(command)

@@ -1,0 +1,42 @@
+"""`tdd-monitor demo`: a sample application with a real database and troubles made on purpose."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from .options import PytestCommand, UsageError, make_engine, settings_here
+from .watch import show
+
+
+@click.command(cls=PytestCommand)
+@click.option(
+    "--record", type=click.Path(dir_okay=False, path_type=Path), help="Keep the event stream in FILE."
+)
+@click.option(
+    "--directory", type=click.Path(file_okay=False, path_type=Path), help="Copy the sample to this place."
+)
+@click.option("--headless", is_flag=True, help="No screen: run the sample once and print the summary.")
+def demo(record: Path | None, directory: Path | None, headless: bool) -> None:
+    """Watch a sample order service and its suite on an embedded PostgreSQL.
+
+    The sample is copied to a temporary directory: edit it while you watch.
+    """
+    from tdd_monitor.demo import copy_sample
+    from tdd_monitor.testing.postgres import EmbeddedPostgresError, acquire_server
+
+    try:
+        sample = copy_sample(directory)
+        lease = acquire_server(on_progress=lambda text: click.echo(text, err=True))
+    except (EmbeddedPostgresError, OSError) as error:
+        raise UsageError(str(error)) from error
+    record = record.absolute() if record else None
+    with lease:
+        settings = settings_here(sample)
+        engine = make_engine(settings, ["tests"], sys.executable, record, watch=not headless, cwd=sample)
+        click.echo(f"The sample is in {sample}: edit it while you watch.", err=True)
+        if headless:
+            from .run import execute
+
+            sys.exit(execute(engine))
+        show(engine, settings)

@@ -1,0 +1,102 @@
+"""What several commands take, and how it becomes settings, a target and a recorder."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tdd_monitor.config import ConfigError, Settings, load
+from tdd_monitor.history.recording import Recorder, RecordingError
+from tdd_monitor.runner.engine import Engine, Target
+from tdd_monitor.runner.interpreter import InterpreterError, find_python
+
+USAGE_ERROR = 4  # pytest's own exit code for it
+
+
+class UsageError(click.ClickException):
+    """Something the user gave cannot be used."""
+
+    exit_code = USAGE_ERROR
+
+
+class PytestCommand(click.Command):
+    """A command that leaves what stands behind the first `--` to pytest, untouched.
+
+    click would mix it with the paths and drop the `--` itself.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep pytest's arguments aside, for `pytest_arguments`."""
+        if "--" in args:
+            cut = args.index("--")
+            ctx.meta["pytest_args"] = args[cut + 1 :]
+            args = args[:cut]
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Show in the usage line that there is more."""
+        return [*super().collect_usage_pieces(ctx), "[-- PYTEST ARGS...]"]
+
+
+def pytest_arguments() -> list[str]:
+    """What stood behind `--` on the command line of the command that runs."""
+    arguments: list[str] = click.get_current_context().meta.get("pytest_args", [])
+    return arguments
+
+
+def pytest_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Paths, pytest's arguments, the interpreter, recording, memory mode."""
+    decorators = (
+        click.argument("paths", nargs=-1),
+        click.option(
+            "--python", default="", help="Interpreter (or virtual environment) that runs the tests."
+        ),
+        click.option(
+            "--record", type=click.Path(dir_okay=False, path_type=Path), help="Keep the event stream in FILE."
+        ),
+        click.option(
+            "--memory",
+            type=click.Choice(["rss", "tracemalloc", "gc"]),
+            default="rss",
+            show_default=True,
+            help="How memory is measured: rss is free, gc costs about 1 ms a test, tracemalloc makes "
+            "tests about 3 times slower and tells what Python objects hold.",
+        ),
+    )
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function
+
+
+def settings_here(start: Path | None = None) -> Settings:
+    """Settings of the project in the working directory. Raises UsageError."""
+    try:
+        return load(start or Path.cwd())
+    except ConfigError as error:
+        raise UsageError(str(error)) from error
+
+
+def make_engine(
+    settings: Settings,
+    paths: Sequence[str],
+    python: str = "",
+    record: Path | None = None,
+    memory: str = "rss",
+    watch: bool = False,
+    cwd: Path | None = None,
+) -> Engine:
+    """An engine for the command that runs. Raises UsageError when something given cannot be used."""
+    cwd = cwd or Path.cwd()
+    paths = tuple(paths) or settings.paths
+    for path in paths:
+        if not (cwd / path.partition("::")[0]).exists():
+            raise UsageError(f"There is no {path} in {cwd}. Options for pytest itself go behind '--'.")
+    try:
+        interpreter = find_python(python or settings.python, settings.root)
+        recorder = Recorder(record) if record else None
+    except (InterpreterError, RecordingError) as error:
+        raise UsageError(str(error)) from error
+    arguments = (*settings.pytest_args, *pytest_arguments())
+    target = Target(interpreter, cwd, paths, arguments, memory)
+    return Engine(settings, target, recorder, watch)

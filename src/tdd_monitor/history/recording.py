@@ -1,0 +1,73 @@
+"""The stream in a file: the same lines, appended as they came."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tdd_monitor.protocol.codec import ProtocolError, decode, encode
+from tdd_monitor.protocol.events import Hello, Line
+
+
+class RecordingError(Exception):
+    """A recording cannot be written or read; the message says which file and why."""
+
+
+class Recorder:
+    """Appends lines to `path`, which is emptied first. Raises RecordingError when it cannot be opened."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.error = ""
+        try:
+            # A flush per line would cost a system call an event; the engine flushes now and then.
+            self._file = path.open("wb", buffering=1 << 16)
+        except OSError as error:
+            raise RecordingError(f"Cannot record to {path}: {error.strerror}.") from error
+
+    def write(self, line: Line, raw: bytes) -> None:
+        """Keep one line. A full disk ends the recording, not the run: `error` then says so."""
+        if self.error:
+            return
+        if isinstance(line.event, Hello):
+            raw = encode(line._replace(event=line.event._replace(token="-"))).rstrip(b"\n")
+        try:
+            self._file.write(raw + b"\n")
+        except OSError as error:
+            self.error = f"Recording to {self.path} stopped: {error.strerror}. What it holds can be replayed."
+
+    def flush(self) -> None:
+        """Put what is buffered on disk."""
+        try:
+            self._file.flush()
+        except OSError as error:
+            self.error = self.error or f"Recording to {self.path} stopped: {error.strerror}."
+
+    def close(self) -> None:
+        """Flush and close."""
+        self.flush()
+        self._file.close()
+
+
+def read(path: Path) -> Iterator[Line]:
+    """The lines of a recording; unknown events and a last line that was cut are skipped.
+
+    Raises RecordingError when the file cannot be read or holds no recording.
+    """
+    try:
+        with path.open("rb") as file:
+            known = malformed = 0
+            for raw in file:
+                try:
+                    line = decode(raw)
+                except ProtocolError:
+                    malformed += 1
+                    continue
+                if line is not None:
+                    known += 1
+                    yield line
+    except OSError as error:
+        raise RecordingError(f"Cannot read {path}: {error.strerror}.") from error
+    if not known:
+        raise RecordingError(
+            f"{path} holds no recording ({malformed} lines that are no events). "
+            "'tdd-monitor watch --record FILE' and 'run --record FILE' make one."
+        )

@@ -1,0 +1,210 @@
+"""A run without a screen: one live line on a terminal, plain lines elsewhere, a summary at the end."""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from tdd_monitor.session import metrics, queries
+from tdd_monitor.session.model import FAILURES, OUTCOMES, Delta, Run, RunState
+from tdd_monitor.verdict import Board, Severity
+
+SLOWEST = 10
+STYLES = {
+    "passed": "green",
+    "failed": "bold red",
+    "error": "bold red",
+    "lost": "bold red",
+    "skipped": "yellow",
+}
+
+
+def counts_text(counts: dict[str, int]) -> str:
+    """As pytest's last line says it: "2 failed, 39 passed, 1 skipped"."""
+    order = ("failed", "error", "lost", "passed", "skipped", "xfailed", "xpassed", "rerun")
+    words = [*order, *(word for word in counts if word not in order)]
+    return ", ".join(f"{counts[word]} {word}" for word in words if counts.get(word)) or "no tests ran"
+
+
+class Reporter:
+    """Prints what happens as it happens; give `on_delta` to the engine."""
+
+    def __init__(self, board: Board, console: Console) -> None:
+        self._board = board
+        self._console = console
+        self._told: set[str] = set()
+        self._tenth = 0
+        self._progress = Progress(
+            SpinnerColumn(),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("starting", total=None)
+
+    def __enter__(self) -> "Reporter":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._progress.stop()
+
+    def on_delta(self, delta: Delta) -> None:
+        """Tell new failures at once, and how far the run has come."""
+        run = self._board.session.run
+        if run is None:
+            return
+        for nodeid in sorted(delta.items):
+            item = self._board.session.items.get(nodeid)
+            if (
+                item
+                and item.outcome in FAILURES
+                and item.record_run == run.number
+                and nodeid not in self._told
+            ):
+                self._told.add(nodeid)
+                self._console.print(Text(f"{item.outcome.upper()} {nodeid}", STYLES[item.outcome]))
+        if self._console.is_terminal:
+            description = run.state.value if not run.done else counts_text(run.counts)
+            self._progress.update(
+                self._task, completed=run.done, total=run.expected or None, description=description
+            )
+        elif run.expected and run.done * 10 // run.expected > self._tenth:
+            self._tenth = run.done * 10 // run.expected
+            self._console.print(f"{run.done}/{run.expected} {counts_text(run.counts)}", highlight=False)
+
+
+def summary(board: Board, console: Console, exitcode: int, notices: Iterator[str] | list[str] = ()) -> None:  # type: ignore[assignment]
+    """Failures, slowest tests, what broke a threshold, memory, pools, and the counts last."""
+    run = board.session.run
+    if run is None:
+        for notice in notices:
+            console.print(Text(notice))
+        return
+    _failures(board, run, console)
+    _slowest(board, console)
+    _alerts(board, console)
+    _memory(board, console)
+    _pools(board, console)
+    for notice in notices:
+        console.print(Text(notice, "yellow"))
+    _last_line(run, console, exitcode)
+
+
+def _failures(board: Board, run: Run, console: Console) -> None:
+    for error in run.collect_errors:
+        console.rule(f"ERROR collecting {escape(error.nodeid)}", style="red")
+        console.print(Text(error.longrepr))
+    for nodeid in queries.failed(board.session):
+        item = board.session.items[nodeid]
+        if item.record_run != run.number:
+            continue
+        console.rule(f"{item.outcome.upper()} {escape(nodeid)}", style="red")
+        if item.outcome == "lost" or item.record is None:
+            console.print("was running when pytest died")
+            continue
+        console.print(Text(metrics.longrepr(item.record)))
+        for phase in item.record.phases:
+            for section in phase.sections:
+                console.print(Text(f"--- {section.title} ---", "dim"))
+                console.print(Text(section.text))
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("test", "pool", "what") else "right")
+    return table
+
+
+def _slowest(board: Board, console: Console) -> None:
+    items = queries.top(board.session, metrics.own_ns, SLOWEST)
+    if not items:
+        return
+    spread = queries.durations(board.session)
+    title = (
+        f"Slowest tests (p50 {spread.p50_ms:.1f} ms, p95 {spread.p95_ms:.1f} ms, max {spread.max_ms:.1f} ms; "
+        "shared fixtures apart)"
+    )
+    table = _table(title, "own ms", "cpu ms", "setup", "call", "teardown", "test")
+    for item in items:
+        assert item.record is not None
+        phases = [metrics.phase(item.record, when) for when in ("setup", "call", "teardown")]
+        table.add_row(
+            f"{item.own_ns / 1e6:.1f}",
+            f"{metrics.cpu_ns(item.record) / 1e6:.1f}",
+            *(f"{phase.wall_ns / 1e6:.1f}" if phase else "" for phase in phases),
+            Text(item.nodeid),
+        )
+    console.print(table)
+
+
+def _alerts(board: Board, console: Console) -> None:
+    alerts = board.alerts()
+    if not alerts:
+        return
+    table = _table(f"Over threshold ({len(alerts)})", "severity", "value", "limit", "what", "test")
+    for alert in alerts[: 2 * SLOWEST]:
+        style = "red" if alert.severity is Severity.CRITICAL else "yellow"
+        table.add_row(
+            Text(("!! " if alert.severity is Severity.CRITICAL else "! ") + alert.severity.value, style),
+            f"{alert.value:.1f}",
+            f"{alert.threshold:g}",
+            alert.metric,
+            Text(f"{alert.subject}  {alert.detail}".rstrip()),
+        )
+    console.print(table)
+    if len(alerts) > 2 * SLOWEST:
+        console.print(f"... and {len(alerts) - 2 * SLOWEST} more; --json has them all")
+
+
+def _memory(board: Board, console: Console) -> None:
+    workers = [worker for worker in board.session.workers.values() if worker.rss_bytes]
+    if not workers:
+        return
+    first = sum(worker.first_rss_bytes for worker in workers) / metrics.MB
+    last = sum(worker.rss_bytes for worker in workers) / metrics.MB
+    peak = sum(worker.peak_rss_bytes for worker in workers) / metrics.MB
+    console.print(
+        f"Memory: {first:.0f} MB at first, {last:.0f} MB at the end, peak {peak:.0f} MB", highlight=False
+    )
+
+
+def _pools(board: Board, console: Console) -> None:
+    for pool in board.session.pools.values():
+        latest = pool.latest
+        where = f" on {pool.worker}" if pool.worker else ""
+        console.print(
+            f"Pool {latest.name} ({latest.engine}){where}: peak {pool.peak_in_use} of "
+            f"{latest.max_size or 'unlimited'} in use, at most {pool.peak_waiting} waiting",
+            highlight=False,
+            markup=False,
+        )
+
+
+def _last_line(run: Run, console: Console, exitcode: int) -> None:
+    seconds = max(0, run.finished_ns - run.requested_ns) / 1e9
+    text = f"{counts_text(run.counts)} in {seconds:.2f} s"
+    if run.state is RunState.LOST:
+        how = run.lost.signal if run.lost and run.lost.signal else f"exit code {exitcode}"
+        text = f"pytest died ({how}): {text}"
+    elif run.cancel_reason:
+        text += f" (stopped early: {run.cancel_reason})"
+    console.print(Text(text, "bold green" if exitcode == 0 else "bold red"))
+
+
+assert set(STYLES) <= set(OUTCOMES)

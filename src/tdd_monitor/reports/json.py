@@ -1,0 +1,105 @@
+"""The final state as JSON, for scripts and CI."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tdd_monitor.session import metrics
+from tdd_monitor.session.model import Item, Run
+from tdd_monitor.verdict import Alert, Board
+
+COUNTED = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
+
+
+def document(board: Board, exitcode: int) -> dict[str, Any]:
+    """The last run of `board`.
+
+    `counts` has pytest's own summary words (others, such as rerun, only when there are any), `tests`
+    one entry per test with its metrics: milliseconds, megabytes, or plain counts by their names.
+    """
+    session = board.session
+    run = session.run
+    counts = dict.fromkeys(COUNTED, 0)
+    if run is not None:
+        counts |= {word: count for word, count in run.counts.items() if count}
+    return {
+        "exitcode": exitcode,
+        "state": run.state.value if run else "not started",
+        "duration_s": _duration_s(run) if run else 0.0,
+        "counts": counts,
+        "tests": [_test(board, item) for item in _in_order(board)],
+        "collect_errors": [error._asdict() for error in run.collect_errors] if run else [],
+        "alerts": [_alert(alert) for alert in board.alerts()],
+        "memory": _memory(board),
+        "pools": [
+            {"worker": pool.worker, **pool.latest._asdict(), "peak_in_use": pool.peak_in_use}
+            | {"peak_waiting": pool.peak_waiting}
+            for pool in session.pools.values()
+        ],
+        "lost": list(run.lost_nodeids) if run else [],
+    }
+
+
+def write(board: Board, exitcode: int, path: Path) -> None:
+    """Write `document` to `path`. Raises OSError."""
+    text = json.dumps(document(board, exitcode), indent=2, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _in_order(board: Board) -> list[Item]:
+    return sorted((i for i in board.session.items.values()), key=lambda item: item.index)
+
+
+def _duration_s(run: Run) -> float:
+    return max(0, run.finished_ns - run.requested_ns) / 1e9
+
+
+def _test(board: Board, item: Item) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "nodeid": item.nodeid,
+        "outcome": item.outcome or "not run",
+        "file": item.file,
+        "line": item.line,
+        "worker": item.worker,
+        "attempts": 1 + len(item.earlier) if item.record else 0,
+        "flaky": item.flaky,
+    }
+    if item.record is not None:
+        entry |= metrics.metric_values(item.record)
+        entry["phases"] = {
+            phase.when: {
+                "outcome": phase.outcome,
+                "wall_ms": phase.wall_ns / metrics.NS_PER_MS,
+                "cpu_ms": phase.cpu_ns / metrics.NS_PER_MS,
+                "memory_delta_mb": phase.rss_delta_bytes / metrics.MB,
+            }
+            for phase in item.record.phases
+        }
+        entry["fixtures"] = [use._asdict() for use in item.record.fixtures]
+    entry["over_threshold"] = sorted({alert.metric for alert in board.of_test.get(item.nodeid, [])})
+    return entry
+
+
+def _alert(alert: Alert) -> dict[str, Any]:
+    return {
+        "metric": alert.metric,
+        "value": alert.value,
+        "threshold": alert.threshold,
+        "severity": alert.severity.value,
+        "subject": alert.subject,
+        "detail": alert.detail,
+        "advice": alert.advice,
+    }
+
+
+def _memory(board: Board) -> list[dict[str, Any]]:
+    return [
+        {
+            "worker": worker.id,
+            "rss_mb": worker.rss_bytes / metrics.MB,
+            "first_rss_mb": worker.first_rss_bytes / metrics.MB,
+            "peak_rss_mb": worker.peak_rss_bytes / metrics.MB,
+        }
+        for worker in board.session.workers.values()
+        if worker.rss_bytes
+    ]

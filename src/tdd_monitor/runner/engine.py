@@ -1,0 +1,284 @@
+"""The loop: wait for a wish, choose the tests, run pytest, apply what it says.
+
+It owns the order of lines: what the screen sees, what is recorded and what the state is made of
+are the same lines in the same order.
+"""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tdd_monitor.config import Settings
+from tdd_monitor.history.recording import Recorder
+from tdd_monitor.protocol.codec import encode
+from tdd_monitor.protocol.events import Event, Line, RunCancel, RunFinish, RunLost, RunRequest
+from tdd_monitor.session.model import Delta, RunState
+from tdd_monitor.verdict import Board
+
+from .control import Listener
+from .launch import environment, pytest_command
+from .process import PytestProcess, signal_name
+from .selection import Selection, affected, shell_command, touches_run, with_unfinished
+from .server import Server, ServerError
+from .watcher import saves
+
+DRAIN_S = 2.0
+OUTPUT_LINES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is run: pytest's paths and arguments, the interpreter, the directory it starts in."""
+
+    python: str
+    cwd: Path
+    paths: tuple[str, ...] = ()
+    pytest_args: tuple[str, ...] = ()
+    memory_mode: str = "rss"
+
+
+class Engine:
+    """Runs pytest and keeps the board; a Control."""
+
+    can_run = True
+
+    def __init__(
+        self, settings: Settings, target: Target, recorder: Recorder | None = None, watch: bool = False
+    ) -> None:
+        self.settings = settings
+        self.target = target
+        self.board = Board(settings.thresholds)
+        self.title = " ".join(target.paths) or target.cwd.name
+        self.output: deque[str] = deque(maxlen=OUTPUT_LINES)
+        self.notices: deque[str] = deque(maxlen=20)
+        self.watching = watch
+        self._recorder = recorder
+        self._server = Server(self._on_stream_line)
+        self._listeners: list[Listener] = []
+        self._process: PytestProcess | None = None
+        self._wish: Selection | None = Selection("first run")
+        self._wished = asyncio.Event()
+        self._held_finish: tuple[Line, bytes] | None = None
+        self._cancelled = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._seq = 0
+
+    # Control
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call `listener` with the Delta of every line that changed something."""
+        self._listeners.append(listener)
+
+    def now_ns(self) -> int:
+        """Monotonic time, the same clock as the plugin's on this machine."""
+        return time.monotonic_ns()
+
+    async def start(self) -> None:
+        """Open the socket and begin the first run; watch files when asked to. Again: nothing."""
+        if self._tasks:
+            return
+        try:
+            await self._server.start()
+        except ServerError as error:
+            self._notice(str(error))
+            return
+        self._wished.set()
+        self._tasks.append(asyncio.create_task(self._loop()))
+        self._tasks.append(asyncio.create_task(self._flush_recording()))
+        if self.watching:
+            self._tasks.append(asyncio.create_task(self._watch()))
+
+    async def stop(self) -> None:
+        """End pytest (interrupt, then kill after a second), the tasks and the socket."""
+        if self._process is not None:
+            self._process.cancel()
+            for _ in range(20):
+                await asyncio.sleep(0.05)
+                if self._process is None:
+                    break
+            else:
+                self._process.kill()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        await self._server.stop()
+        if self._recorder is not None:
+            self._recorder.close()
+
+    def rerun(self, nodeids: Sequence[str] | None, reason: str) -> None:
+        """Run these items, None for all, as soon as the run that is going has been cancelled."""
+        self._wish = Selection(reason, tuple(nodeids or ()))
+        self._interrupt("another run was asked for")
+        self._wished.set()
+
+    def cancel(self) -> None:
+        """Interrupt the run; asked twice, kill it. Saves that wait for its end are dropped too."""
+        self._wish = None
+        self._wished.clear()
+        self._interrupt("cancelled from the keyboard", again=True)
+
+    def toggle_watching(self) -> None:
+        """Switch rerunning on save off and on."""
+        self.watching = not self.watching
+        if self.watching and len(self._tasks) < 3:
+            self._tasks.append(asyncio.create_task(self._watch()))
+        self._tell_run_changed()
+
+    def command(self, nodeids: Sequence[str]) -> str:
+        """The shell command that runs these items in plain pytest."""
+        arguments = self._arguments(Selection("", tuple(nodeids)))
+        return shell_command(self.target.python, arguments, self.target.pytest_args)
+
+    # One run
+
+    async def run_once(self, selection: Selection) -> int:
+        """Run pytest on `selection` to its end; returns its exit code, 128 + n for signal n."""
+        run_id = uuid.uuid4().hex
+        self._server.expect(run_id)
+        self._held_finish, self._cancelled = None, False
+        self.notices.clear()
+        self.output.clear()
+        scope = "all" if selection.everything else "some"
+        self._emit(RunRequest(run_id, scope, selection.reason, len(selection.nodeids), files=selection.files))
+        arguments = [*self.target.pytest_args, *self._arguments(selection)]
+        env = environment(self._server.address, self._server.token, run_id, self.target.memory_mode)
+        try:
+            command = pytest_command(self.target.python, arguments, self._server.directory)
+            self._process = await PytestProcess.start(command, env, self.target.cwd, self.output.append)
+        except OSError as error:
+            self._notice(
+                f"{self.target.python} cannot be started: {error.strerror}. --python chooses another."
+            )
+            self._emit(RunLost(127, output=str(error)))
+            return 127
+        if self._cancelled:  # asked for while the process was being made
+            self._process.cancel()
+        code = await self._process.wait()
+        if not await self._server.drained(DRAIN_S):
+            self._server.disconnect()
+        self._process = None
+        self._close_run(code)
+        return code if code >= 0 else 128 - code
+
+    def _close_run(self, code: int) -> None:
+        if self._held_finish is not None:
+            self._take(*self._held_finish)
+            return
+        run = self.board.session.run
+        if run is not None and run.hello is None:
+            tail = "\n".join(list(self.output)[-12:]).strip()
+            self._notice(tail or f"pytest ended with exit code {code} before it reported anything.")
+        name = signal_name(code)
+        self._emit(RunLost(code if code >= 0 else 128 - code, name, "\n".join(list(self.output)[-50:])))
+
+    def _arguments(self, selection: Selection) -> list[str]:
+        hello = next((run.hello for run in reversed(self.board.session.runs) if run.hello), None)
+        rootdir = hello.rootdir if hello else ""
+        return selection.arguments(rootdir, self.target.cwd, self.target.paths)
+
+    def _interrupt(self, why: str, again: bool = False) -> None:
+        run = self.board.session.run
+        if run is None or not run.active:
+            return
+        if self._cancelled and not again:
+            return
+        if not self._cancelled:
+            self._cancelled = True
+            self._emit(RunCancel("cancelled", why))
+        if self._process is not None:
+            self._process.cancel()
+
+    # Loops
+
+    async def _loop(self) -> None:
+        while True:
+            await self._wished.wait()
+            self._wished.clear()
+            selection, self._wish = self._wish, None
+            if selection is not None:
+                await self.run_once(selection)
+
+    async def _watch(self) -> None:
+        root = self.settings.root
+        try:
+            async for changed in saves(root, self.settings.watch_ignore, self.settings.debounce_ms):
+                if self.watching:
+                    self._on_save(changed)
+        except (OSError, RuntimeError) as error:
+            self.watching = False
+            self._notice(
+                f"Saves in {root} cannot be watched: {error}. Reruns are on the keys only (a, f, t, r); "
+                "on Linux a higher fs.inotify.max_user_watches helps."
+            )
+
+    def _on_save(self, changed: Sequence[Path]) -> None:
+        session = self.board.session
+        hello = next((run.hello for run in reversed(session.runs) if run.hello), None)
+        root = Path(hello.rootdir) if hello else self.settings.root
+        selection = affected(session, changed, root)
+        if self._wish is not None:
+            selection = self._wish.united(selection)
+        run = session.run
+        if run is not None and run.active and touches_run(session, selection):
+            selection = with_unfinished(session, selection)
+            self._interrupt(selection.reason)
+        self._wish = selection
+        self._wished.set()
+
+    async def _flush_recording(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            if self._recorder is not None:
+                self._recorder.flush()
+                if self._recorder.error and self._recorder.error not in self.notices:
+                    self._notice(self._recorder.error)
+
+    # Lines
+
+    def _on_stream_line(self, line: Line, raw: bytes) -> None:
+        if isinstance(line.event, RunFinish):
+            # The controller may end before the last lines of its workers have been read.
+            self._held_finish = (line, raw)
+        else:
+            self._take(line, raw)
+
+    def _emit(self, event: Event) -> None:
+        self._seq += 1
+        line = Line(self._seq, time.monotonic_ns(), "", event)
+        self._take(line, encode(line).rstrip(b"\n"))
+
+    def _take(self, line: Line, raw: bytes) -> None:
+        if self._recorder is not None:
+            self._recorder.write(line, raw)
+        delta = self.board.apply(line)
+        if delta:
+            for listener in self._listeners:
+                listener(delta)
+
+    def _notice(self, text: str) -> None:
+        self.notices.append(text)
+        self._tell_run_changed()
+
+    def _tell_run_changed(self) -> None:
+        for listener in self._listeners:
+            listener(Delta(run=True))
+
+
+async def run_headless(engine: Engine) -> int:
+    """One run of everything without a screen; returns pytest's exit code. Raises ServerError."""
+    await engine._server.start()
+    try:
+        code = await engine.run_once(Selection("run"))
+    finally:
+        with contextlib.suppress(Exception):
+            await engine.stop()
+    run = engine.board.session.run
+    if code == 0 and run is not None and run.state is RunState.LOST:
+        return 3  # ended as if all were well, without a word: os._exit(0) in a test
+    return code

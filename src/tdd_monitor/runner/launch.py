@@ -1,0 +1,35 @@
+"""The command and environment of a pytest that carries the plugin."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import tdd_monitor
+
+_COMMAND_LINE_LIMIT = 30_000  # characters; Windows takes 32,767
+_BOOTSTRAP = Path(tdd_monitor.__file__).resolve().parent / "plugin" / "bootstrap.py"
+
+
+def pytest_command(python: str, arguments: Sequence[str], directory: Path) -> list[str]:
+    """`python -m pytest ARGUMENTS` with the plugin, which brings itself: nothing is added to sys.path.
+
+    Arguments go through a file in `directory` when there are many: a command line has a length
+    limit, and pytest itself reads such files only since 8.2.
+    """
+    if sum(map(len, arguments)) < _COMMAND_LINE_LIMIT:
+        return [python, str(_BOOTSTRAP), *arguments]
+    file = directory / "arguments.json"
+    file.write_text(json.dumps(list(arguments)), encoding="utf-8")
+    return [python, str(_BOOTSTRAP), f"--arguments-from={file}"]
+
+
+def environment(address: str, token: str, run: str, memory_mode: str) -> dict[str, str]:
+    """The environment of the test process; the plugin removes what is ours before any test sees it."""
+    return {
+        **os.environ,
+        "TDD_MONITOR_ADDRESS": address,
+        "TDD_MONITOR_TOKEN": token,
+        "TDD_MONITOR_RUN": run,
+        "TDD_MONITOR_MEMORY": memory_mode,
+    }

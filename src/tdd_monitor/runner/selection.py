@@ -1,0 +1,119 @@
+"""What a run should run, and how that is said to pytest."""
+
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tdd_monitor.session.model import ItemState, RunState, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A choice of tests. Empty `nodeids` and `files` mean all; files are relative to rootdir."""
+
+    reason: str
+    nodeids: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    @property
+    def everything(self) -> bool:
+        """True when nothing narrows it."""
+        return not self.nodeids and not self.files
+
+    def united(self, other: "Selection") -> "Selection":
+        """What both want, in one run."""
+        reason = self.reason if self.reason == other.reason else f"{self.reason}, {other.reason}"
+        if self.everything or other.everything:
+            return Selection(reason)
+        files = tuple(dict.fromkeys(self.files + other.files))
+        nodeids = tuple(
+            dict.fromkeys(n for n in self.nodeids + other.nodeids if n.partition("::")[0] not in files)
+        )
+        return Selection(reason, nodeids, files)
+
+    def arguments(self, rootdir: str, cwd: Path, paths: Sequence[str]) -> list[str]:
+        """pytest's positional arguments; `paths` when everything is wanted.
+
+        Node ids are relative to rootdir, arguments to the working directory. Without --rootdir
+        pytest might find another one for a narrower choice, and every node id would change.
+        """
+        if self.everything or not rootdir:
+            return list(paths)
+        prefix = os.path.relpath(rootdir, cwd)
+        chosen = [os.path.normpath(file) for file in self.files] + list(self.nodeids)
+        if prefix != ".":
+            chosen = [f"{prefix}/{argument}" for argument in chosen]
+        return [f"--rootdir={rootdir}", *chosen]
+
+
+def is_test_file(name: str) -> bool:
+    """True for names that pytest collects by default."""
+    return name.endswith(".py") and (name.startswith("test_") or name.endswith("_test.py"))
+
+
+def affected(session: Session, changed: Iterable[Path], rootdir: Path) -> Selection:
+    """The tests that a save of `changed` calls for.
+
+    A test file: its own tests. A conftest.py: those of its directory. Anything else may matter to every test.
+    """
+    changed = sorted(changed)
+    shown = ", ".join(path.name for path in changed[:2]) + (
+        f" and {len(changed) - 2} more" if len(changed) > 2 else ""
+    )
+    reason = f"saved {shown}"
+    known = {item.file or item.nodeid.partition("::")[0] for item in session.items.values()}
+    files: list[str] = []
+    for path in changed:
+        try:
+            relative = path.relative_to(rootdir).as_posix()
+        except ValueError:
+            return Selection(reason)
+        if not path.exists():
+            return Selection(reason)
+        if relative in known or is_test_file(path.name):
+            files.append(relative)
+        elif path.name == "conftest.py":
+            below = relative.removesuffix("conftest.py")
+            files += [file for file in known if file.startswith(below)]
+        else:
+            return Selection(reason)
+    return Selection(reason, files=tuple(dict.fromkeys(files)))
+
+
+def touches_run(session: Session, selection: Selection) -> bool:
+    """True when the run that is going will run, or has run, a test of `selection`."""
+    run = session.run
+    if run is None or selection.everything or run.state in (RunState.STARTING, RunState.COLLECTING):
+        return True
+    files, nodeids = set(selection.files), set(selection.nodeids)
+    return any(
+        item.seen_run == run.number and (item.file in files or item.nodeid in nodeids)
+        for item in session.items.values()
+    )
+
+
+def with_unfinished(session: Session, selection: Selection) -> Selection:
+    """`selection` and what an interrupted run never got to, so that no save loses a test."""
+    run = session.run
+    if run is None or selection.everything:
+        return selection
+    if run.scope == "all" and not run.started_ns:
+        return Selection(selection.reason)
+    unfinished = tuple(
+        item.nodeid
+        for item in session.items.values()
+        if item.seen_run == run.number
+        and (item.state in (ItemState.PENDING, ItemState.RUNNING) or item.record_run != run.number)
+    )
+    return (
+        replace(selection.united(Selection(selection.reason, unfinished)), reason=selection.reason)
+        if unfinished
+        else selection
+    )
+
+
+def shell_command(python: str, arguments: Sequence[str], pytest_args: Sequence[str]) -> str:
+    """The same run in plain pytest, to paste into a shell."""
+    return shlex.join([python, "-m", "pytest", *pytest_args, *arguments])
