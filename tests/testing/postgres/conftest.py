@@ -1,65 +1,128 @@
 """A cache directory of its own for each test, with a data directory that is copied, not made."""
 
+import asyncio
+import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import asyncpg
 import psutil
 import pytest
 
-from tdd_monitor.testing.postgres import acquire_server, stop_server
+from tdd_monitor.testing.postgres import ServerAddress, server_status, stop_server
 
 GRACE_S = "0.2"
 
+Ask = Callable[..., object]
+HoldElsewhere = Callable[[], "subprocess.Popen[str]"]
+
+HOLDER = """
+import sys
+from tdd_monitor.testing.postgres import acquire_server
+lease = acquire_server(lambda text: print(text, flush=True))
+print(lease.address.url(), flush=True)
+sys.stdin.read()
+"""
+
 
 @pytest.fixture(scope="session")
-def prepared_data() -> Iterator[Path]:
-    """A cache in which initdb has run."""
-    with pytest.MonkeyPatch.context() as patch:
-        cache = _new_cache(patch)
-        acquire_server().close()
-        stop_server()
-        yield cache
-        shutil.rmtree(cache)
+def data_stock() -> Iterator[Path]:
+    """Where the data directory waits for the next test that wants one."""
+    stock = Path(tempfile.mkdtemp(prefix="tdd-stock-"))
+    yield stock
+    shutil.rmtree(stock)
 
 
 @pytest.fixture
 def empty_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The cache of a machine on which no server ever ran; nothing may be left running in it."""
-    cache = _new_cache(monkeypatch)
-    yield cache
+    # Not tmp_path: as root that is below a 0700 directory, where the server's account cannot go.
+    cache = Path(tempfile.mkdtemp(prefix="tdd-cache-"))
+    cache.chmod(0o711)
     monkeypatch.setenv("TDD_MONITOR_CACHE_DIR", str(cache))
+    monkeypatch.setenv("TDD_MONITOR_POSTGRES_GRACE_S", GRACE_S)
+    yield cache
     stop_server()
-    assert not processes_of(cache)
+    others = (each for each in psutil.process_iter(["cmdline"]) if each.pid != os.getpid())
+    assert not [each for each in others if str(cache) in " ".join(each.info["cmdline"] or ())]
     shutil.rmtree(cache)
 
 
 @pytest.fixture
-def cache(empty_cache: Path, prepared_data: Path) -> Path:
-    """The cache of a machine on which the server ran before."""
-    copy_data(prepared_data, empty_cache)
-    return empty_cache
+def cache(empty_cache: Path, data_stock: Path) -> Iterator[Path]:
+    """The cache of a machine on which the server ran before, except in the first test of a worker."""
+    _move_data(data_stock, empty_cache)
+    yield empty_cache
+    stop_server()
+    _move_data(empty_cache, data_stock)
 
 
-def copy_data(source: Path, target: Path) -> None:
-    """Copy the data directories with their owners, which shutil.copytree would not keep."""
-    target.mkdir(mode=0o711, parents=True, exist_ok=True)
-    subprocess.run(["cp", "-a", *source.glob("postgres-*"), target], check=True)
+@pytest.fixture
+def ask() -> Ask:
+    """Ask the server one query on a connection of its own."""
+
+    async def connect_and_ask(address: ServerAddress, query: str) -> object:
+        connection = await asyncpg.connect(address.url())
+        try:
+            return await connection.fetchval(query)
+        finally:
+            await connection.close()
+
+    return lambda address, query="SELECT 1": asyncio.run(connect_and_ask(address, query))
 
 
-def processes_of(directory: Path) -> list[psutil.Process]:
-    """Return the supervisors and servers that work in a directory."""
-    others = (each for each in psutil.process_iter(["cmdline"]) if each.pid != os.getpid())
-    return [each for each in others if str(directory) in " ".join(each.info["cmdline"] or ())]
+@pytest.fixture
+def postmaster() -> Callable[[], psutil.Process]:
+    """Return the server that runs now."""
+
+    def find() -> psutil.Process:
+        pid = server_status().pid
+        assert pid is not None
+        return psutil.Process(pid)
+
+    return find
 
 
-def _new_cache(patch: pytest.MonkeyPatch) -> Path:
-    # Not tmp_path: as root that is below a 0700 directory, where the server's account cannot go.
-    cache = Path(tempfile.mkdtemp(prefix="tdd-cache-"))
-    cache.chmod(0o711)
-    patch.setenv("TDD_MONITOR_CACHE_DIR", str(cache))
-    patch.setenv("TDD_MONITOR_POSTGRES_GRACE_S", GRACE_S)
-    return cache
+@pytest.fixture
+def ended() -> Callable[[psutil.Process], bool]:
+    """Wait for the end of a process; a zombie has ended, whoever forgets to collect it."""
+
+    def wait(process: psutil.Process) -> bool:
+        deadline_s = time.monotonic() + 5
+        while time.monotonic() < deadline_s:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                    time.sleep(0.002)
+                    continue
+            return True
+        return False
+
+    return wait
+
+
+@pytest.fixture
+def hold_elsewhere() -> Iterator[HoldElsewhere]:
+    """Start a process that holds a lease until its standard input ends; it prints progress and URL."""
+    holders: list[subprocess.Popen[str]] = []
+
+    def start() -> "subprocess.Popen[str]":
+        command = [sys.executable, "-c", HOLDER]
+        holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        holders.append(holder)
+        return holder
+
+    yield start
+    for holder in holders:
+        holder.kill()
+        holder.communicate()
+
+
+def _move_data(source: Path, target: Path) -> None:
+    for data in source.glob("postgres-[0-9]*"):
+        data.rename(target / data.name)

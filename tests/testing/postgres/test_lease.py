@@ -1,26 +1,31 @@
 """Starting, joining and leaving the one server."""
 
 import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
-import asyncpg
 import psutil
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from tdd_monitor.testing.postgres import ServerAddress, acquire_server, server_status
+from tdd_monitor.testing.postgres import ServerAddress, acquire_server, find_binaries, server_status
 
-
-def ask(address: ServerAddress, query: str = "SELECT 1") -> object:
-    async def connect_and_ask() -> object:
-        connection = await asyncpg.connect(address.url())
-        try:
-            return await connection.fetchval(query)
-        finally:
-            await connection.close()
-
-    return asyncio.run(connect_and_ask())
+Ask = Callable[..., object]
+HoldElsewhere = Callable[[], "subprocess.Popen[str]"]
+Postmaster = Callable[[], psutil.Process]
+Ended = Callable[[psutil.Process], bool]
 
 
-def test_the_first_user_starts_the_server_and_hears_what_takes_time(empty_cache: Path) -> None:
+def read_url(holder: "subprocess.Popen[str]") -> str:
+    assert holder.stdout is not None
+    return next(line.strip() for line in holder.stdout if line.startswith("postgresql:"))
+
+
+def test_the_first_user_starts_the_server_and_hears_what_takes_time(empty_cache: Path, ask: Ask) -> None:
     heard: list[str] = []
     with acquire_server(heard.append) as lease:
         assert ask(lease.address) == 1
@@ -30,16 +35,87 @@ def test_the_first_user_starts_the_server_and_hears_what_takes_time(empty_cache:
 def test_the_second_user_joins_the_first(cache: Path) -> None:
     with acquire_server() as first, acquire_server() as second:
         assert first.address == second.address
-        assert len(server_status().users) == 2
+        assert server_status().users == (os.getpid(), os.getpid())
 
 
-def test_the_server_stops_by_itself_after_its_last_user(cache: Path) -> None:
+def test_the_server_stops_by_itself_after_its_last_user(
+    cache: Path, ask: Ask, postmaster: Postmaster, ended: Ended
+) -> None:
     first, second = acquire_server(), acquire_server()
-    pid = server_status().pid
-    assert pid is not None
-    server = psutil.Process(pid)
+    server = postmaster()
     first.close()
     assert ask(second.address) == 1
     second.close()
-    server.wait(5)
+    assert ended(server)
     assert not server_status().running
+
+
+def test_ten_processes_at_once_share_one_server(cache: Path, hold_elsewhere: HoldElsewhere) -> None:
+    holders = [hold_elsewhere() for _ in range(10)]
+    assert len({read_url(holder) for holder in holders}) == 1
+    assert set(server_status().users) == {holder.pid for holder in holders}
+
+
+def test_who_comes_while_the_server_stops_gets_a_server(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, ask: Ask
+) -> None:
+    monkeypatch.setenv("TDD_MONITOR_POSTGRES_GRACE_S", "0")
+    for _ in range(8):
+        with acquire_server() as lease:
+            assert ask(lease.address) == 1
+
+
+def test_a_forked_child_does_not_keep_the_server(cache: Path, postmaster: Postmaster, ended: Ended) -> None:
+    lease = acquire_server()
+    server = postmaster()
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(write_end)
+        os.read(read_end, 1)
+        os._exit(0)
+    lease.close()
+    assert ended(server)
+    os.close(write_end)
+    os.close(read_end)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_the_settings_suit_tests_and_the_order_of_texts_is_the_same_everywhere(cache: Path, ask: Ask) -> None:
+    with acquire_server() as lease:
+        shown = {name: ask(lease.address, f"SHOW {name}") for name in ("fsync", "jit", "autovacuum")}
+        assert shown == {"fsync": "off", "jit": "off", "autovacuum": "on"}
+        assert ask(lease.address, "SHOW listen_addresses") == ""
+        assert ask(lease.address, "SELECT upper('é') || ('B' < 'a')") == "Étrue"
+
+
+def test_libpq_accepts_the_url(cache: Path) -> None:
+    with acquire_server() as lease:
+        command = [str(find_binaries().program("psql")), lease.address.url("template1")]
+        command += ["-Atc", "SELECT current_database()"]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "template1\n"
+
+
+def test_sqlalchemy_accepts_the_url(cache: Path) -> None:
+    async def ask_by(engine: AsyncEngine) -> object:
+        async with engine.connect() as connection:
+            answer = await connection.scalar(text("SELECT current_database()"))
+        await engine.dispose()
+        return answer
+
+    with acquire_server() as lease:
+        url = make_url(lease.address.url("template1")).set(drivername="postgresql+asyncpg")
+        assert asyncio.run(ask_by(create_async_engine(url))) == "template1"
+
+
+def test_a_url_quotes_what_would_end_it() -> None:
+    assert ServerAddress("/tmp/a b&c", 5432).url("x/y?") == (
+        "postgresql://postgres@/x%2Fy%3F?host=/tmp/a%20b%26c&port=5432"
+    )
+    assert ServerAddress("127.0.0.1", 5433).url() == "postgresql://postgres@127.0.0.1:5433/postgres"
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    check = "import sys, tdd_monitor.testing.postgres; print({'socket', 'subprocess'} & set(sys.modules))"
+    command = [sys.executable, "-I", "-S", "-c", f"sys = __import__('sys'); sys.path += {sys.path}; {check}"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "set()\n"

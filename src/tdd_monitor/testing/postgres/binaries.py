@@ -21,6 +21,7 @@ _SYSTEM_PATTERNS = (
     "usr/local/opt/postgresql@*/bin",
     "Program Files/PostgreSQL/*/bin",
 )
+_ROOT = Path(Path.cwd().anchor)
 _SUFFIX = ".exe" if system.WINDOWS else ""
 
 
@@ -87,7 +88,7 @@ def _places() -> Iterator[tuple[str, Path]]:
     # Debian keeps the servers off the PATH; a link on it leads to the real directory.
     candidates = [Path(found).resolve().parent] if found else []
     for pattern in _SYSTEM_PATTERNS:
-        candidates += Path(Path.cwd().anchor).glob(pattern)
+        candidates += _ROOT.glob(pattern)
     yield from (("system", place) for place in sorted(candidates, key=_numbers, reverse=True))
 
 

@@ -6,16 +6,20 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypedDict
 
 from . import system
 from .binaries import Binaries
-from .errors import ServerStartError
+from .errors import EmbeddedPostgresError, ServerStartError
 from .messages import Running
-from .places import FULL, Account, Home, disk_full
+from .places import Account, Home, disk_full
 
 _TEMPORARY_LIFE_S = 5 * 86_400
 _ORPHAN_PATIENCE_S = 15.0
-_FULL_BELOW_BYTES = 48 * 1024 * 1024
+_ORPHAN_POLL_S = 0.005
+# A server on a full disk cannot even write into its log why it ended.
+_FULL_BELOW_BYTES = 1024 * 1024
+_FULL_WORDS = ("No space left", "quota exceeded")
 # No system hands out this number, so PostgreSQL takes the file for what it is, stale; its note of
 # the shared memory stays, by which PostgreSQL refuses to start beside backends that still live.
 _NO_PROCESS = "2147483646"
@@ -24,34 +28,44 @@ _NO_PROCESS = "2147483646"
 def prepare_cluster(home: Home, binaries: Binaries, on_progress: Callable[[str], None]) -> Path:
     """Return a data directory that a server can be started on; call it with both locks held."""
     data = home.data_directory(binaries.major)
-    if (data / "PG_VERSION").exists():
-        last = Running.read(home.state_file)
-        _settle_pid_file(data, last)
-        reason = _distrust(home, data, last)
-        if reason:
-            on_progress(f"Making the databases anew: {reason}")
-            shutil.rmtree(data)
+    last = Running.read(home.state_file)
+    for used in {data, Path(last.data_directory) if last else data}:
+        _settle_pid_file(used, last)
+    reason = _distrust(home, data, last)
+    if reason:
+        on_progress(f"Making the databases anew: {reason}")
+        shutil.rmtree(data)
     if not (data / "PG_VERSION").exists():
         on_progress(f"Preparing PostgreSQL {binaries.version} in {data}: once, about 2 s")
         _initialize(home, binaries, data)
     return data
 
 
-def run_as(account: Account | None) -> dict[str, object]:
+class RunAs(TypedDict, total=False):
+    """The arguments by which `subprocess` changes the account."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def run_as(account: Account | None) -> RunAs:
     """Return the arguments by which `subprocess` runs something as the account."""
     if account is None:
         return {}
     return {"user": account.user_id, "group": account.group_id, "extra_groups": []}
 
 
-def explain_failure(home: Home, said: str) -> Exception:
-    """Return the error for a start that failed, from what initdb or the server said last."""
+def explain_failure(home: Home, said: str) -> EmbeddedPostgresError:
+    """Return the error for a start that failed, from what was said last by whoever failed."""
     with contextlib.suppress(OSError):
-        if "No space left" in said or shutil.disk_usage(home.directory).free < _FULL_BELOW_BYTES:
+        free_bytes = shutil.disk_usage(home.directory).free
+        if free_bytes < _FULL_BELOW_BYTES or any(words in said for words in _FULL_WORDS):
             return disk_full(home.directory)
-    last_words = "\n".join(said.strip().splitlines()[-12:]) or "(it said nothing)"
+    account = f" as the account {home.account.name!r}" if home.account else ""
+    last_words = "\n".join(said.strip().splitlines()[-12:]) or "(nothing was said)"
     return ServerStartError(
-        f"The embedded PostgreSQL in {home.directory} did not start. Its last words:\n{last_words}\n"
+        f"The embedded PostgreSQL in {home.directory} did not start{account}:\n{last_words}\n"
         f"The log is {home.log_file}. If the data is damaged, `tdd-monitor postgres reset` makes it anew."
     )
 
@@ -77,21 +91,13 @@ def _initialize(home: Home, binaries: Binaries, data: Path) -> None:
             cwd=home.directory.anchor,
             env=system.clean_environment(),
             check=False,
-            **run_as(home.account),  # type: ignore[call-overload]
+            **run_as(home.account),
         )
         if result.returncode:
             raise explain_failure(home, result.stdout)
         draft.replace(data)
-    except OSError as error:
-        if error.errno in FULL:
-            raise disk_full(home.directory) from error
-        raise ServerStartError(f"Cannot run {command[0]} on {draft}{_whom(home)}: {error}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def _whom(home: Home) -> str:
-    return f" as the account {home.account.name!r}" if home.account else ""
 
 
 def _distrust(home: Home, data: Path, last: Running | None) -> str | None:
@@ -100,6 +106,8 @@ def _distrust(home: Home, data: Path, last: Running | None) -> str | None:
     if crashed and last is not None and last.boot != system.boot_identity():
         return "the machine went down while the server ran"
     with contextlib.suppress(FileNotFoundError):
+        if home.account is not None and data.stat().st_uid != home.account.user_id:
+            return f"they belong to another account than {home.account.name!r}"
         unused_s = time.time() - (data / "postmaster.opts").stat().st_mtime
         if home.temporary and unused_s > _TEMPORARY_LIFE_S:
             return f"not used for {unused_s / 86_400:.0f} days in a temporary directory"
@@ -133,16 +141,14 @@ def _is_postmaster(pid: int, data: Path) -> bool:
 
 def _await_orphan(pid: int, data: Path, last: Running | None) -> None:
     """Wait for a server whose supervisor was killed; ask it to stop only when it is known as ours."""
-    import psutil
-
-    with contextlib.suppress(psutil.NoSuchProcess):
-        server = psutil.Process(pid)
-        if last is not None and (last.postmaster_pid, last.data_directory) == (pid, str(data)):
-            server.send_signal(2)
-        try:
-            server.wait(_ORPHAN_PATIENCE_S)
-        except psutil.TimeoutExpired:
+    if last is not None and (last.postmaster_pid, last.data_directory) == (pid, str(data)):
+        system.signal_server(Path(last.bin_directory), pid, "INT")
+    deadline_s = time.monotonic() + _ORPHAN_PATIENCE_S
+    # Its number may stay taken: in a container often nobody collects the dead.
+    while _is_postmaster(pid, data):
+        if time.monotonic() > deadline_s:
             raise ServerStartError(
                 f"A PostgreSQL server that tdd-monitor did not start (process {pid}) uses {data}. Stop it,"
                 " or set TDD_MONITOR_CACHE_DIR to another directory."
-            ) from None
+            )
+        time.sleep(_ORPHAN_POLL_S)

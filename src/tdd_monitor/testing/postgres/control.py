@@ -79,7 +79,9 @@ def _stop(home: Home) -> bool:
     if answer is not None:
         answer[0].close()
     with home.locked(home.supervisor_lock, _PATIENCE_S, lambda: None):
-        return answer is not None
+        # A supervisor that was killed could not tidy up.
+        shutil.rmtree(home.runtime_directory, ignore_errors=True)
+    return answer is not None
 
 
 def _idle(home: Home) -> ServerStatus:

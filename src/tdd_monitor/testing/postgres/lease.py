@@ -19,9 +19,8 @@ from . import system
 from .address import ServerAddress
 from .binaries import find_binaries, readable_binaries
 from .cluster import explain_failure, prepare_cluster
-from .errors import EmbeddedPostgresError
 from .messages import Order, Running
-from .places import FULL, Home, disk_full, find_home
+from .places import Home, find_home
 
 DEFAULT_GRACE_S = 1.5
 _START_PATIENCE_S = 120.0
@@ -130,14 +129,14 @@ def _start_or_join(home: Home, tell: Callable[[str], None]) -> ServerLease:
 
 def _start(home: Home, tell: Callable[[str], None]) -> str | None:
     """Start a supervisor and wait until its server is ready; return what went wrong, if something did."""
-    binaries = readable_binaries(find_binaries(), home)
-    data = prepare_cluster(home, binaries, tell)
-    tell(f"Starting PostgreSQL {binaries.version}")
     try:
+        binaries = readable_binaries(find_binaries(), home)
+        data = prepare_cluster(home, binaries, tell)
+        tell(f"Starting PostgreSQL {binaries.version}")
         order = Order(
             lock_file=str(home.supervisor_lock),
             state_file=str(home.state_file),
-            runtime_directory=str(home.runtime_directory()),
+            socket_directory=str(home.make_socket_directory()),
             data_directory=str(data),
             bin_directory=str(binaries.directory),
             version=binaries.version,
@@ -148,15 +147,9 @@ def _start(home: Home, tell: Callable[[str], None]) -> str | None:
             boot=system.boot_identity(),
         )
         said = _run_supervisor(home, order)
+        return None if said == "ready" else f"{said}\n" + home.log_file.read_text(errors="replace")
     except OSError as error:
-        if error.errno in FULL:
-            raise disk_full(home.directory) from error
-        raise EmbeddedPostgresError(
-            f"Cannot start the embedded PostgreSQL in {home.directory}: {error}"
-        ) from error
-    if said == "ready":
-        return None
-    return said + home.log_file.read_text(errors="replace")
+        raise explain_failure(home, str(error)) from error
 
 
 def _run_supervisor(home: Home, order: Order) -> str:

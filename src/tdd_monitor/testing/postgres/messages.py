@@ -15,7 +15,7 @@ class Order(NamedTuple):
 
     lock_file: str
     state_file: str
-    runtime_directory: str
+    socket_directory: str
     data_directory: str
     bin_directory: str
     version: str
@@ -47,6 +47,7 @@ class Running(NamedTuple):
     version: str
     origin: str
     data_directory: str
+    bin_directory: str
     boot: str
 
     def write(self, state_file: Path) -> None:
@@ -58,8 +59,13 @@ class Running(NamedTuple):
 
     @classmethod
     def read(cls, state_file: Path) -> "Running | None":
-        """Return the published state; None when there is none or an older version wrote it."""
+        """Return the published state, None when there is none.
+
+        Projects with different versions of tdd-monitor share a server: unknown fields are ignored,
+        and a field that is added later needs a default.
+        """
         try:
-            return cls(**json.loads(state_file.read_text()))
+            found = json.loads(state_file.read_text())
+            return cls(**{name: found[name] for name in cls._fields if name in found})
         except (OSError, ValueError, TypeError):
             return None

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 import time
@@ -64,16 +65,24 @@ class Home:
         """Return the directory of the databases of one major version."""
         return self.directory / f"postgres-{major}"
 
+    @property
     def runtime_directory(self) -> Path:
-        """Make the short private directory of the sockets: their paths may have 107 bytes at most."""
+        """The short private directory of the sockets: their paths may have 107 bytes at most."""
+        return _short_temporary() / f"tdd-monitor-{system.user_id()}-{_mark(self.directory)}"
+
+    def make_socket_directory(self) -> Path:
+        """Make the directory of the server's socket; what a killed server left there goes."""
+        directory = self.runtime_directory
         try:
-            directory = _own(_short_temporary() / f"tdd-monitor-{system.user_id()}-{_mark(self.directory)}")
+            _own(directory)
         except PermissionError:
-            directory = Path(tempfile.mkdtemp(prefix="tdd-monitor-", dir=_short_temporary()))
+            directory = Path(tempfile.mkdtemp(prefix="tdd-monitor-", dir=directory.parent))
         if self.account is not None:
             # The account passes through to its own directory and cannot list or write this one.
             directory.chmod(0o711)
-        self.own(sockets := directory / "pg")
+        sockets = directory / "pg"
+        shutil.rmtree(sockets, ignore_errors=True)
+        self.own(sockets)
         return sockets
 
     def own(self, directory: Path) -> None:
@@ -170,16 +179,19 @@ def _open(home: Home) -> None:
         _own(directory)
     made = not directory.exists()
     if home.account is not None and made:
-        _demand_reachable(next(place for place in directory.parents if place.exists()), home.account)
+        _demand_fit_for_root(next(place for place in directory.parents if place.exists()), home.account)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if home.account is not None:
         if made or home.temporary:
             directory.chmod(0o711)
-        _demand_reachable(directory, home.account)
+        _demand_fit_for_root(directory, home.account)
     os.close(os.open(home.starter_lock, os.O_RDWR | os.O_CREAT, 0o600))
 
 
-def _demand_reachable(directory: Path, account: Account) -> None:
+def _demand_fit_for_root(directory: Path, account: Account) -> None:
+    if directory.stat().st_uid != 0:
+        # Root by sudo: what it makes there, the owner could not use afterwards.
+        raise PermissionError(errno.EPERM, "it belongs to another user than root")
     if not all(_permits(place, account, 0o1) for place in (directory, *directory.parents)):
         raise PermissionError(errno.EACCES, f"the account {account.name!r} may not enter it")
 

@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _serve(order: Order, server: "subprocess.Popen[bytes]", port: int) -> None:
-    sockets = Path(order.runtime_directory)
+    sockets = Path(order.socket_directory)
     state_file = Path(order.state_file)
     listener, control = system.open_listener(sockets.parent)
     running = Running(
@@ -77,6 +77,7 @@ def _serve(order: Order, server: "subprocess.Popen[bytes]", port: int) -> None:
         version=order.version,
         origin=order.origin,
         data_directory=order.data_directory,
+        bin_directory=order.bin_directory,
         boot=order.boot,
     )
     running.write(state_file)
@@ -84,9 +85,10 @@ def _serve(order: Order, server: "subprocess.Popen[bytes]", port: int) -> None:
     try:
         Reception(listener, running.token).keep_open(server, order.grace_s)
     finally:
-        state_file.unlink(missing_ok=True)
         listener.close()
-        if not system.WINDOWS:
+        # Somebody may have deleted the cache under us, and started another server since.
+        if Running.read(state_file) == running:
+            state_file.unlink(missing_ok=True)
             Path(control).unlink(missing_ok=True)
 
 
@@ -155,7 +157,7 @@ def _start_server(order: Order, port: int) -> "subprocess.Popen[bytes]":
     if system.WINDOWS:
         command += ["-h", "127.0.0.1"]
     else:
-        command += ["-h", "", "-k", order.runtime_directory]
+        command += ["-h", "", "-k", order.socket_directory]
     for name, value in SETTINGS.items():
         command += ["-c", f"{name}={value}"]
     return subprocess.Popen(
@@ -191,11 +193,11 @@ def _stop_server(order: Order, server: "subprocess.Popen[bytes]") -> None:
             system.signal_server(Path(order.bin_directory), server.pid, signal_name)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 server.wait(patience_s)
-    # Only a killed server leaves any: backends too busy to notice that it is gone.
-    for pid in system.children():
+    # A killed server leaves the backends that are too busy to notice.
+    for pid in system.children() if server.returncode else ():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    for place in (Path(order.runtime_directory), Path(order.runtime_directory).parent):
+    for place in (Path(order.socket_directory), Path(order.socket_directory).parent):
         with contextlib.suppress(OSError):
             place.rmdir()
 

@@ -5,6 +5,7 @@ supervisor uses this too.
 """
 
 import contextlib
+import errno
 import os
 import socket
 import subprocess
@@ -47,9 +48,11 @@ def try_lock(path: Path) -> int | None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _lock(descriptor)
-    except OSError:
+    except OSError as error:
         os.close(descriptor)
-        return None
+        if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+            return None
+        raise
     return descriptor
 
 
