@@ -59,6 +59,13 @@ class CollectError(NamedTuple):
     longrepr: str = ""
 
 
+class CollectSkip(NamedTuple):
+    """A file or node that skipped itself while it was collected; pytest counts it as 1 skipped."""
+
+    nodeid: str
+    longrepr: str = ""
+
+
 class StartedTest(NamedTuple):
     """An attempt at a test begins; attempts count from 1."""
 
@@ -262,6 +269,7 @@ Event = Union[
     Collect,
     CollectFinish,
     CollectError,
+    CollectSkip,
     StartedTest,
     FinishedTest,
     FixtureLate,
@@ -280,6 +288,7 @@ WIRE_NAMES = {
     Collect: "collect",
     CollectFinish: "collect_finish",
     CollectError: "collect_error",
+    CollectSkip: "collect_skip",
     StartedTest: "test_start",
     FinishedTest: "test",
     FixtureLate: "fixture_late",

@@ -1,0 +1,49 @@
+"""The part of tdd-monitor that runs inside the user's pytest.
+
+Every plain `pytest` of an environment with tdd-monitor imports this module, so it imports next to
+nothing: everything else waits for `activation`, which only a monitor's request brings in.
+PYTEST_DONT_REWRITE: nothing here asserts, and bootstrap.py imports it before pytest could rewrite.
+"""
+
+import os
+from typing import Any, Dict, Optional
+
+_PREFIX = "TDD_MONITOR_"
+_WANTED = ("ADDRESS", "TOKEN", "RUN", "MEMORY")
+
+# What a monitor asked of this process. None when nobody asked, and again once the first Config has
+# claimed it: a pytest that runs inside a test must not speak.
+_request: Optional[Dict[str, Any]] = None
+_recorder: Any = None
+
+
+def _read_environment() -> None:
+    """Take the request out of the environment, where children and tests would find it."""
+    global _request
+    if _PREFIX + "ADDRESS" in os.environ:
+        _request = {name.lower(): os.environ.pop(_PREFIX + name, "") for name in _WANTED}
+
+
+def enlist(request: Dict[str, Any]) -> None:
+    """Make the next Config of this process speak: the xdist controller calls it in its workers."""
+    global _request
+    _request = request
+
+
+def record_metric(name: str, value: float) -> None:
+    """Add a named value to the metrics of the running test; without a monitor, do nothing."""
+    if _recorder is not None:
+        _recorder.record_metric(name, value)
+
+
+def pytest_load_initial_conftests(early_config: Any) -> None:
+    """Claim the request before any conftest is imported, so that drivers can be observed from the start."""
+    global _request, _recorder
+    if _request is not None:
+        request, _request = _request, None
+        from tdd_monitor.plugin.activation import activate
+
+        _recorder = activate(early_config, request)
+
+
+_read_environment()

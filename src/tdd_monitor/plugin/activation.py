@@ -1,0 +1,190 @@
+"""Puts the plugin together in a process that a monitor asked to speak.
+
+Two steps: `activate` before the first conftest is imported, so that database drivers are observed from
+their import on; the rest at the start of the session, when it is known whether xdist distributes it.
+"""
+
+import os
+import platform
+import time
+from typing import Any, Dict, Generator, Optional
+
+import pytest
+
+from tdd_monitor.plugin.fixtures import FixtureClock
+from tdd_monitor.plugin.guard import Guard
+from tdd_monitor.plugin.memory import Memory
+from tdd_monitor.plugin.recorder import Recorder
+from tdd_monitor.plugin.reporter import CollectReporter, RunReporter, warn
+from tdd_monitor.plugin.sampler import Sampler
+from tdd_monitor.plugin.stream import Stream
+from tdd_monitor.plugin.transport import SocketTransport
+from tdd_monitor.protocol.events import PROTOCOL, Hello
+
+NAME = "tdd-monitor"
+
+
+def activate(config: Any, request: Dict[str, Any]) -> Optional["Activation"]:
+    """Connect and register; None when the monitor cannot be reached, and then nothing is done."""
+    try:
+        stream = Stream(SocketTransport(request["address"]), request.get("worker", ""))
+    except (OSError, ValueError):
+        return None
+    activation = Activation(config, request, stream)
+    config.pluginmanager.register(activation, NAME)
+    return activation
+
+
+class Activation:
+    """Pytest plugin that brings in the others, and sees the very end of the run."""
+
+    def __init__(self, config: Any, request: Dict[str, Any], stream: Stream) -> None:
+        self._config = config
+        self._request = request
+        self._stream = stream
+        self._guard = Guard()
+        self._guard.on_fault = self._on_fault
+        self._memory = Memory(request.get("memory", ""))
+        self._sampler = Sampler(stream, self._memory, tuple)
+        self._recorder: Optional[Recorder] = None
+        self._run: Optional[RunReporter] = None
+        self._plugins: Dict[str, Any] = {}
+        _follow_forks(self)
+
+    def record_metric(self, name: str, value: float) -> None:
+        """See `tdd_monitor.plugin.record_metric`."""
+        if self._recorder is not None:
+            self._recorder.record_metric(name, value)
+
+    def _on_fault(self, text: str) -> None:
+        warn(self._stream, "tdd-monitor's plugin failed and is off for the rest of this run. " + text)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self) -> Generator[None, Any, Any]:
+        """Around everything: what it returns is the exit code, which plugins change until the last moment."""
+        exitstatus = 1
+        try:
+            result = yield
+            exitstatus = int(result or 0)
+            return result
+        except SystemExit as error:
+            exitstatus = error.code if isinstance(error.code, int) else 1
+            raise
+        finally:
+            self._end(exitstatus)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """The session begins, collection comes next."""
+        try:
+            self._begin()
+        except Exception as error:
+            self._guard.fault(error)
+
+    def _begin(self) -> None:
+        role = self._role()
+        self._stream.greet(lambda: self._hello(role))
+        if role != "worker":
+            self._run = RunReporter(self._guard, self._stream, self._config)
+            self._register("run", self._run)
+        if role != "controller":
+            self._observe_tests()
+        self._sampler.start()
+
+    def _role(self) -> str:
+        if self._request.get("worker"):
+            return "worker"
+        return "controller" if self._config.pluginmanager.hasplugin("dsession") else "single"
+
+    def _observe_tests(self) -> None:
+        fixtures = FixtureClock(self._guard, self._stream.emit)
+        self._recorder = Recorder(self._guard, self._stream, self._memory, fixtures, str, tuple)
+        self._register("fixtures", fixtures)
+        self._register("recorder", self._recorder)
+        if self._request.get("collects", True):
+            self._register("collection", CollectReporter(self._guard, self._stream, str))
+
+    def _register(self, name: str, plugin: Any) -> None:
+        self._config.pluginmanager.register(plugin, "%s-%s" % (NAME, name))
+
+    def _hello(self, role: str, now: Any = time.time_ns) -> Hello:
+        config = self._config
+        return Hello(
+            PROTOCOL,
+            self._request["token"],
+            self._request["run"],
+            os.getpid(),
+            role,
+            os.getppid(),
+            platform.python_version(),
+            pytest.__version__,
+            _plugins(config),
+            _arguments(config),
+            str(config.rootpath),
+            now(),
+            self._memory.mode,
+            tuple(self._memory.unmeasured),
+        )
+
+    def _end(self, exitstatus: int) -> None:
+        try:
+            self._sampler.stop()
+            if self._run is None and not self._request.get("worker"):
+                # --help and the like, or a usage error: there was no session.
+                self._stream.greet(lambda: self._hello("single"))
+                self._run = RunReporter(self._guard, self._stream, self._config)
+            if self._run is not None:
+                self._run.finish(exitstatus)
+            self._stream.close()
+        except Exception as error:
+            self._guard.fault(error)
+
+    def before_fork(self) -> None:
+        """Python 3.12 and later warn when a process with threads forks."""
+        self._sampler.stop()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        if self._stream.open:
+            self._sampler.start()
+
+    def after_fork_in_child(self) -> None:
+        """Only the process that said hello may speak: a child may well return into pytest."""
+        self._guard.off = True
+        self._sampler.forget()
+        self._stream.mute_child()
+
+
+_active: Optional[Activation] = None
+
+
+def _follow_forks(activation: Activation) -> None:
+    """Hooks cannot be unregistered, so they are registered once and look for the one that is active."""
+    global _active
+    first, _active = _active is None, activation
+    if first and hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=lambda: _at_fork("before_fork"),
+            after_in_parent=lambda: _at_fork("after_fork_in_parent"),
+            after_in_child=lambda: _at_fork("after_fork_in_child"),
+        )
+
+
+def _at_fork(moment: str) -> None:
+    getattr(_active, moment)()
+
+
+def _plugins(config: Any) -> Any:
+    found = {
+        "%s-%s" % (distribution.project_name, distribution.version)
+        for _, distribution in config.pluginmanager.list_plugin_distinfo()
+    }
+    return tuple(sorted(found))
+
+
+def _arguments(config: Any) -> Any:
+    """As the user gave them, without what bootstrap.py added."""
+    arguments = [str(argument) for argument in config.invocation_params.args]
+    if arguments[:2] == ["-p", "tdd_monitor.plugin"]:
+        del arguments[:2]
+    return tuple(arguments)

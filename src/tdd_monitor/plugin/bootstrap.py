@@ -1,0 +1,123 @@
+"""Runs pytest as `python -m pytest ARGS` would, with the monitor's plugin in it.
+
+Executed by path, in the user's interpreter. It makes `tdd_monitor` importable without touching
+sys.path, so that nothing else of the monitor's environment can be imported there. It must parse on
+any Python: an interpreter that is too old deserves a sentence, not a SyntaxError.
+"""
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable, List, Optional, Tuple  # noqa: F401  (type comments: Python 2 must parse this)
+
+OLDEST_PYTHON = (3, 9)
+OLDEST_PYTEST = (7, 4)
+OLDEST_PLUGGY = (1, 2)
+USAGE_ERROR = 4  # pytest's own exit code for it
+ARGUMENTS_OPTION = "--arguments-from="
+
+
+def main():
+    # type: () -> None
+    """Check the interpreter, bring the plugin in, become pytest."""
+    problem = _too_old_python()
+    if problem is None:
+        _set_path_like_dash_m()
+        problem = _unusable_pytest()
+    if problem is not None:
+        sys.stderr.write("tdd-monitor: " + problem + "\n")
+        sys.stderr.flush()
+        sys.exit(USAGE_ERROR)
+    import_monitor(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    sys.argv[1:] = ["-p", "tdd_monitor.plugin"] + _arguments(sys.argv[1:])  # noqa: RUF005
+    import runpy
+
+    runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+
+
+def _too_old_python():
+    # type: () -> Optional[str]
+    if sys.version_info >= OLDEST_PYTHON:
+        return None
+    return "%s is Python %s, the tests need Python %s or newer: choose another with --python PATH" % (
+        sys.executable,
+        _dotted(sys.version_info[:2]),
+        _dotted(OLDEST_PYTHON),
+    )
+
+
+def _set_path_like_dash_m():
+    # type: () -> None
+    """`python -m` puts the working directory where `python FILE` puts the directory of the file."""
+    if not getattr(sys.flags, "safe_path", False) and not sys.flags.isolated:
+        sys.path[0] = os.getcwd()
+
+
+def _unusable_pytest():
+    # type: () -> Optional[str]
+    import importlib.util
+
+    if importlib.util.find_spec("pytest") is None:
+        return "%s has no pytest. Install it: %s -m pip install pytest" % (sys.executable, sys.executable)
+    import pluggy
+    import pytest
+
+    for module, oldest in ((pytest, OLDEST_PYTEST), (pluggy, OLDEST_PLUGGY)):
+        version = getattr(module, "__version__", "")
+        if _numbers(version) and _numbers(version) < oldest:
+            return "%s %s is too old, %s or newer is needed: %s -m pip install --upgrade pytest pluggy" % (
+                module.__name__,
+                version,
+                _dotted(oldest),
+                sys.executable,
+            )
+    return None
+
+
+def _numbers(version):
+    # type: (str) -> Tuple[int, ...]
+    """(7, 4) of "7.4.2", () when the version is not of that form."""
+    parts = version.split(".")[:2]
+    return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else ()
+
+
+def _dotted(version):
+    # type: (Iterable[int]) -> str
+    return ".".join(str(part) for part in version)
+
+
+def _arguments(given):
+    # type: (List[str]) -> List[str]
+    """Arguments for pytest; a command line that would be too long comes as a JSON file."""
+    if len(given) == 1 and given[0].startswith(ARGUMENTS_OPTION):
+        import io
+        import json
+
+        with io.open(given[0][len(ARGUMENTS_OPTION) :], encoding="utf-8") as file:
+            return list(json.load(file))
+    return given
+
+
+def import_monitor(directory):
+    # type: (str) -> None
+    """Import the copy of tdd_monitor in `directory`, also where another version is installed."""
+    import importlib
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location(
+        "tdd_monitor", os.path.join(directory, "__init__.py"), submodule_search_locations=[directory]
+    )
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["tdd_monitor"] = module
+    spec.loader.exec_module(module)
+    # pytest rewrites the assertions of plugins and warns when they are imported already.
+    module.__doc__ = "%s PYTEST_DONT_REWRITE" % (module.__doc__ or "")
+    # Imported now, before pytest's import hook is there: it would compile all of it a second time.
+    importlib.import_module("tdd_monitor.plugin.activation")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""Times every fixture: its set-up without the fixtures it asks for, and its teardown.
+
+Arguments of a fixture are set up before `pytest_fixture_setup` runs; what it requests dynamically
+runs inside, and is subtracted with a stack. A finalizer that is added after the set-up runs first
+of the fixture's own, and so marks the start of its teardown.
+"""
+
+import time
+from typing import Any, Callable, Dict, Generator, List, Tuple
+
+import pytest
+
+from tdd_monitor.plugin.guard import Guard, guarded
+from tdd_monitor.protocol.events import FixtureLate, FixtureUse
+
+_NO_ATTEMPT = 0
+
+
+class _Use:
+    """One life of a fixture, or the part of it that one attempt sees."""
+
+    __slots__ = (
+        "attempt",
+        "baseid",
+        "cached",
+        "first_user",
+        "marked_ns",
+        "name",
+        "scope",
+        "self_ns",
+        "setup_ns",
+        "start_ns",
+        "teardown_ns",
+        "teardown_start_ns",
+    )
+
+    def __init__(self, fixturedef: Any, attempt: int, first_user: str) -> None:
+        self.name: str = fixturedef.argname
+        self.scope: str = fixturedef.scope
+        self.baseid: str = fixturedef.baseid
+        self.attempt = attempt
+        self.first_user = first_user
+        self.cached = False
+        self.start_ns = self.setup_ns = self.self_ns = 0
+        self.teardown_start_ns = self.teardown_ns = 0
+        self.marked_ns = 0
+
+    def mark_teardown(self, now: Callable[[], int] = time.perf_counter_ns) -> None:
+        """The finalizer that tells when teardown begins."""
+        self.marked_ns = now()
+
+    def record(self) -> FixtureUse:
+        """As it goes to the monitor."""
+        return FixtureUse(
+            self.name,
+            self.scope,
+            self.setup_ns,
+            self.self_ns,
+            self.teardown_ns,
+            self.start_ns,
+            self.teardown_start_ns,
+            self.cached,
+            self.first_user,
+            self.baseid,
+        )
+
+
+class FixtureClock:
+    """Pytest plugin. `shared_setups` is above zero while a fixture that outlives a test is set up."""
+
+    def __init__(self, guard: Guard, emit: Callable[[Any], None]) -> None:
+        self.guard = guard
+        self._emit = emit
+        self._attempt = _NO_ATTEMPT
+        self._attempts = 0
+        self._nodeid = ""
+        self._origin_ns = 0
+        self._uses: List[_Use] = []
+        self._live: Dict[Any, _Use] = {}
+        self._children_ns: List[int] = []
+        self.shared_setups = 0
+
+    def begin_attempt(self, nodeid: str, origin_ns: int) -> None:
+        """From now on fixtures are used by this attempt; offsets count from `origin_ns`."""
+        self._attempts += 1
+        self._attempt = self._attempts
+        self._nodeid, self._origin_ns = nodeid, origin_ns
+        self._uses = []
+        self._children_ns = []
+        self.shared_setups = 0
+
+    def note_cached(self, item: Any) -> None:
+        """Before teardown: which fixtures did the item use that were there already?"""
+        # Private, but the only list that has those of getfixturevalue; pytest 7.4 to 9.2 have it.
+        request = getattr(item, "_request", None)
+        for fixturedef in getattr(request, "_fixture_defs", {}).values():
+            use = self._live.get(fixturedef)
+            if use is not None and use.attempt != self._attempt:
+                self._see_again(fixturedef, use)
+
+    def _see_again(self, fixturedef: Any, use: _Use) -> _Use:
+        for seen in self._uses:
+            if seen.cached and seen.name == use.name and seen.baseid == use.baseid:
+                return seen
+        again = _Use(fixturedef, self._attempt, use.first_user)
+        again.cached = True
+        self._uses.append(again)
+        return again
+
+    def end_attempt(self) -> Tuple[FixtureUse, ...]:
+        """What fixtures cost within the attempt, in order of their start."""
+        uses, self._uses = self._uses, []
+        self._attempt = _NO_ATTEMPT
+        return tuple([use.record() for use in uses]) if uses else ()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: Any, now: Callable[[], int] = time.perf_counter_ns
+    ) -> Generator[None, object, object]:
+        """Time the set-up."""
+        use = self._begin(fixturedef)
+        started_ns = now()
+        try:
+            return (yield)
+        finally:
+            self._end(fixturedef, use, started_ns, now() - started_ns)
+
+    @guarded
+    def _begin(self, fixturedef: Any) -> _Use:
+        use = _Use(fixturedef, self._attempt, self._nodeid)
+        self._children_ns.append(0)
+        self.shared_setups += use.scope != "function"
+        if self._attempt:
+            self._uses.append(use)
+        return use
+
+    @guarded
+    def _end(self, fixturedef: Any, use: _Use, started_ns: int, setup_ns: int) -> None:
+        children_ns = self._children_ns.pop() if self._children_ns else 0
+        if self._children_ns:
+            self._children_ns[-1] += setup_ns
+        self.shared_setups -= use.scope != "function"
+        use.setup_ns, use.self_ns = setup_ns, setup_ns - children_ns
+        use.start_ns = started_ns - self._origin_ns
+        self._live[fixturedef] = use
+        fixturedef.addfinalizer(use.mark_teardown)
+
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_fixture_post_finalizer(
+        self, fixturedef: Any, now: Callable[[], int] = time.perf_counter_ns
+    ) -> None:
+        """End of a teardown: within the attempt that set it up, within a later one, or after all."""
+        use = self._live.get(fixturedef)
+        if use is None or not use.marked_ns:
+            return  # pytest 7.4 calls this also when there is nothing to tear down
+        del self._live[fixturedef]
+        teardown_ns = now() - use.marked_ns
+        if not self._attempt:
+            self._emit(FixtureLate(use.name, use.scope, teardown_ns, use.first_user, use.baseid))
+            return
+        if use.attempt != self._attempt:
+            start_ns = use.marked_ns - self._origin_ns
+            use = self._see_again(fixturedef, use)
+            use.teardown_start_ns = start_ns
+        else:
+            use.teardown_start_ns = use.marked_ns - self._origin_ns
+        use.teardown_ns = teardown_ns

@@ -1,0 +1,93 @@
+"""Outcomes as pytest's summary line counts them. Pure functions of reports and phases."""
+
+import importlib.util
+from typing import Any, Iterable, List, Sequence, Tuple
+
+from tdd_monitor.protocol.codec import shorten
+from tdd_monitor.protocol.events import Section, Subtest
+
+_SUBTEST_REPORTS = ("SubtestReport", "SubTestReport")  # pytest 9, pytest-subtests
+
+
+def is_subtest(report: Any) -> bool:
+    """True for the report of a subtest, which has the node id and `when` of its test."""
+    return type(report).__name__ in _SUBTEST_REPORTS
+
+
+def of_report(report: Any) -> str:
+    """Outcome of a phase. Mind that a reason for xfail may be an empty string."""
+    if hasattr(report, "wasxfail"):
+        if report.outcome == "skipped":
+            return "xfailed"
+        if report.outcome == "passed":
+            return "xpassed"
+    return str(report.outcome)
+
+
+def subtest(report: Any) -> Subtest:
+    """The record of a subtest."""
+    context = report.context
+    arguments = ", ".join("%s=%s" % pair for pair in context.kwargs.items())
+    description = " ".join(filter(None, (context.msg, "(%s)" % arguments if arguments else "")))
+    outcome = of_report(report)
+    text = "" if outcome == "passed" else longrepr(report)
+    return Subtest(outcome, shorten(description), max(0, int(report.duration * 1e9)), text)
+
+
+def longrepr(report: Any) -> str:
+    """Traceback, or why it was skipped or expected to fail."""
+    where = report.longrepr
+    skipped = isinstance(where, tuple) and len(where) == 3
+    text = "%s:%s: %s" % where if skipped else report.longreprtext
+    reason = getattr(report, "wasxfail", "")
+    if reason:
+        text = "%s\n\n%s" % (reason, text) if text else str(reason)
+    return shorten(text)
+
+
+def sections(report: Any, seen: int) -> Tuple[Section, ...]:
+    """Captured output of this phase alone: a report repeats the sections of the phases before it."""
+    found: List[Tuple[str, str]] = report.sections
+    if seen > len(found):
+        seen = 0
+    return tuple([Section(str(title), shorten(str(text))) for title, text in found[seen:]])
+
+
+def settle(phases: Iterable[Any], subtests: Sequence[Subtest]) -> None:
+    """Outcomes of phases that nobody reported, and of a test that failed in its subtests only."""
+    for phase in phases:
+        if not phase.outcome:
+            # A plugin that reruns does not publish every report of an attempt that it repeats.
+            phase.outcome = "rerun" if phase.raised else "passed"
+        if phase.when == "call" and phase.outcome == "passed" and _SUBTESTS_FAIL_TESTS:
+            failed = sum(subtest.outcome == "failed" for subtest in subtests)
+            if failed:
+                # pytest does this in its terminal reporter, which xdist workers do not have.
+                phase.outcome = "failed"
+                phase.longrepr = "contains %d failed subtest%s" % (failed, "s" if failed > 1 else "")
+
+
+def of_attempt(phases: Iterable[Any], subtests: Sequence[Subtest]) -> str:
+    """One word for the attempt: rerun, failed, error, then whatever the test itself says."""
+    result = "passed"
+    by_phase = {(phase.when in ("setup", "teardown"), phase.outcome) for phase in phases}
+    found = {outcome for _, outcome in by_phase}
+    if "rerun" in found:
+        return "rerun"
+    if (False, "failed") in by_phase or any(subtest.outcome == "failed" for subtest in subtests):
+        return "failed"
+    if (True, "failed") in by_phase:
+        return "error"
+    for outcome in ("xfailed", "xpassed", "skipped"):
+        if outcome in found:
+            result = outcome
+            break
+    return result
+
+
+def _subtests_fail_tests() -> bool:
+    """Since pytest 9, which has subtests built in, a test with a failed subtest fails."""
+    return importlib.util.find_spec("_pytest.subtests") is not None
+
+
+_SUBTESTS_FAIL_TESTS = _subtests_fail_tests()

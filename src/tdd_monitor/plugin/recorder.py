@@ -1,0 +1,243 @@
+"""Turns the phases and reports of each attempt at a test into one record.
+
+The phase hooks are timed here; what became of them is told by the reports, which may come later
+(pytest-rerunfailures) or without a phase that ran here (--forked).
+"""
+
+import math
+import time
+from typing import Any, Callable, Dict, Generator, List, Optional, Tuple
+
+import pytest
+
+from tdd_monitor.plugin import outcomes
+from tdd_monitor.plugin.fixtures import FixtureClock
+from tdd_monitor.plugin.guard import Guard, guarded
+from tdd_monitor.plugin.memory import Memory
+from tdd_monitor.plugin.stream import Stream
+from tdd_monitor.protocol.events import FinishedTest, Phase, PoolUse, StartedTest, Subtest
+
+ELSEWHERE = "cpu time, memory, fixtures and queries: it ran in a process of its own"
+
+
+class _Phase:
+    """A phase of the running attempt, while it is not yet known whole."""
+
+    __slots__ = (
+        "cpu_ns",
+        "longrepr",
+        "measured",
+        "outcome",
+        "python_delta_bytes",
+        "python_peak_bytes",
+        "raised",
+        "rss_bytes",
+        "rss_delta_bytes",
+        "sections",
+        "wall_ns",
+        "when",
+    )
+
+    def __init__(self, when: str) -> None:
+        self.when = when
+        self.outcome = ""
+        self.wall_ns = self.cpu_ns = self.rss_bytes = self.rss_delta_bytes = 0
+        self.python_delta_bytes = self.python_peak_bytes = 0
+        self.longrepr = ""
+        self.sections: Tuple[Any, ...] = ()
+        self.measured = self.raised = False
+
+    def record(self) -> Phase:
+        return Phase(
+            self.when,
+            self.outcome,
+            self.wall_ns,
+            self.cpu_ns,
+            self.rss_bytes,
+            self.rss_delta_bytes,
+            self.longrepr,
+            self.sections,
+            self.python_delta_bytes,
+            self.python_peak_bytes,
+        )
+
+
+class _Attempt:
+    """The attempt that is going on."""
+
+    __slots__ = (
+        "metrics",
+        "nodeid",
+        "number",
+        "phases",
+        "rss_bytes",
+        "seen_sections",
+        "started_ns",
+        "subtests",
+    )
+
+    def __init__(self, nodeid: str, number: int, rss_bytes: int, now: Callable[[], int] = time.monotonic_ns):
+        self.nodeid = nodeid
+        self.number = number
+        self.rss_bytes = rss_bytes
+        self.started_ns = now()
+        self.phases: List[_Phase] = []
+        self.subtests: List[Subtest] = []
+        self.metrics: Dict[str, float] = {}
+        self.seen_sections = 0
+
+    def phase(self, when: str) -> _Phase:
+        """The phase of that name that has no report yet, a new one if there is none."""
+        for phase in self.phases:
+            if phase.when == when and not phase.outcome:
+                return phase
+        phase = _Phase(when)
+        self.phases.append(phase)
+        return phase
+
+
+class Recorder:
+    """Pytest plugin in every process that runs tests."""
+
+    def __init__(
+        self,
+        guard: Guard,
+        stream: Stream,
+        memory: Memory,
+        fixtures: FixtureClock,
+        rename: Callable[[str], str],
+        take_pool_uses: Callable[[], Tuple[PoolUse, ...]],
+    ) -> None:
+        self.guard = guard
+        self._stream = stream
+        self._memory = memory
+        self._fixtures = fixtures
+        self._rename = rename
+        self._take_pool_uses = take_pool_uses
+        self._attempt: Optional[_Attempt] = None
+        self._previous: Optional[_Attempt] = None
+        self._previous_rss_bytes = 0
+
+    @guarded
+    def record_metric(self, name: str, value: float) -> None:
+        """Add to the named values of the running attempt; what JSON cannot say is left out."""
+        number = float(value)
+        if self._attempt is not None and math.isfinite(number):
+            self._attempt.metrics[str(name)] = number
+
+    @pytest.hookimpl(tryfirst=True)
+    @guarded
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """An attempt begins: say so together with the record of the one before, in one send."""
+        self._begin(nodeid)
+
+    def _begin(self, nodeid: str, now: Callable[[], int] = time.perf_counter_ns) -> None:
+        nodeid = self._rename(nodeid)
+        previous = self._previous
+        again = previous is not None and previous.nodeid == nodeid
+        number = previous.number + 1 if again and previous is not None else 1
+        self._take_pool_uses()  # what happened between tests is nobody's
+        attempt = self._attempt = _Attempt(nodeid, number, self._memory.rss())
+        if again and previous is not None:
+            attempt.seen_sections = previous.seen_sections
+        self._fixtures.begin_attempt(nodeid, now())
+        self._stream.emit(StartedTest(nodeid, number), t_ns=attempt.started_ns)
+        self._stream.flush()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: Any) -> Generator[None, object, object]:
+        """Measure the set-up."""
+        if self._attempt is None:
+            self.pytest_runtest_logstart(item.nodeid)  # a plugin with a protocol of its own
+        return (yield from self._measured("setup"))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        """Measure the test itself."""
+        return (yield from self._measured("call"))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: Any) -> Generator[None, object, object]:
+        """Measure the teardown."""
+        self._before_teardown(item)
+        return (yield from self._measured("teardown"))
+
+    @guarded
+    def _before_teardown(self, item: Any) -> None:
+        if self._attempt is not None:
+            self._fixtures.note_cached(item)
+
+    def _measured(
+        self,
+        when: str,
+        wall: Callable[[], int] = time.perf_counter_ns,
+        cpu: Callable[[], int] = time.process_time_ns,
+    ) -> Generator[None, object, object]:
+        attempt, memory, phase = self._attempt, self._memory, _Phase(when)
+        python = memory.python
+        begun = python.begin() if python is not None else None
+        rss_bytes = memory.rss()
+        phase.raised = True
+        cpu_ns, wall_ns = cpu(), wall()
+        try:
+            result = yield
+            phase.raised = False
+            return result
+        finally:
+            phase.wall_ns, phase.cpu_ns = wall() - wall_ns, cpu() - cpu_ns
+            if python is not None:
+                phase.python_delta_bytes, phase.python_peak_bytes = python.end(begun)
+            phase.rss_bytes = memory.rss()
+            if rss_bytes and phase.rss_bytes:
+                phase.rss_delta_bytes = phase.rss_bytes - rss_bytes
+            phase.measured = True
+            if attempt is not None:
+                attempt.phases.append(phase)
+
+    @pytest.hookimpl(tryfirst=True)
+    @guarded
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """What became of a phase, or of a subtest."""
+        attempt = self._attempt
+        if attempt is None:
+            return
+        if outcomes.is_subtest(report):
+            attempt.subtests.append(outcomes.subtest(report))
+            return
+        phase = attempt.phase(report.when)
+        phase.outcome = outcomes.of_report(report)
+        if not phase.measured:
+            phase.wall_ns = max(0, int(report.duration * 1e9))
+        if phase.outcome != "passed":
+            phase.longrepr = outcomes.longrepr(report)
+        if report.sections:
+            phase.sections = outcomes.sections(report, attempt.seen_sections)
+            attempt.seen_sections = len(report.sections)
+
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_runtest_logfinish(self) -> None:
+        """The attempt is over: queue its record, which leaves with the next start, or soon."""
+        attempt = self._attempt
+        if attempt is None:
+            return
+        self._attempt, self._previous = None, attempt
+        outcomes.settle(attempt.phases, attempt.subtests)
+        drift_bytes = attempt.rss_bytes - self._previous_rss_bytes if self._previous_rss_bytes else 0
+        self._previous_rss_bytes = self._memory.rss()
+        self._stream.emit(
+            FinishedTest(
+                attempt.nodeid,
+                outcomes.of_attempt(attempt.phases, attempt.subtests),
+                attempt.number,
+                attempt.started_ns,
+                tuple([phase.record() for phase in attempt.phases]),
+                self._fixtures.end_attempt(),
+                tuple(attempt.subtests),
+                self._take_pool_uses(),
+                attempt.metrics,
+                drift_bytes,
+                self._memory.peak(),
+                () if any(phase.measured for phase in attempt.phases) else (ELSEWHERE,),
+            )
+        )

@@ -1,0 +1,150 @@
+"""Tells about the run as a whole: collection, warnings, why it stops, how it ends."""
+
+import time
+from typing import Any, Callable, Dict, List
+
+import pytest
+
+from tdd_monitor.plugin import outcomes
+from tdd_monitor.plugin.guard import Guard, guarded
+from tdd_monitor.plugin.stream import Stream
+from tdd_monitor.protocol.codec import shorten
+from tdd_monitor.protocol.events import (
+    Collect,
+    CollectedTest,
+    CollectError,
+    CollectFinish,
+    CollectSkip,
+    RunCancel,
+    RunFinish,
+    WarningRaised,
+)
+
+CHUNK = 500
+
+
+class CollectReporter:
+    """Pytest plugin of the process whose collection is shown: the single one or the first worker."""
+
+    def __init__(self, guard: Guard, stream: Stream, rename: Callable[[str], str]) -> None:
+        self.guard = guard
+        self._stream = stream
+        self._rename = rename
+        self._deselected = 0
+        self._started_ns = 0
+
+    @pytest.hookimpl(tryfirst=True)
+    @guarded
+    def pytest_collection(self, now: Callable[[], int] = time.perf_counter_ns) -> None:
+        """Collection begins."""
+        self._started_ns = now()
+
+    @guarded
+    def pytest_deselected(self, items: List[Any]) -> None:
+        """Items that -k, -m and the like left out."""
+        self._deselected += len(items)
+
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_collection_finish(self, session: Any, now: Callable[[], int] = time.perf_counter_ns) -> None:
+        """All items, in the order in which they will run."""
+        items = session.items
+        for start in range(0, len(items), CHUNK):
+            tests = tuple([self._test(item) for item in items[start : start + CHUNK]])
+            self._stream.emit(Collect(tests))
+        self._stream.emit(CollectFinish(len(items), self._deselected, now() - self._started_ns))
+        self._stream.flush()
+
+    def _test(self, item: Any) -> CollectedTest:
+        file, line, _ = item.location
+        return CollectedTest(self._rename(item.nodeid), str(file), (line or 0) + 1 if line is not None else 0)
+
+
+class RunReporter:
+    """Pytest plugin of the process that has the last word: the single one or the xdist controller."""
+
+    def __init__(self, guard: Guard, stream: Stream, config: Any) -> None:
+        self.guard = guard
+        self._stream = stream
+        self._config = config
+        self._session: Any = None
+        self._cancelled = False
+        self._terminal = config.pluginmanager.getplugin("terminalreporter")
+
+    @pytest.hookimpl(tryfirst=True)
+    @guarded
+    def pytest_collectreport(self, report: Any) -> None:
+        """A file or node that failed or skipped itself; xdist tells each only once."""
+        if report.failed:
+            self._stream.emit(CollectError(report.nodeid, shorten(report.longreprtext)))
+        elif report.skipped:
+            self._stream.emit(CollectSkip(report.nodeid, outcomes.longrepr(report)))
+
+    @guarded
+    def pytest_warning_recorded(self, warning_message: Any, nodeid: str, location: Any) -> None:
+        """A warning; they may be lost, since a suite can raise millions."""
+        category = getattr(warning_message.category, "__name__", "")
+        self._stream.emit_sample(
+            WarningRaised(
+                shorten(str(warning_message.message), 4096),
+                category,
+                nodeid or "",
+                str(warning_message.filename or ""),
+                int(warning_message.lineno or 0),
+            )
+        )
+
+    @guarded
+    def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
+        """Not only Ctrl+C: pytest.exit, collection errors and xdist's --maxfail pass here too."""
+        kind, detail = excinfo.type.__name__, str(excinfo.value)
+        if kind == "Interrupted":
+            reason = "collection" if "during collection" in detail else _stop_reason(detail)
+        else:
+            reason = "interrupt"
+        self._cancel(reason, detail or kind)
+
+    @guarded
+    def pytest_internalerror(self, excrepr: Any) -> None:
+        """pytest or a plugin failed."""
+        self._cancel("internal", str(excrepr))
+
+    @pytest.hookimpl(tryfirst=True)
+    @guarded
+    def pytest_sessionfinish(self, session: Any) -> None:
+        """-x, --maxfail and session timeouts end the run without a hook of their own."""
+        for attribute in ("shouldfail", "shouldstop"):
+            detail = getattr(session, attribute, False)
+            if detail:
+                self._cancel(_stop_reason(str(detail)), str(detail))
+
+    def _cancel(self, reason: str, detail: str) -> None:
+        if not self._cancelled:
+            self._cancelled = True
+            self._stream.emit(RunCancel(reason, shorten(detail, 4096)))
+            self._stream.flush()
+
+    def finish(self, exitstatus: int) -> None:
+        """The last line."""
+        self._stream.emit(RunFinish(exitstatus, self._counts(), self._stream.dropped))
+
+    def _counts(self) -> Dict[str, int]:
+        stats = getattr(self._terminal, "stats", {})
+        counts = {}
+        for category, reports in stats.items():
+            number = sum(1 for report in reports if getattr(report, "count_towards_summary", True))
+            if category and number:
+                counts[str(category)] = number
+        return counts
+
+
+def _stop_reason(detail: str) -> str:
+    if "timeout" in detail:
+        return "timeout"
+    return "interrupt" if "keyboard" in detail else "maxfail"
+
+
+def warn(stream: Stream, message: str) -> None:
+    """A word of our own, shown beside pytest's warnings."""
+    stream.emit(WarningRaised(shorten(message, 4096), "tdd-monitor"))
+    stream.flush()

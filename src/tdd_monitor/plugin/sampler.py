@@ -1,0 +1,108 @@
+"""A thread that sends what would otherwise wait, and samples the process while something changes.
+
+It is started below `threading`: suites that look for stray threads (threading.enumerate) do not see
+it. It ends before a fork and starts again after it, because from Python 3.12 on a fork of a process with
+threads warns, and warnings are errors in many suites.
+"""
+
+import _thread
+import os
+import sys
+import time
+from typing import Any, Callable, Tuple
+
+from tdd_monitor.plugin.memory import Memory
+from tdd_monitor.plugin.stream import Stream
+from tdd_monitor.protocol.events import PoolSample, Sample
+
+TICK_S = 0.02  # how long the record of a test waits for the start of the next one
+TICKS_A_SAMPLE = 5
+_RSS_STEP_BYTES = 256 << 10
+_CPU_STEP_NS = 5_000_000
+_GONE_S = 0.05
+
+Pools = Callable[[], Tuple[PoolSample, ...]]
+
+
+class Sampler:
+    """Flushes the stream every tick, samples every fifth one."""
+
+    def __init__(self, stream: Stream, memory: Memory, pools: Pools) -> None:
+        self._stream = stream
+        self._memory = memory
+        self._pools = pools
+        self._stop: Any = None
+        self._stopped: Any = None
+        self._last = Sample()
+
+    def start(self) -> None:
+        """Start the thread; without one (resource limits) only the 20 ms promise is lost."""
+        if self._stop is not None or not self._stream.open:
+            return
+        stop, stopped = _thread.allocate_lock(), _thread.allocate_lock()
+        stop.acquire()
+        stopped.acquire()
+        try:
+            _thread.start_new_thread(self._run, (stop, stopped))
+        except RuntimeError:
+            return
+        self._stop, self._stopped = stop, stopped
+
+    def stop(self) -> None:
+        """End the thread and wait for that."""
+        if self._stop is None:
+            return
+        threads = _count_threads()
+        self._stop.release()
+        self._stop = None
+        self._stopped.acquire(True, 1.0)
+        _wait_for_exit(threads)
+
+    def forget(self) -> None:
+        """In a forked child, to which the thread was not copied."""
+        self._stop = None
+
+    def _run(self, stop: Any, stopped: Any) -> None:
+        name = getattr(_thread, "set_name", None)  # Python 3.14
+        try:
+            if name is not None:
+                name("tdd-monitor")
+            ticks = 0
+            while not stop.acquire(True, TICK_S):
+                ticks += 1
+                if ticks % TICKS_A_SAMPLE == 0:
+                    self._sample()
+                if self._stream.pending:
+                    self._stream.flush()
+        except BaseException:  # there is nobody above to hear of it
+            pass
+        finally:
+            stopped.release()
+
+    def _sample(self, cpu: Callable[[], int] = time.process_time_ns) -> None:
+        last, sample = self._last, Sample(self._memory.rss(), cpu(), self._pools())
+        if (
+            sample.pools != last.pools
+            or abs(sample.rss_bytes - last.rss_bytes) >= _RSS_STEP_BYTES
+            or sample.cpu_ns - last.cpu_ns >= _CPU_STEP_NS
+        ):
+            self._last = sample
+            self._stream.emit_sample(sample)
+
+
+def _count_threads() -> int:
+    """As the fork warning counts them; 0 where it does not."""
+    if sys.platform != "linux" or sys.version_info < (3, 12):
+        return 0
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return 0
+
+
+def _wait_for_exit(threads: int, clock: Callable[[], float] = time.monotonic) -> None:
+    """A thread that has returned is still counted for some microseconds."""
+    if threads:
+        deadline = clock() + _GONE_S
+        while _count_threads() >= threads and clock() < deadline:
+            pass
