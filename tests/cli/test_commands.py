@@ -1,0 +1,117 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support.projects import MIXED, MIXED_COUNTS, write
+
+
+def tdd_monitor(cwd: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tdd_monitor", *args],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return write(tmp_path, test_mixed=MIXED)
+
+
+def test_run_prints_what_failed_and_ends_as_pytest_does(project: Path) -> None:
+    done = tdd_monitor(project, "run", "tests")
+    assert done.returncode == 1
+    assert "FAILED tests/test_mixed.py::test_fails" in done.stdout
+    assert "assert [1, 2] == [1, 3]" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("1 failed, 2 error, 2 passed, 1 skipped")
+
+
+def test_json_has_counts_and_metrics(project: Path) -> None:
+    tdd_monitor(project, "run", "tests", "--json", "out.json")
+    document = json.loads((project / "out.json").read_text())
+    assert document["counts"] == MIXED_COUNTS
+    tests = {test["nodeid"]: test for test in document["tests"]}
+    failed = tests["tests/test_mixed.py::test_fails"]
+    assert failed["outcome"] == "failed" and failed["test_duration_ms"] > 0
+    assert set(failed["phases"]) == {"setup", "call", "teardown"}
+
+
+def test_arguments_behind_two_dashes_go_to_pytest(project: Path) -> None:
+    done = tdd_monitor(project, "run", "tests", "--", "-k", "test_passes or test_skipped")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1].startswith("1 passed, 1 skipped")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "text"),
+    [
+        (("run", "nowhere"), 4, "There is no nowhere in"),
+        (("run", "--python", "/no/python"), 4, "No Python interpreter at /no/python"),
+        (("run", "--record", "/no/dir/x"), 4, "Cannot record to /no/dir/x"),
+        (("replay", "nothing.ndjson"), 4, "Cannot read nothing.ndjson"),
+        (("watch", "tests"), 4, "needs a terminal"),
+    ],
+)
+def test_what_cannot_be_used_is_named(project: Path, args: tuple[str, ...], code: int, text: str) -> None:
+    done = tdd_monitor(project, *args)
+    assert done.returncode == code
+    assert text in done.stderr
+
+
+def test_a_wrong_setting_names_file_and_key(project: Path) -> None:
+    (project / "pyproject.toml").write_text("[tool.tdd-monitor]\ntreshold = 3\n")
+    done = tdd_monitor(project, "run")
+    assert done.returncode == 4
+    assert "pyproject.toml" in done.stderr and "'treshold'" in done.stderr and "thresholds" in done.stderr
+
+
+def test_no_tests_says_so(tmp_path: Path) -> None:
+    done = tdd_monitor(write(tmp_path, test_empty=""), "run", "tests")
+    assert done.returncode == 5
+    assert "no tests ran" in done.stdout
+
+
+def test_an_interpreter_without_pytest_is_explained(project: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
+    done = tdd_monitor(project, "run", "tests", "--python", str(bare))
+    assert done.returncode == 4
+    assert "has no pytest" in done.stdout and "-m pip install pytest" in done.stdout
+
+
+def test_pytest_goes_on_when_the_monitor_is_killed(tmp_path: Path) -> None:
+    source = """
+import pathlib, time
+def test_one():
+    pathlib.Path("up").touch()
+    time.sleep(1)
+    print("x" * 200_000)
+def test_two(): pass
+def test_three(): pathlib.Path("done").touch()
+"""
+    project = write(tmp_path, test_it=source)
+    monitor = subprocess.Popen(
+        [sys.executable, "-m", "tdd_monitor", "run", "tests", "--", "-s", "--junitxml=result.xml"],
+        cwd=project,
+        stdout=subprocess.DEVNULL,
+    )
+    _await(project / "up")
+    monitor.send_signal(signal.SIGKILL)
+    monitor.wait()
+    _await(project / "result.xml")
+    assert (project / "done").exists()
+    assert 'errors="0" failures="0"' in (project / "result.xml").read_text()
+
+
+def _await(path: Path, timeout_s: float = 30) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not path.exists() or (not path.stat().st_size and path.suffix):
+        assert time.monotonic() < deadline, f"{path} did not appear"
+        time.sleep(0.02)
