@@ -1,0 +1,25 @@
+"""What can go wrong in a way that the caller can answer."""
+
+
+class ShopError(Exception):
+    """Base of all errors of the shop."""
+
+
+class NotFoundError(ShopError):
+    """There is no such customer, product, order or invoice."""
+
+
+class EmailTakenError(ShopError):
+    """Another customer has registered with this address."""
+
+
+class OutOfStockError(ShopError):
+    """Fewer pieces are available than were asked for."""
+
+
+class WrongStatusError(ShopError):
+    """The order is not in a state that allows this."""
+
+
+class TooHeavyError(ShopError):
+    """No parcel can carry this item."""

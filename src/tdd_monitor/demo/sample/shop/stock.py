@@ -1,0 +1,45 @@
+"""How many pieces there are, and how many are promised to somebody."""
+
+from .database import Connection
+from .errors import NotFoundError, OutOfStockError
+
+
+async def receive(connection: Connection, product_id: int, quantity: int) -> None:
+    """Take in a delivery."""
+    await connection.execute(
+        "INSERT INTO stock (product_id, on_hand) VALUES ($1, $2)"
+        " ON CONFLICT (product_id) DO UPDATE SET on_hand = stock.on_hand + excluded.on_hand",
+        product_id,
+        quantity,
+    )
+
+
+async def available(connection: Connection, product_id: int) -> int:
+    """Pieces that can still be sold."""
+    pieces = await connection.fetchval(
+        "SELECT on_hand - reserved FROM stock WHERE product_id = $1", product_id
+    )
+    return pieces or 0
+
+
+async def reserve(connection: Connection, product_id: int, quantity: int) -> None:
+    """Promise some pieces to an order; two orders never get the same piece."""
+    reserved = await connection.fetchval(
+        "UPDATE stock SET reserved = reserved + $2"
+        " WHERE product_id = $1 AND on_hand - reserved >= $2 RETURNING product_id",
+        product_id,
+        quantity,
+    )
+    if reserved is None:
+        raise OutOfStockError(f"fewer than {quantity} pieces of product {product_id} are available")
+
+
+async def release(connection: Connection, product_id: int, quantity: int) -> None:
+    """Make reserved pieces available again."""
+    released = await connection.fetchval(
+        "UPDATE stock SET reserved = reserved - $2 WHERE product_id = $1 RETURNING product_id",
+        product_id,
+        quantity,
+    )
+    if released is None:
+        raise NotFoundError(f"product {product_id} has no stock")
