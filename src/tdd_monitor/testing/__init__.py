@@ -1,0 +1,1 @@
+"""The database-test toolkit and the embedded PostgreSQL under it."""
