@@ -12,7 +12,13 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from tdd_monitor.testing.postgres import ServerAddress, acquire_server, find_binaries, server_status
+from tdd_monitor.testing.postgres import (
+    ServerAddress,
+    acquire_server,
+    address,
+    find_binaries,
+    server_status,
+)
 
 Ask = Callable[..., object]
 HoldElsewhere = Callable[[], "subprocess.Popen[str]"]
@@ -115,7 +121,11 @@ def test_a_url_quotes_what_would_end_it() -> None:
     assert ServerAddress("127.0.0.1", 5433).url() == "postgresql://postgres@127.0.0.1:5433/postgres"
 
 
-def test_importing_the_package_loads_nothing_else() -> None:
-    check = "import sys, tdd_monitor.testing.postgres; print({'socket', 'subprocess'} & set(sys.modules))"
-    command = [sys.executable, "-I", "-S", "-c", f"sys = __import__('sys'); sys.path += {sys.path}; {check}"]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "set()\n"
+def test_importing_the_package_loads_none_of_its_rooms() -> None:
+    place = Path(address.__file__).parents[1]
+    script = f"import sys; sys.path.append({str(place)!r}); import postgres; print(len(sys.modules))"
+    counts = [
+        int(subprocess.check_output([sys.executable, "-I", "-S", "-c", code], text=True))
+        for code in (script, script.replace("import postgres", "import importlib, typing"))
+    ]
+    assert counts[0] == counts[1] + 1

@@ -164,6 +164,7 @@ def _run_supervisor(home: Home, order: Order) -> str:
             stderr=log,
             cwd=home.directory.anchor,
             start_new_session=True,
+            creationflags=system.NEW_PROCESS_GROUP,
         )
     assert starter.stdout is not None
     with starter.stdout:

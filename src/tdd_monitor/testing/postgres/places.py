@@ -96,7 +96,7 @@ class Home:
         """Hold one of the locks; call `on_wait` once when somebody else has it."""
         deadline_s = time.monotonic() + timeout_s
         waited = False
-        while (descriptor := system.try_lock(lock_file)) is None:
+        while (descriptor := _try_lock(lock_file)) is None:
             if not waited:
                 on_wait()
                 waited = True
@@ -206,6 +206,16 @@ def _own(directory: Path) -> Path:
         if not system.WINDOWS and (not ours or found.st_mode & 0o022):
             raise PermissionError(errno.EPERM, "somebody else made it") from None
     return directory
+
+
+def _try_lock(lock_file: Path) -> int | None:
+    try:
+        return system.try_lock(lock_file)
+    except OSError as error:
+        raise StorageError(
+            f"Cannot lock {lock_file}: {error.strerror}. Set TDD_MONITOR_CACHE_DIR to a directory on a"
+            " local disk."
+        ) from error
 
 
 def _mark(directory: Path) -> str:

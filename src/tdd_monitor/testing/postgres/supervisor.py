@@ -89,7 +89,7 @@ def _serve(order: Order, server: "subprocess.Popen[bytes]", port: int) -> None:
         # Somebody may have deleted the cache under us, and started another server since.
         if Running.read(state_file) == running:
             state_file.unlink(missing_ok=True)
-            Path(control).unlink(missing_ok=True)
+            system.forget_listener(control)
 
 
 class Reception:

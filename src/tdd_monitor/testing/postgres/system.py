@@ -15,6 +15,8 @@ from pathlib import Path
 
 WINDOWS = sys.platform == "win32"
 LINUX = sys.platform.startswith("linux")
+# Keeps Ctrl-C on a Windows console away from the supervisor; elsewhere its new session does.
+NEW_PROCESS_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -87,6 +89,12 @@ def open_listener(directory: Path) -> tuple[socket.socket, str]:
     listener.bind(str(path))
     listener.listen(128)
     return listener, str(path)
+
+
+def forget_listener(control: str) -> None:
+    """Remove what a closed listener leaves in the file system."""
+    if not control.isdigit():
+        Path(control).unlink(missing_ok=True)
 
 
 def dial(control: str, timeout_s: float) -> socket.socket:
