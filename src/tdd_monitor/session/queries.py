@@ -1,11 +1,12 @@
 """Questions to a Session: filter, sort, percentiles, progress, what to rerun. They change nothing."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from . import metrics
-from .model import FAILURES, Item, ItemState, Run, Session
+from .model import FAILURES, Item, ItemState, Session
 
 SortKey = Callable[[Item], tuple[float | str, ...]]
 
@@ -104,26 +105,27 @@ class Durations:
 BUCKET_EDGES_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
+def has_duration(item: Item) -> bool:
+    """True for items that ran (skipped ones did not) and have a duration to show for it."""
+    return item.record is not None and item.outcome not in ("skipped", "")
+
+
 def durations(session: Session) -> Durations:
-    """Distribution of `test_duration_ms` over the items that ran (skipped ones did not)."""
-    values = sorted(
-        item.own_ns / metrics.NS_PER_MS
-        for item in session.items.values()
-        if item.record is not None and item.outcome not in ("skipped", "")
-    )
-    buckets = [0] * (len(BUCKET_EDGES_MS) + 1)
-    edge = 0
-    for value in values:
-        while edge < len(BUCKET_EDGES_MS) and value >= BUCKET_EDGES_MS[edge]:
-            edge += 1
-        buckets[edge] += 1
+    """Distribution of `test_duration_ms` over the items that ran."""
+    return distribution([item.own_ns for item in session.items.values() if has_duration(item)])
+
+
+def distribution(own_ns: Iterable[int]) -> Durations:
+    """Distribution of durations given in nanoseconds."""
+    values = sorted(own_ns)
+    below = [bisect_left(values, edge * metrics.NS_PER_MS) for edge in BUCKET_EDGES_MS]
     return Durations(
         len(values),
-        percentile(values, 0.5),
-        percentile(values, 0.95),
-        values[-1] if values else math.nan,
-        sum(values),
-        tuple(buckets),
+        percentile(values, 0.5) / metrics.NS_PER_MS,
+        percentile(values, 0.95) / metrics.NS_PER_MS,
+        (values[-1] if values else math.nan) / metrics.NS_PER_MS,
+        sum(values) / metrics.NS_PER_MS,
+        tuple(upper - lower for lower, upper in zip([0, *below], [*below, len(values)], strict=True)),
     )
 
 
@@ -134,29 +136,50 @@ def top(session: Session, figure: Callable[..., float], count: int) -> list[Item
     return ranked[:count]
 
 
-def eta_s(session: Session, run: Run, now_ns: int) -> float | None:
-    """Seconds that the run will still take, or None while nothing is known to tell it from.
+@dataclass(slots=True)
+class Waiting:
+    """What is still to run: how many items, and the time that those known from earlier will take."""
+
+    known_ns: int = 0
+    unknown: int = 0
+
+    def add(self, item: Item) -> None:
+        """Count one item that waits or runs."""
+        if item.record is not None and item.own_ns >= 0:
+            self.known_ns += item.own_ns
+        else:
+            self.unknown += 1
+
+
+def eta_s(session: Session, now_ns: int) -> float | None:
+    """Seconds that the current run will still take, or None while nothing tells."""
+    waiting = Waiting()
+    for item in session.items.values():
+        if item.state in (ItemState.PENDING, ItemState.RUNNING):
+            waiting.add(item)
+    return eta_of(session, waiting, now_ns)
+
+
+def eta_of(session: Session, waiting: Waiting, now_ns: int) -> float | None:
+    """Seconds that the current run will still take, given what is `waiting`.
 
     Remaining tests cost what they cost last time, unknown ones the mean of this run; time runs
-    as much faster as workers share it.
+    as much faster as workers share it. Shared fixtures cost whoever sets them up first.
     """
-    if not run.active or not run.expected:
+    run = session.run
+    if run is None or not run.active or not run.expected:
         return None
     elapsed_ns = max(0, now_ns - run.started_ns) if run.started_ns else 0
-    mean_ns = elapsed_ns / run.done if run.done else None
-    remaining_ns = 0.0
-    workers = max(
-        1, sum(1 for worker in session.workers.values() if worker.role == "worker" and worker.alive)
-    )
-    waiting = [i for i in session.items.values() if i.state in (ItemState.PENDING, ItemState.RUNNING)]
-    for item in waiting:
-        if item.record is not None:
-            remaining_ns += metrics.total_ns(item.record) / workers
-        elif mean_ns is not None:
-            remaining_ns += mean_ns
-        else:
-            return None
-    return remaining_ns / 1e9
+    if waiting.unknown and not run.done:
+        return None
+    known_ns = waiting.known_ns
+    for (_name, _scope, first_user), use in session.shared_fixtures.items():
+        user = session.items.get(first_user)
+        if user is not None and user.state is ItemState.PENDING:
+            known_ns += use.self_ns + use.teardown_ns
+    workers = sum(1 for worker in session.workers.values() if worker.role == "worker" and worker.alive)
+    mean_ns = elapsed_ns / run.done if run.done else 0.0
+    return (known_ns / max(1, workers) + waiting.unknown * mean_ns) / 1e9
 
 
 def known(session: Session, nodeids: Iterable[str]) -> list[str]:

@@ -1,0 +1,309 @@
+"""Every key of the monitor, once: bindings, footer, help, palette and README are made from here.
+
+An action is refused, with the reason, when one of its needs is not a fact at the moment.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from textual.binding import Binding, BindingType
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that a key does."""
+
+    id: str
+    keys: str  # Textual's names, separated by commas; the first one is shown
+    method: str  # the Textual action: a method action_<method> of whoever is in `where`
+    label: str  # one word for the footer
+    help: str
+    where: tuple[str, ...]  # app, main, detail, pages, rows
+    needs: tuple[str, ...] = ()
+    footer: int = 0  # 0: never in the footer; the lower, the longer it stays when space is short
+
+    @property
+    def group(self) -> str:
+        """The heading under which help lists it."""
+        return GROUPS[self.id.partition(".")[0]]
+
+    def key_names(self) -> list[str]:
+        """Its keys as a reader knows them."""
+        return [KEY_NAMES.get(key, key) for key in self.keys.split(",")]
+
+
+GROUPS = {
+    "move": "Move",
+    "panel": "Panels and tabs",
+    "find": "Find",
+    "run": "Run",
+    "test": "This test",
+    "monitor": "Monitor",
+}
+
+KEY_NAMES = {
+    "escape": "esc",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "slash": "/",
+    "plus": "+",
+    "question_mark": "?",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+}
+
+NEEDS = {
+    "can_run": "This is a recording: nothing can be run again.",
+    "active": "No run is going.",
+    "tests": "There are no tests yet.",
+    "test": "No test is selected.",
+    "failed": "Nothing has failed.",
+    "over": "Nothing is over a threshold.",
+    "problem": "There are no problems: nothing failed, nothing is over a threshold.",
+    "page": "There is nothing to go back from.",
+}
+
+ACTIONS: tuple[Action, ...] = (
+    Action("move.down", "j,down", "cursor_down", "down", "Next row", ("rows",)),
+    Action("move.up", "k,up", "cursor_up", "up", "Previous row", ("rows",)),
+    Action("move.top", "g,home", "cursor_top", "top", "First row", ("rows",)),
+    Action("move.bottom", "G,end", "cursor_bottom", "bottom", "Last row", ("rows",)),
+    Action("move.page_down", "pagedown,ctrl+f", "page_down", "page", "A page down", ("rows",)),
+    Action("move.page_up", "pageup,ctrl+b", "page_up", "page", "A page up", ("rows",)),
+    Action("move.left", "h,left", "scroll_left", "left", "Scroll long lines to the left", ("rows",)),
+    Action("move.right", "l,right", "scroll_right", "right", "Scroll long lines to the right", ("rows",)),
+    Action("move.in", "enter", "open", "open", "Go into the test, fixture or place", ("rows",), footer=1),
+    Action(
+        "move.back",
+        "escape",
+        "back",
+        "back",
+        "One level back: close, unzoom, clear the filter or the marks; never quits",
+        ("main", "detail", "pages"),
+        ("page",),
+        footer=2,
+    ),
+    Action("panel.tests", "1", "panel(1)", "tests", "Go to the tests", ("main",)),
+    Action("panel.durations", "2", "panel(2)", "durations", "Go to the durations", ("main",)),
+    Action("panel.alerts", "3", "panel(3)", "alerts", "Go to the threshold alerts", ("main",)),
+    Action("panel.memory", "4", "panel(4)", "memory", "Go to the memory of the test process", ("main",)),
+    Action("panel.pools", "5", "panel(5)", "pools", "Go to the connection pools", ("main",)),
+    Action("panel.workers", "6", "panel(6)", "workers", "Go to the processes that run tests", ("main",)),
+    Action("panel.next", "tab", "panel_step(1)", "panels", "Next panel", ("main",), footer=13),
+    Action("panel.previous", "shift+tab", "panel_step(-1)", "panels", "Previous panel", ("main",)),
+    Action(
+        "panel.zoom", "plus", "zoom", "zoom", "Give the panel the whole screen, or take it back", ("main",)
+    ),
+    Action(
+        "panel.next_tab",
+        "right_square_bracket",
+        "tab_step(1)",
+        "next tab",
+        "Next tab",
+        ("detail", "pages"),
+        footer=4,
+    ),
+    Action(
+        "panel.previous_tab",
+        "left_square_bracket",
+        "tab_step(-1)",
+        "previous tab",
+        "Previous tab",
+        ("detail", "pages"),
+        footer=5,
+    ),
+    Action(
+        "find.filter",
+        "slash",
+        "filter",
+        "filter",
+        "Filter by words of the node id; !word leaves out; enter keeps, esc clears",
+        ("main",),
+        ("tests",),
+        footer=5,
+    ),
+    Action(
+        "find.view",
+        "v",
+        "cycle_view",
+        "view",
+        "Show all, failed, over threshold, running, slowest",
+        ("main",),
+        ("tests",),
+        footer=9,
+    ),
+    Action(
+        "find.sort", "s", "sort", "sort", "Choose the column to sort by", ("main",), ("tests",), footer=10
+    ),
+    Action("find.reverse", "S", "reverse", "reverse", "Turn the order round", ("main",), ("tests",)),
+    Action(
+        "find.next",
+        "n",
+        "problem(1)",
+        "problem",
+        "Next test that failed or is over a threshold",
+        ("main", "detail"),
+        ("tests", "problem"),
+        footer=11,
+    ),
+    Action(
+        "find.previous",
+        "N",
+        "problem(-1)",
+        "problem",
+        "Previous test that failed or is over a threshold",
+        ("main", "detail"),
+        ("tests", "problem"),
+    ),
+    Action("find.follow", "F", "follow", "follow", "Keep the running test in sight", ("main",), ("tests",)),
+    Action("run.all", "a", "run_all", "all", "Run everything", ("app",), ("can_run",), footer=6),
+    Action(
+        "run.failed",
+        "f",
+        "run_failed",
+        "failed",
+        "Run what failed, errored or was lost",
+        ("app",),
+        ("can_run", "failed"),
+        footer=7,
+    ),
+    Action(
+        "run.over",
+        "t",
+        "run_over",
+        "over",
+        "Run what broke a threshold",
+        ("app",),
+        ("can_run", "over"),
+        footer=8,
+    ),
+    Action(
+        "run.these",
+        "r",
+        "run_these",
+        "run",
+        "Run the marked tests, or the current one",
+        ("app",),
+        ("can_run", "test"),
+        footer=6,
+    ),
+    Action(
+        "run.cancel",
+        "x",
+        "cancel",
+        "cancel",
+        "Cancel the run; once more kills it",
+        ("app",),
+        ("can_run", "active"),
+        footer=3,
+    ),
+    Action(
+        "run.watching",
+        "w",
+        "watching",
+        "watch",
+        "Switch running on every save on or off",
+        ("app",),
+        ("can_run",),
+        footer=14,
+    ),
+    Action(
+        "test.mark",
+        "space",
+        "mark",
+        "mark",
+        "Mark the test for r, or take the mark away",
+        ("main",),
+        ("test",),
+        footer=15,
+    ),
+    Action("test.edit", "e", "edit", "edit", "Open the test in $VISUAL or $EDITOR", ("app",), ("test",), 12),
+    Action("test.copy_id", "y", "copy_id", "copy id", "Copy the node id", ("app",), ("test",)),
+    Action(
+        "test.copy_command",
+        "Y",
+        "copy_command",
+        "copy command",
+        "Copy the pytest command of the marked tests, or the current one",
+        ("app",),
+        ("test",),
+    ),
+    Action(
+        "monitor.pause",
+        "p",
+        "pause",
+        "pause",
+        "Hold the display still; the run and the data go on",
+        ("app",),
+        footer=17,
+    ),
+    Action(
+        "monitor.output",
+        "o",
+        "output",
+        "output",
+        "Output of pytest, collection errors, notices, warnings",
+        ("app",),
+        footer=16,
+    ),
+    Action("monitor.help", "question_mark", "keys", "help", "All keys", ("app",), footer=1),
+    Action("monitor.palette", "ctrl+p", "command_palette", "palette", "Find a command by name", ("app",)),
+    Action(
+        "monitor.quit", "q,ctrl+q", "quit", "quit", "Leave; asks first if a run is going", ("app",), footer=2
+    ),
+)
+
+BY_ID = {action.id: action for action in ACTIONS}
+
+
+def bindings(where: str) -> list[BindingType]:
+    """The bindings of whoever implements the actions of `where`."""
+    return [
+        Binding(
+            action.keys,
+            action.method,
+            action.label,
+            show=action.footer > 0,
+            key_display=action.key_names()[0],
+            tooltip=action.help,
+            id=action.id,
+        )
+        for action in ACTIONS
+        if where in action.where
+    ]
+
+
+def find(method: str) -> Action | None:
+    """The action whose Textual action is `method`, with its parameters if it has any."""
+    return _BY_METHOD.get(method)
+
+
+_BY_METHOD = {action.method: action for action in ACTIONS}
+
+
+def refusal(action: Action, facts: frozenset[str]) -> str:
+    """Why `action` cannot be done now, or "" when it can."""
+    return next((NEEDS[need] for need in action.needs if need not in facts), "")
+
+
+def usable(where: Iterable[str], facts: frozenset[str]) -> list[Action]:
+    """What works in these places, given these facts."""
+    places = frozenset(where)
+    return [action for action in ACTIONS if places & set(action.where) and not refusal(action, facts)]
+
+
+def by_group() -> Iterator[tuple[str, list[Action]]]:
+    """Headings and their actions, in the order of the table."""
+    for group in GROUPS.values():
+        yield group, [action for action in ACTIONS if action.group == group]
+
+
+def markdown() -> str:
+    """The table of keys for the README."""
+    lines = ["| keys | what they do |", "|---|---|"]
+    for group, members in by_group():
+        lines.append(f"| **{group}** | |")
+        for action in members:
+            keys = " ".join(f"`{key}`" for key in action.key_names())
+            lines.append(f"| {keys} | {action.help} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,170 @@
+"""The Textual application: starts and stops the control, drives the frames, does what run keys ask."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from textual.actions import ActionParseResult
+from textual.app import App
+from textual.dom import DOMNode
+
+from tdd_monitor.config import Settings
+from tdd_monitor.runner.control import Control
+from tdd_monitor.session import queries
+
+from . import actions
+from .feed import Feed
+from .frame import FRAMES_PER_SECOND
+from .screens.choice import QuitScreen
+from .screens.live import LiveScreen
+from .screens.main import MainScreen
+from .styles import css_paths
+
+
+class MonitorApp(App[None]):
+    """The monitor's screen. It reads the control's board and keeps no state about tests."""
+
+    TITLE = "tdd-monitor"
+    BINDINGS = actions.bindings("app")
+    # Textual declares these in a way that rules a ClassVar out.
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny-wide"), (60, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-tiny-high"), (15, "-short"), (32, "-medium"), (46, "-tall")]  # noqa: RUF012
+
+    def __init__(self, control: Control, settings: Settings) -> None:
+        super().__init__(css_path=[str(path) for path in css_paths()])
+        self.animation_level = "none"
+        self.control = control
+        self.settings = settings
+        self.feed = Feed(control)
+        self._stopped = False
+
+    # Start, frames, end
+
+    def get_default_screen(self) -> MainScreen:
+        """The main screen is the first one: nothing else is ever seen before it."""
+        return MainScreen(self.feed.view())
+
+    def on_mount(self) -> None:
+        """Show the first frame; the control starts after it."""
+        if self.settings.theme in self.available_themes:
+            self.theme = self.settings.theme
+        else:
+            known = ", ".join(sorted(self.available_themes))
+            self.notify(f"There is no theme '{self.settings.theme}'. Known: {known}", severity="warning")
+        self.set_interval(1 / FRAMES_PER_SECOND, self._frame)
+        self.call_after_refresh(self.control.start)
+
+    def _frame(self) -> None:
+        frame = self.feed.tick()
+        if frame is not None:
+            for screen in self.screen_stack:
+                if isinstance(screen, LiveScreen):
+                    screen.show(*frame)
+
+    def repaint(self) -> None:
+        """Work out and show everything now."""
+        frame = self.feed.tick(whole=True)
+        assert frame is not None
+        for screen in self.screen_stack:
+            if isinstance(screen, MainScreen):
+                screen.show_whole(frame[0])
+            elif isinstance(screen, LiveScreen):
+                screen.show(*frame)
+
+    async def on_unmount(self) -> None:
+        """Whatever ended the app: pytest does not stay behind."""
+        await self._stop()
+
+    async def _stop(self) -> None:
+        if not self._stopped:
+            self._stopped = True
+            await self.control.stop()
+
+    async def action_quit(self) -> None:
+        """Leave; ask first if a run is going."""
+        run = self.control.board.session.run
+        if self.control.can_run and run is not None and run.active:
+            self.push_screen(QuitScreen(), self._leave_if)
+        else:
+            await self._leave()
+
+    async def _leave_if(self, yes: bool | None) -> None:
+        if yes:
+            self.notify("Stopping pytest …")
+            await self._leave()
+
+    async def _leave(self) -> None:
+        await self._stop()
+        self.exit()
+
+    def action_help_quit(self) -> None:
+        """ctrl+c means quit here too."""
+        self.call_later(self.action_quit)
+
+    # Actions
+
+    async def run_action(
+        self,
+        action: "str | ActionParseResult",
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Every key, click and command comes through here: what cannot be done says why."""
+        known = actions.find(action) if isinstance(action, str) else None
+        screen = self.screen
+        if known is not None and isinstance(screen, LiveScreen):
+            refusal = actions.refusal(known, screen.facts())
+            if refusal and known.id != "move.back":
+                self.notify(refusal, timeout=3)
+                return True
+        return await super().run_action(action, default_namespace, namespaces)
+
+    def _chosen(self) -> list[str]:
+        screen = self.screen
+        return screen.chosen() if isinstance(screen, LiveScreen) else []
+
+    def action_run_all(self) -> None:
+        """Run everything."""
+        self.control.rerun(None, "all")
+
+    def action_run_failed(self) -> None:
+        """Run what failed."""
+        self.control.rerun(queries.failed(self.control.board.session), "failed")
+
+    def action_run_over(self) -> None:
+        """Run what broke a threshold."""
+        self.control.rerun(self.control.board.over_threshold(), "over threshold")
+
+    def action_run_these(self) -> None:
+        """Run the marked tests, or the current one."""
+        chosen = queries.known(self.control.board.session, self._chosen())
+        reason = "marked" if len(chosen) > 1 else "this test"
+        if chosen:
+            self.control.rerun(chosen, reason)
+
+    def action_cancel(self) -> None:
+        """Interrupt the run; the control kills it the second time."""
+        self.control.cancel()
+
+    def action_watching(self) -> None:
+        """Switch rerunning on save."""
+        self.control.toggle_watching()
+        self.notify("Saves run the tests." if self.control.watching else "Saves run nothing now.", timeout=3)
+        self.repaint()
+
+    def action_pause(self) -> None:
+        """Hold the display, or let it go on."""
+        self.feed.toggle_pause()
+        self.repaint()
+
+    def action_copy_id(self) -> None:
+        """Copy node ids."""
+        self._copy("\n".join(self._chosen()), "node id")
+
+    def action_copy_command(self) -> None:
+        """Copy the command that runs these tests."""
+        self._copy(self.control.command(self._chosen()), "command")
+
+    def _copy(self, text: str, what: str) -> None:
+        with suppress(OSError):
+            self.copy_to_clipboard(text)
+        self.notify(f"Copied the {what}.", timeout=3)

@@ -1,0 +1,80 @@
+"""Bars, sparklines, histograms and waterfalls, as text in roles. Pure functions of numbers."""
+
+from collections.abc import Sequence
+
+from .parts import Parts
+
+LEVELS = " ▁▂▃▄▅▆▇█"
+
+
+def bar(fraction: float, width: int, role: str, track: str = "track") -> Parts:
+    """A horizontal bar; heavy where it is filled, light where not, so it reads without colour."""
+    halves = round(min(1.0, max(0.0, fraction)) * width * 2)
+    if fraction > 0:
+        halves = max(1, halves)
+    full, half = divmod(halves, 2)
+    filled = "━" * full + ("╸" if half else "")
+    return ((filled, role), ("─" * (width - len(filled)), track))
+
+
+def sparkline(values: Sequence[float], height: int, low: float, high: float) -> list[str]:
+    """One column a value, `height` lines from top to bottom, on the scale `low` to `high`."""
+    span = high - low
+    steps = []
+    for value in values:
+        share = (value - low) / span if span > 0 else 0.0
+        # Never fewer than one step: an empty column would say that there was no reading.
+        steps.append(max(1, round(min(1.0, max(0.0, share)) * height * 8)))
+    lines = []
+    for line in range(height - 1, -1, -1):
+        lines.append("".join(LEVELS[min(8, max(0, step - line * 8))] for step in steps))
+    return lines
+
+
+def resample(points: Sequence[tuple[int, float]], width: int, end_ns: int) -> list[float]:
+    """The points of a series in `width` equal stretches of time, the highest value of each.
+
+    A stretch without a reading keeps the value before it: samples are sent only on change.
+    """
+    if not points or width <= 0:
+        return []
+    start_ns = points[0][0]
+    span = max(1, end_ns - start_ns)
+    if len(points) < width and span < width:
+        return [value for _t, value in points]
+    stretches: list[float | None] = [None] * width
+    for t_ns, value in points:
+        at = min(width - 1, max(0, (t_ns - start_ns) * width // span))
+        known = stretches[at]
+        stretches[at] = value if known is None else max(known, value)
+    filled: list[float] = []
+    last = points[0][1]
+    for found in stretches:
+        last = last if found is None else found
+        filled.append(last)
+    return filled
+
+
+def columns(counts: Sequence[int], height: int) -> list[list[str]]:
+    """A vertical bar per count: for each of `height` lines from the top, one character a column."""
+    highest = max(counts, default=0)
+    eighths = [0 if not count else max(1, round(count / highest * height * 8)) for count in counts]
+    return [
+        [LEVELS[min(8, max(0, value - line * 8))] for value in eighths] for line in range(height - 1, -1, -1)
+    ]
+
+
+def span(start: float, length: float, total: float, width: int, role: str) -> Parts:
+    """A stretch on an axis of `total`, in `width` cells: what a row of a waterfall shows."""
+    if total <= 0 or width <= 0:
+        return ((" " * max(0, width), "track"),)
+    first = min(width - 1, max(0, int(start / total * width)))
+    last = min(width, max(first + 1, round((start + length) / total * width)))
+    return ((" " * first, "track"), ("━" * (last - first), role), (" " * (width - last), "track"))
+
+
+def axis(total_label: str, width: int) -> str:
+    """The scale over a waterfall: 0 at the left, the total at the right."""
+    if width < len(total_label) + 2:
+        return " " * width
+    return "0" + "─" * (width - 1 - len(total_label)) + total_label

@@ -1,0 +1,101 @@
+"""Between the stream and the frames: merges deltas, and works out at a pace what costs O(tests)."""
+
+import time
+from collections.abc import Callable
+
+from tdd_monitor.runner.control import Control
+from tdd_monitor.session.model import Delta
+from tdd_monitor.verdict import Alert
+
+from .frame import Pace, freeze
+from .overview import Sweep
+from .view import View
+
+SWEEP_BUDGET_S = 0.004  # of a frame of 50 ms
+
+
+class Feed:
+    """Turns what the control tells into views. Paused, it holds the last one; data still come in."""
+
+    def __init__(self, control: Control, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.control = control
+        self.paused = False
+        self._clock = clock
+        self._board = control.board
+        self._held_ns = 0
+        self._pending = Delta()
+        self._sweep = Sweep(clock)
+        self._sweep_pace = Pace(0.2, share=0.25)
+        self._alert_pace = Pace(0.2)
+        self._alerts: tuple[Alert, ...] = ()
+        self._alerts_stale = self._sweep_stale = True
+        control.subscribe(self.take)
+
+    def take(self, delta: Delta) -> None:
+        """Remember what a line changed, for the next frame."""
+        self._pending.merge(delta)
+
+    def tick(self, whole: bool = False) -> tuple[View, Delta] | None:
+        """The next frame's view and what changed since the last one; None while nothing moves.
+
+        `whole` works everything out now, whatever it costs.
+        """
+        if self.paused and not whole:
+            return None
+        run = self._board.session.run
+        moving = run is not None and run.active
+        stale = self._alerts_stale or self._sweep_stale
+        if not (self._pending or moving or stale or whole):
+            return None
+        delta = Delta() if self.paused else self._pending
+        if not self.paused:
+            self._pending = Delta()
+        self._alerts_stale |= bool(delta)
+        self._sweep_stale |= bool(delta.items) or delta.rows or delta.run
+        self._work_out(whole)
+        return self.view(), delta
+
+    def _work_out(self, whole: bool) -> None:
+        started = self._clock()
+        if self._alerts_stale and (whole or self._alert_pace.due(started)):
+            self._alerts = tuple(self._board.alerts())
+            self._alerts_stale = False
+            self._alert_pace.ran(started, self._clock())
+        started = self._clock()
+        if whole or (self._sweep_stale and self._sweep_pace.due(started)):
+            if whole:
+                self._sweep.restart()
+            budget = float("inf") if whole else SWEEP_BUDGET_S
+            if self._sweep.step(self._board.session, self._now_ns(), budget):
+                self._sweep_stale = False
+                self._sweep_pace.ran(started, self._clock())
+
+    def _now_ns(self) -> int:
+        return self._held_ns if self.paused else self.control.now_ns()
+
+    def view(self) -> View:
+        """The view as it is known now."""
+        control = self.control
+        return View(
+            self._board,
+            self._now_ns(),
+            self._sweep.latest,
+            self._alerts,
+            control.title,
+            tuple(control.notices),
+            control.can_run,
+            control.watching,
+            self.paused,
+        )
+
+    def toggle_pause(self) -> None:
+        """Hold what is shown, or show what has come in meanwhile."""
+        if not self.paused:
+            self._held_ns = self.control.now_ns()
+            self._board = freeze(self.control.board)
+        else:
+            self._board = self.control.board
+            self._pending.rows = True
+        self.paused = not self.paused
+        self._sweep.restart()
+        self._alerts_stale = self._sweep_stale = True

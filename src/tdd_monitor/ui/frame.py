@@ -1,0 +1,45 @@
+"""When to compute what: how often something that costs O(tests) may run, and how to hold a display still."""
+
+import copy
+from collections import Counter, deque
+from dataclasses import replace
+
+from tdd_monitor.verdict import Board
+
+FRAMES_PER_SECOND = 20
+
+
+class Pace:
+    """Tells when a computation may run again, so that it takes at most `share` of the time."""
+
+    def __init__(self, least_s: float, share: float = 0.1) -> None:
+        self.least_s = least_s
+        self.share = share
+        self._next_s = 0.0
+
+    def due(self, now_s: float) -> bool:
+        """True when enough time has passed since it ran, measured by what that cost."""
+        return now_s >= self._next_s
+
+    def ran(self, started_s: float, ended_s: float) -> None:
+        """Take note of a run."""
+        self._next_s = ended_s + max(self.least_s, (ended_s - started_s) / self.share)
+
+
+def freeze(board: Board) -> Board:
+    """A copy of what `board` shows now, which later lines do not change."""
+    session = board.session
+    frozen = copy.copy(board)
+    frozen.of_test = dict(board.of_test)
+    frozen.session = replace(
+        session,
+        items={nodeid: copy.copy(item) for nodeid, item in session.items.items()},
+        runs=[replace(run, counts=Counter(run.counts)) for run in session.runs],
+        workers={key: copy.copy(worker) for key, worker in session.workers.items()},
+        pools={key: replace(pool, history=deque(pool.history)) for key, pool in session.pools.items()},
+        shared_fixtures=dict(session.shared_fixtures),
+        memory=deque(session.memory),
+        warnings=deque(session.warnings),
+        counts=Counter(session.counts),
+    )
+    return frozen

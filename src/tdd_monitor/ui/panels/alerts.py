@@ -1,0 +1,90 @@
+"""Threshold alerts, worst first, with what to do about them; collection errors come before all."""
+
+from collections.abc import Iterator
+
+from tdd_monitor.ui import format, words
+from tdd_monitor.ui.parts import Part, Row, Target, row, text_row
+from tdd_monitor.ui.view import View
+from tdd_monitor.verdict import Alert, Severity
+from tdd_monitor.verdict.alerts import unit
+
+SHOWN = 300  # nobody reads further, and every one costs a row
+
+
+def heading(view: View) -> str:
+    """How many alerts of which severity."""
+    critical = sum(1 for alert in view.alerts if alert.severity is Severity.CRITICAL)
+    warnings = len(view.alerts) - critical
+    counts = ((critical, Severity.CRITICAL), (warnings, Severity.WARNING))
+    return " ".join(
+        f"{words.SEVERITIES[severity].glyph} {count:,} {words.SEVERITIES[severity].word}"
+        for count, severity in counts
+        if count
+    )
+
+
+def rows(view: View, width: int, height: int) -> Iterator[Row]:
+    """One line an alert; its advice below it when there is room, and always for the first of a kind."""
+    run = view.board.session.run
+    errors = run.collect_errors if run is not None else []
+    for error in errors:
+        text = format.fit(f"! not collected  {format.name(error.nodeid, width - 17)}", width)
+        yield row((text, "error"), target=Target("page", "errors"))
+    if not view.alerts and not errors:
+        if view.overview.durations.count:
+            yield text_row("✓ Everything is within its thresholds.", "passed")
+        else:
+            yield text_row("Nothing has been measured yet.", "dim")
+        return
+    advised: set[str] = set()
+    everywhere = 2 * len(view.alerts) + len(errors) <= height
+    for alert in view.alerts[:SHOWN]:
+        yield alert_row(alert, view, width)
+        if alert.advice and (everywhere or alert.metric not in advised):
+            advised.add(alert.metric)
+            yield row(("  → ", "accent"), (format.fit(alert.advice, width - 4), "dim"))
+    if len(view.alerts) > SHOWN:
+        yield text_row(f"… and {len(view.alerts) - SHOWN:,} more: v shows all tests over a threshold.", "dim")
+
+
+def alert_row(alert: Alert, view: View, width: int) -> Row:
+    """Severity, what, how much, whose."""
+    word = words.SEVERITIES[alert.severity]
+    metric = words.METRICS.get(alert.metric, alert.metric)
+    parts: list[Part] = [
+        (f"{word.glyph} {word.word:<8} ", word.role),
+        (f"{metric:<15} ", "text"),
+        (format.fit(amount(alert), 9, right=True) + " ", word.role),
+    ]
+    room = width - 36
+    if room >= 34:
+        parts.append((format.fit(limit(alert), 16), "dim"))
+        room -= 16
+    is_test = alert.subject in view.board.session.items
+    subject = format.short(alert.subject) if is_test else alert.subject
+    parts.append((format.fit(subject, room), "text"))
+    target = Target("test", alert.subject) if is_test else None
+    return Row(tuple(parts), target)
+
+
+def amount(alert: Alert) -> str:
+    """The value with its unit."""
+    what = unit(alert.metric)
+    if what == "ms":
+        return format.milliseconds(alert.value)
+    if what == "MB":
+        return f"{alert.value:+.1f} MB"
+    if alert.metric == "pool_utilization":
+        return f"{alert.value:.0%}"
+    return f"{alert.value:.0f}x" if alert.metric == "repeated_queries" else f"{alert.value:.0f}"
+
+
+def limit(alert: Alert) -> str:
+    """How many times which threshold; nothing where any at all is too much."""
+    if not alert.threshold:
+        return unit(alert.metric)
+    what = unit(alert.metric)
+    if alert.metric == "pool_utilization":
+        return f"limit {alert.threshold:.0%}"
+    number = f"{alert.threshold:g} {what}" if what in ("ms", "MB") else f"{alert.threshold:g}"
+    return f"{format.factor(alert.factor)} of {number}"

@@ -1,0 +1,55 @@
+"""One or two lines under the header for what needs an answer: lost, errors, notices, no tests."""
+
+from tdd_monitor.session.model import Run, RunState
+from tdd_monitor.ui import format, words
+from tdd_monitor.ui.parts import Part, Parts
+from tdd_monitor.ui.view import View
+
+LINES = 3
+
+
+def lines(view: View, width: int) -> list[Parts]:
+    """What to say above everything else; nothing most of the time."""
+    run = view.board.session.run
+    found: list[list[Part]] = []
+    if run is not None:
+        found += _of_run(view, run)
+    found += [[("! ", "warning"), (text, "text")] for text in _notices(view)]
+    wrapped: list[Parts] = []
+    for parts in found:
+        (glyph, role), *rest = parts
+        text_lines = format.wrap("".join(text for text, _role in rest), width - 4)
+        for number, text in enumerate(text_lines[:LINES]):
+            wrapped.append(((f" {glyph if not number else '  '}", role), (text, rest[0][1])))
+    return wrapped[:LINES]
+
+
+def _notices(view: View) -> list[str]:
+    return [format.visible(" ".join(text.split())) for text in view.notices[-1:]]
+
+
+def _of_run(view: View, run: Run) -> list[list[Part]]:
+    if run.state is RunState.LOST and run.lost is not None:
+        return [_lost(view, run)]
+    if run.collect_errors:
+        count = format.plural(len(run.collect_errors), "file")
+        first = format.visible(run.collect_errors[0].nodeid)
+        return [[("! ", "error"), (f"{count} could not be collected ({first}); o shows why.", "text")]]
+    if run.state is RunState.FINISHED and run.exitstatus in words.EXIT_ADVICE:
+        return [[("! ", "warning"), (words.EXIT_ADVICE[run.exitstatus], "text")]]
+    if run.state is RunState.FINISHED and run.exitstatus == 2 and run.cancel_reason:
+        left = run.expected - run.done
+        more = f", {format.plural(left, 'test')} not run" if left > 0 else ""
+        return [[("■ ", "warning"), (f"{words.of_cancel(run).capitalize()}{more}.", "text")]]
+    return []
+
+
+def _lost(view: View, run: Run) -> list[Part]:
+    assert run.lost is not None
+    how = f"killed by {run.lost.signal}" if run.lost.signal else f"ended with exit code {run.lost.exitcode}"
+    where = ", ".join(format.short(nodeid) for nodeid in run.lost_nodeids[:3])
+    during = f" while it ran {where}" if where else " before the first test" if not run.done else ""
+    again = (
+        "f runs it again, a all; " if view.can_run and where else "a runs it again; " if view.can_run else ""
+    )
+    return [("† ", "lost"), (f"pytest was {how}{during}. {again}o shows its last output.", "text")]

@@ -1,0 +1,213 @@
+"""The columns of the test table: which ones a width has room for, and what a row says in each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from rich.cells import cell_len
+
+from tdd_monitor.protocol.events import FinishedTest
+from tdd_monitor.session import metrics
+from tdd_monitor.session.model import Item, ItemState, Run
+from tdd_monitor.ui import draw, format, words
+from tdd_monitor.ui.parts import Part, Parts
+from tdd_monitor.verdict import Alert, Board, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a cell is made from."""
+
+    item: Item
+    record: FinishedTest | None
+    alerts: tuple[Alert, ...]
+    threshold_ms: float
+    elapsed_ns: int  # of an item that runs, 0 otherwise
+    run: str  # "run 1" for what an earlier run found, else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its title, its width (0: whatever is left), the sort key that it stands for."""
+
+    key: str
+    title: str
+    width: int
+    sort: str
+    cell: Callable[[Facts, int], Parts]
+    right: bool = True
+
+
+GUTTER = 2
+NAME_MIN = 30
+
+
+def facts(board: Board, item: Item, run: Run | None, now_ns: int) -> Facts:
+    """What the row of `item` is made from."""
+    running = item.state is ItemState.RUNNING
+    earlier = run is not None and item.record_run not in (0, run.number)
+    return Facts(
+        item,
+        None if running else item.record,
+        tuple(board.of_test.get(item.nodeid, ())) if not running else (),
+        board.thresholds.test_duration_ms,
+        max(0, now_ns - item.started_ns) if running and item.started_ns else 0,
+        f"run {item.record_run}" if earlier and not running else "",
+    )
+
+
+def _status(facts: Facts, width: int) -> Parts:
+    word = words.of_item(facts.item)
+    return ((format.fit(f"{word.glyph} {word.word}", width), word.role),)
+
+
+def _name(facts: Facts, width: int) -> Parts:
+    if facts.run and width > 24:
+        room = width - len(facts.run) - 1
+        return ((format.fit(format.name(facts.item.nodeid, room), room + 1), "text"), (facts.run, "dim"))
+    return ((format.fit(format.name(facts.item.nodeid, width), width), "text"),)
+
+
+def _duration(facts: Facts, width: int) -> Parts:
+    if facts.elapsed_ns:
+        return ((format.fit(format.nanoseconds(facts.elapsed_ns), width, right=True), "running"),)
+    if facts.record is None or facts.item.outcome == "skipped":
+        return (_empty(width),)
+    over = _ratio(facts) > 1
+    text = format.fit(format.nanoseconds(facts.item.own_ns), width, right=True)
+    return ((text, _over_role(_ratio(facts)) if over else "text"),)
+
+
+def _ratio(facts: Facts) -> float:
+    if not facts.threshold_ms:
+        return 0.0
+    return (facts.elapsed_ns or facts.item.own_ns) / metrics.NS_PER_MS / facts.threshold_ms
+
+
+def _over_role(ratio: float) -> str:
+    return "critical" if ratio > 1.5 else "warning"
+
+
+def _threshold(facts: Facts, width: int) -> Parts:
+    """A bar up to the threshold; above it, glyph and factor."""
+    shown = facts.elapsed_ns or (facts.record is not None and facts.item.outcome != "skipped")
+    if not shown or not facts.threshold_ms:
+        return (_empty(width),)
+    ratio = _ratio(facts)
+    mark = 7  # "◆ 12.4x"
+    length = width - mark
+    role = "running" if facts.elapsed_ns else "good"
+    if ratio <= 1:
+        return (*draw.bar(ratio, length, role), (" " * mark, "text"))
+    role = _over_role(ratio)
+    word = words.SEVERITIES[Severity.CRITICAL if role == "critical" else Severity.WARNING]
+    text = format.fit(f" {word.glyph} {format.factor(ratio)}", mark)
+    return (*draw.bar(1.0, length, role), (text, role))
+
+
+def _phase(when: str) -> Callable[[Facts, int], Parts]:
+    def cell(facts: Facts, width: int) -> Parts:
+        part = metrics.phase(facts.record, when) if facts.record is not None else None
+        if part is None:
+            return (_empty(width),)
+        role = "failed" if part.outcome == "failed" else "dim"
+        return ((format.fit(format.nanoseconds(part.wall_ns), width, right=True), role),)
+
+    return cell
+
+
+def _memory(facts: Facts, width: int) -> Parts:
+    if facts.record is None:
+        return (_empty(width),)
+    delta = metrics.memory_delta_bytes(facts.record)
+    if abs(delta) < metrics.MB / 20:
+        return (_empty(width),)
+    over = _severity(facts, "memory_usage_mb")
+    return (_marked(format.size(delta, signed=True), over, width),)
+
+
+def _queries(facts: Facts, width: int) -> Parts:
+    count = metrics.queries(facts.record) if facts.record is not None else 0
+    if not count:
+        return (_empty(width),)
+    over = _severity(facts, "leaked_connections") or _severity(facts, "repeated_queries")
+    return (_marked(f"{count:,}", over, width),)
+
+
+def _worker(facts: Facts, width: int) -> Parts:
+    return ((format.fit(facts.item.worker, width), "dim"),)
+
+
+def _severity(facts: Facts, metric: str) -> Severity | None:
+    return next((alert.severity for alert in facts.alerts if alert.metric == metric), None)
+
+
+def _marked(text: str, severity: Severity | None, width: int) -> Part:
+    if severity is None:
+        return (format.fit(text, width, right=True), "dim")
+    word = words.SEVERITIES[severity]
+    return (format.fit(f"{word.glyph} {text}", width, right=True), word.role)
+
+
+def _empty(width: int) -> Part:
+    return (format.fit("·", width, right=True), "idle")
+
+
+STATUS = Column("status", "status", 9, "status", _status, right=False)
+NAME = Column("name", "test", 0, "name", _name, right=False)
+DURATION = Column("duration", "time", 8, "duration", _duration)
+THRESHOLD = Column("threshold", "of threshold", 12, "duration", _threshold, right=False)
+SETUP = Column("setup", "setup", 8, "setup", _phase("setup"))
+CALL = Column("call", "call", 8, "call", _phase("call"))
+TEARDOWN = Column("teardown", "teardown", 8, "teardown", _phase("teardown"))
+MEMORY = Column("memory", "memory", 10, "memory", _memory)
+QUERIES = Column("queries", "queries", 7, "queries", _queries)
+WORKER = Column("worker", "on", 5, "worker", _worker, right=False)
+
+# In the order in which they are left out when there is no room for the name.
+LEAVE_OUT = ("worker", "setup", "teardown", "call", "queries", "memory", "threshold")
+
+
+def choose(width: int, with_workers: bool = False) -> list[Column]:
+    """The columns for a row of `width` cells, the name's width filled in."""
+    columns = [STATUS, NAME, DURATION, THRESHOLD, SETUP, CALL, TEARDOWN, MEMORY, QUERIES]
+    if with_workers:
+        columns.append(WORKER)
+    for key in LEAVE_OUT:
+        if _room(columns, width) >= NAME_MIN:
+            break
+        columns = [column for column in columns if column.key != key]
+    room = max(8, _room(columns, width))
+    # In a wide row the bar gets some of what the name does not need.
+    if room > 90 and THRESHOLD in columns:
+        columns[columns.index(THRESHOLD)] = replace(THRESHOLD, width=20)
+        room -= 8
+    return [column if column.width else replace(column, width=room) for column in columns]
+
+
+def _room(columns: list[Column], width: int) -> int:
+    return width - GUTTER - sum(column.width + 1 for column in columns if column.width)
+
+
+def title_row(columns: list[Column], sort: str, reverse: bool) -> Parts:
+    """The titles, with a mark at the column that the rows are sorted by."""
+    parts: list[Part] = [(" " * GUTTER, "head")]
+    marked = False
+    for column in columns:
+        here = column.sort == sort and not marked
+        marked = marked or here
+        text = column.title
+        if here:
+            text = f"{text} {'▲' if reverse else '▼'}"
+            text = text if cell_len(text) <= column.width else text.replace(" ", "", 1)
+        parts.append((format.fit(text, column.width, right=column.right), "accent" if here else "head"))
+        parts.append((" ", "head"))
+    return tuple(parts)
+
+
+def row_parts(columns: list[Column], facts: Facts, on_cursor: bool, marked: bool) -> Parts:
+    """One row. The cursor and the mark have characters of their own: they show without colour."""
+    parts: list[Part] = [("▌" if on_cursor else " ", "accent"), ("•" if marked else " ", "accent")]
+    for column in columns:
+        parts += column.cell(facts, column.width)
+        parts.append((" ", "text"))
+    return tuple(parts)

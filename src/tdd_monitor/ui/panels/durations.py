@@ -1,0 +1,90 @@
+"""Durations: percentiles, a histogram with logarithmic buckets, the slowest tests."""
+
+from collections.abc import Iterator
+
+from rich.cells import cell_len
+
+from tdd_monitor.session.metrics import NS_PER_MS
+from tdd_monitor.session.queries import BUCKET_EDGES_MS
+from tdd_monitor.ui import draw, format
+from tdd_monitor.ui.parts import BLANK, Part, Row, Target, row, text_row
+from tdd_monitor.ui.view import View
+
+LABELS = ["0", *(f"{edge // 1000}s" if edge >= 1000 else str(edge) for edge in BUCKET_EDGES_MS)]
+SLOWEST_MIN = 2
+
+
+def heading(view: View) -> str:
+    """How many tests there are durations of."""
+    count = view.overview.durations.count
+    return format.plural(count, "test") if count else ""
+
+
+def rows(view: View, width: int, height: int) -> Iterator[Row]:
+    """The panel in `width` by `height` cells; more slowest tests follow below."""
+    spread = view.overview.durations
+    if not spread.count:
+        yield text_row("No test has finished yet.", "dim")
+        return
+    limit = view.board.thresholds.test_duration_ms
+    yield row(*_percentiles(spread.p50_ms, spread.p95_ms, spread.max_ms, limit))
+    bars = max(2, min(8, height - 3 - min(len(view.overview.slowest), max(SLOWEST_MIN, height // 2 - 3))))
+    yield from histogram(spread.buckets, limit, width, bars)
+    if height > 12:
+        yield BLANK
+    for nodeid, own_ns in view.overview.slowest:
+        ratio = own_ns / NS_PER_MS / limit if limit else 0.0
+        role = "critical" if ratio > 1.5 else "warning" if ratio > 1 else "text"
+        glyph = {"critical": "◆", "warning": "▲"}.get(role, " ")
+        time = format.fit(format.nanoseconds(own_ns), 8, right=True)
+        name = format.fit(format.short(nodeid), width - 11)
+        yield row((f"{glyph}{time}  ", role), (name, "text"), target=Target("test", nodeid))
+
+
+def _percentiles(p50: float, p95: float, highest: float, limit: float) -> Iterator[Part]:
+    for label, value in (("p50", p50), ("p95", p95), ("max", highest)):
+        over = bool(limit) and value > limit
+        role = "critical" if over and value > 1.5 * limit else "warning" if over else "strong"
+        yield (f"{label} ", "dim")
+        yield (f"{'▲ ' if over else ''}{format.milliseconds(value)}", role)
+        yield ("   ", "text")
+
+
+def histogram(buckets: tuple[int, ...], limit_ms: float, width: int, height: int) -> Iterator[Row]:
+    """Vertical bars; those over the threshold have another colour, and a mark under the axis."""
+    used = [index for index, count in enumerate(buckets) if count]
+    first, last = max(0, used[0] - 1), min(len(buckets) - 1, used[-1] + 1)
+    shown = range(first, last + 1)
+    pitch = max(2, min(6, width // len(shown)))
+    bar = pitch - 1
+    lines = draw.columns([buckets[index] for index in shown], height)
+    for line in lines:
+        parts: list[Part] = []
+        for index, char in zip(shown, line, strict=True):
+            parts.append((char * bar + " ", _bucket_role(index, limit_ms)))
+        yield Row(tuple(parts))
+    yield row(*_axis(shown, pitch, limit_ms, width))
+
+
+def _bucket_role(index: int, limit_ms: float) -> str:
+    lower = BUCKET_EDGES_MS[index - 1] if index else 0
+    return "warning" if limit_ms and lower >= limit_ms else "accent"
+
+
+def _axis(shown: range, pitch: int, limit_ms: float, width: int) -> Iterator[Part]:
+    """Lower edges under their bars, as many as fit; the threshold's has the mark of a warning."""
+    line, free_from = "", 0
+    marks: list[tuple[int, str, str]] = []
+    for place, index in enumerate(shown):
+        lower = BUCKET_EDGES_MS[index - 1] if index else 0
+        at_limit = bool(limit_ms) and lower == limit_ms
+        label = ("▲" if at_limit else "") + LABELS[index]
+        at = place * pitch
+        if at >= free_from and at + cell_len(label) <= width - 3:
+            marks.append((at, label, "warning" if at_limit else "dim"))
+            free_from = at + cell_len(label) + 1
+    for at, label, role in marks:
+        yield (" " * (at - len(line)), "dim")
+        yield (label, role)
+        line = line.ljust(at) + label
+    yield (" ms", "dim")

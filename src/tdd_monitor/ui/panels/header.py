@@ -1,0 +1,113 @@
+"""The top of the screen: what is watched, how the run stands, how far it is, what came of it."""
+
+from tdd_monitor.session.model import OUTCOMES, Run, RunState
+from tdd_monitor.ui import draw, format, words
+from tdd_monitor.ui.parts import Part, Parts, spread, width_of
+from tdd_monitor.ui.view import View
+
+NAME = "tdd-monitor"
+
+
+def lines(view: View, width: int, height: int) -> list[Parts]:
+    """The header: two lines, or three where the counts do not fit beside the progress."""
+    run = view.board.session.run
+    first = _title_line(view, run, width)
+    if run is None:
+        return [first, (("  ", "text"), ("Starting pytest …", "dim"))]
+    if height > 2:
+        return [first, _pad(progress(view, run, width - 2)), _pad(counts(view, run, width - 2))]
+    found = counts(view, run, width // 2)
+    room = width - 6 - width_of(found)
+    return [first, _pad(spread(progress(view, run, room), found, width - 2))]
+
+
+def _pad(parts: Parts) -> Parts:
+    return ((" ", "text"), *parts)
+
+
+def _title_line(view: View, run: Run | None, width: int) -> Parts:
+    right = _right(view, run)
+    left: list[Part] = [(f" {NAME} ", "head"), (" ", "text")]
+    room = width - width_of(left) - width_of(right) - 2
+    text = format.visible(view.title)
+    about = f" · run {run.number}" + (f" {format.visible(run.reason)}" if run.reason else "") if run else ""
+    shown = format.cut_left(text, max(8, room - len(about))) if room > 12 else ""
+    left.append((shown, "strong"))
+    if run is not None and width_of(left) + len(about) + width_of(right) < width:
+        left.append((about, "dim"))
+    return spread(tuple(left), (*right, (" ", "text")), width)
+
+
+def _right(view: View, run: Run | None) -> Parts:
+    parts: list[Part] = []
+    if view.paused:
+        parts += [("‖ PAUSED", "warning"), ("  ", "text")]
+    if not view.can_run:
+        parts += [("recording", "dim"), ("  ", "text")]
+    elif view.watching:
+        parts += [("◉ watching", "dim"), ("  ", "text")]
+    if run is not None:
+        word = words.of_run(run)
+        parts.append((f"{word.glyph} {word.word}", word.role))
+        seconds = elapsed_s(view, run)
+        if seconds is not None:
+            parts.append((f" {_seconds(seconds)}", "dim"))
+    return tuple(parts)
+
+
+def elapsed_s(view: View, run: Run) -> float | None:
+    """How long the run has been going, or took."""
+    if run.state is RunState.STARTING or not run.requested_ns:
+        return None
+    end_ns = run.finished_ns if not run.active else max(view.now_ns, view.board.session.now_ns)
+    return max(0, end_ns - run.requested_ns) / 1e9
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else format.clock(seconds)
+
+
+def progress(view: View, run: Run, width: int) -> Parts:
+    """How far the run is: a bar while there is something to count, words before."""
+    if run.state is RunState.STARTING:
+        return (("starting pytest …", "dim"),)
+    if run.state is RunState.COLLECTING:
+        return ((f"collecting … {format.plural(run.collected, 'test')} so far", "dim"),)
+    if not run.expected:
+        return (("no tests", "dim"),)
+    share = run.done / run.expected
+    text = f" {run.done:,}/{run.expected:,}  {int(share * 100)}%"
+    if run.active and view.overview.eta_s is not None and view.overview.eta_s >= 0.5:
+        text += f"  ETA {format.clock(view.overview.eta_s)}"
+    if run.state is RunState.CANCELLING:
+        text += "  x again kills"
+    bad = any(run.counts[outcome] for outcome in ("failed", "error", "lost"))
+    role = "failed" if bad else "passed" if not run.active else "accent"
+    return (*draw.bar(share, max(4, min(60, width - len(text))), role), (text, "text"))
+
+
+def counts(view: View, run: Run, width: int) -> Parts:
+    """Counts of all outcomes as pytest counts them, and what is still to come."""
+    session = view.board.session
+    running = sum(1 for worker in session.workers.values() if worker.running)
+    found: list[Part] = []
+    for outcome in OUTCOMES:
+        count = session.counts[outcome]
+        if outcome == "error":
+            count += len(run.collect_errors)
+        if count:
+            word = words.OUTCOMES[outcome]
+            found.append((f"{word.glyph} {count:,} {word.word}", word.role))
+    if session.counts["rerun"]:
+        found.append((f"↻ {session.counts['rerun']:,} rerun", "flaky"))
+    if running and run.active:
+        found.append((f"● {running:,} running", "running"))
+    if run.deselected:
+        found.append((f"{run.deselected:,} deselected", "dim"))
+    parts: list[Part] = []
+    for part in found:
+        more = [*parts, *([("  ", "text")] if parts else []), part]
+        if width_of(more) > width:
+            break
+        parts = more
+    return tuple(parts)

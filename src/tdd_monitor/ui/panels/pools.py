@@ -1,0 +1,85 @@
+"""Connection pools: how full, who waits, over time; and the server's own count of connections."""
+
+from collections.abc import Iterator
+
+from tdd_monitor.session.model import Pool
+from tdd_monitor.ui import draw, format
+from tdd_monitor.ui.parts import Part, Parts, Row, row, text_row
+from tdd_monitor.ui.view import View
+
+
+def heading(view: View) -> str:
+    """How many wait."""
+    pools = view.board.session.pools.values()
+    waiting = sum(pool.latest.waiting for pool in pools)
+    if waiting:
+        return f"▲ {waiting} waiting"
+    return format.plural(len(view.board.session.pools), "pool") if len(pools) > 1 else ""
+
+
+def rows(view: View, width: int, height: int) -> Iterator[Row]:
+    """The panel in `width` by `height` cells."""
+    session = view.board.session
+    if not session.pools:
+        yield text_row("No connection pool seen.", "dim")
+        yield text_row("asyncpg, SQLAlchemy and psycopg pools", "dim")
+        yield text_row("appear here when a test uses one.", "dim")
+        return
+    several = len({worker for worker, _name in session.pools}) > 1
+    servers = list(_servers(view, width))
+    chart = max(1, min(5, (height - len(servers)) // len(session.pools) - 2))
+    for pool in sorted(session.pools.values(), key=_need):
+        yield from _pool(view, pool, width, chart, several)
+    yield from servers
+
+
+def _need(pool: Pool) -> tuple[float, str, str]:
+    """Those that somebody waits for come first, then the fullest."""
+    fill = pool.peak_in_use / (pool.latest.max_size or pool.latest.size or 1)
+    return (-(pool.latest.waiting * 100 + pool.peak_waiting * 10 + fill), pool.latest.name, pool.worker)
+
+
+def _pool(view: View, pool: Pool, width: int, chart: int, several: bool) -> Iterator[Row]:
+    sample = pool.latest
+    maximum = sample.max_size or sample.size or 1
+    fill = sample.in_use / maximum
+    limit = view.board.thresholds.pool_utilization
+    role = "critical" if sample.waiting else "warning" if limit and fill > limit else "good"
+    name = format.visible(sample.name or "pool") + (f" {pool.worker}" if several and pool.worker else "")
+    left: Part = (format.fit(f"{name} ", min(width // 3, 14)), "strong")
+    numbers = f" {sample.in_use} of {sample.max_size or 'any'} in use"
+    room = width - len(left[0]) - len(numbers)
+    yield row(left, *draw.bar(fill, max(3, room), role), (numbers, role if role != "good" else "text"))
+    points = [(t_ns, float(in_use)) for t_ns, in_use, _waiting in pool.history]
+    if chart and points:
+        end_ns = max(points[-1][0], view.board.session.now_ns)
+        for line in draw.sparkline(draw.resample(points, width, end_ns), chart, 0.0, float(maximum)):
+            yield text_row(line, "accent")
+    yield row(*_details(pool))
+
+
+def _details(pool: Pool) -> Parts:
+    sample = pool.latest
+    parts: list[Part] = [
+        ("size ", "dim"),
+        (f"{sample.size}", "text"),
+        ("  peak ", "dim"),
+        (f"{pool.peak_in_use}", "text"),
+    ]
+    if sample.waiting:
+        parts.append((f"  ◆ {sample.waiting} waiting", "critical"))
+    elif pool.peak_waiting:
+        parts += [("  waited ", "dim"), (f"▲ {pool.peak_waiting} at once", "warning")]
+    else:
+        parts.append(("  nobody waited", "dim"))
+    return tuple(parts)
+
+
+def _servers(view: View, width: int) -> Iterator[Row]:
+    for server in view.board.session.servers:
+        maximum = server.max_connections
+        fill = server.connections / maximum if maximum else 0.0
+        role = "critical" if fill > 0.9 else "warning" if fill > 0.75 else "good"
+        numbers = f" {server.connections} of {maximum or '?'} open"
+        left: Part = (format.fit("server ", min(width // 3, 14)), "dim")
+        yield row(left, *draw.bar(fill, max(3, width - len(left[0]) - len(numbers)), role), (numbers, "text"))

@@ -1,0 +1,212 @@
+"""The test table: a virtual view over the session, whose cursor stays with a test, not at a row.
+
+It keeps no copy of any test: a row is put together when its line is drawn.
+"""
+
+from collections.abc import Iterable
+
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.strip import Strip
+
+from tdd_monitor.session.model import FAILURES, Delta, Item, ItemState
+from tdd_monitor.ui.listing import VIEWS, Listing
+from tdd_monitor.ui.parts import Target
+from tdd_monitor.ui.view import View
+from tdd_monitor.ui.widgets import RowsView
+from tdd_monitor.verdict import Board
+
+from . import columns
+
+
+class TestTable(RowsView):
+    """All tests (or those of a view and a filter), one a line."""
+
+    HEAD = 1
+
+    class Moved(Message):
+        """The user moved the cursor."""
+
+    def __init__(self, view: View, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.view = view
+        self.listing = Listing()
+        self.marks: set[str] = set()
+        self.follow = True
+        self.current: str | None = None  # node id under the cursor
+        self._columns: list[columns.Column] = []
+
+    @property
+    def board(self) -> Board:
+        """Where the rows come from."""
+        return self.view.board
+
+    # Keeping up with the session
+
+    def take(self, view: View, delta: Delta) -> None:
+        """Repaint what `delta` changed in sight; the order follows with `reorder`."""
+        self.view = view
+        self.listing.note(delta)
+        now_running = self._running_rows()
+        if self.follow and now_running:
+            self._go_to(now_running[0])
+        for index in self._in_sight():
+            nodeid = self.listing.nodeids[index]
+            if nodeid in delta.items or self._is_running(nodeid):
+                self.refresh_row(index)
+
+    def reorder(self) -> None:
+        """Bring order and filter up to date; the cursor stays with its test."""
+        self.listing.refresh(self.board)
+        nodeids = self.listing.nodeids
+        self.marks &= self.board.session.items.keys()
+        if self.current in self.board.session.items or self.current is None:
+            self.cursor = self._index_of(self.current, self.cursor)
+        self._columns = self._choose_columns()
+        count = len(nodeids) + self.HEAD
+        if self.virtual_size.height != count:
+            self.virtual_size = Size(0, count)
+        self._settle()
+        self.refresh()
+
+    def _settle(self) -> None:
+        """Hold the cursor within the rows and remember the test it is on."""
+        nodeids = self.listing.nodeids
+        self.cursor = min(self.cursor, max(0, len(nodeids) - 1))
+        self.current = nodeids[self.cursor] if nodeids else None
+        self.reveal(self.cursor)
+
+    def _index_of(self, nodeid: str | None, default: int) -> int:
+        nodeids = self.listing.nodeids
+        if nodeid is None or nodeids[default : default + 1] == [nodeid]:
+            return default
+        try:
+            return nodeids.index(nodeid)
+        except ValueError:
+            return default
+
+    def _choose_columns(self) -> list[columns.Column]:
+        workers = any(worker.role == "worker" for worker in self.board.session.workers.values())
+        return columns.choose(self.inner_width, workers)
+
+    def _in_sight(self) -> range:
+        top = self.scroll_offset.y
+        return range(top, min(top + self.page, len(self.listing.nodeids)))
+
+    def _item(self, nodeid: str) -> Item | None:
+        return self.board.session.items.get(nodeid)
+
+    def _is_running(self, nodeid: str) -> bool:
+        item = self._item(nodeid)
+        return item is not None and item.state is ItemState.RUNNING
+
+    def _running_rows(self) -> list[str]:
+        """Node ids of what the workers run now, the one that started last first."""
+        workers = [worker for worker in self.board.session.workers.values() if worker.running]
+        workers.sort(key=lambda worker: -worker.running_since_ns)
+        return [worker.running for worker in workers]
+
+    def _go_to(self, nodeid: str) -> None:
+        if nodeid == self.current:
+            return
+        index = self._index_of(nodeid, -1)
+        if index >= 0 and self.listing.nodeids[index] == nodeid:
+            super().move_to(index)
+            self.current = nodeid
+
+    # Drawing
+
+    def row_count(self) -> int:
+        """How many rows there are."""
+        return len(self.listing.nodeids)
+
+    def head_strip(self, y: int, width: int) -> Strip:
+        """The titles of the columns."""
+        return self.paint(columns.title_row(self._columns, self.listing.sort, self.listing.reverse), width)
+
+    def row_strip(self, index: int, width: int) -> Strip:
+        """One test. A listing may be a moment behind the session: a test that is gone is blank."""
+        nodeid = self.listing.nodeids[index]
+        item = self._item(nodeid)
+        if item is None:
+            return self.paint((), width)
+        run = self.board.session.run
+        found = columns.facts(self.board, item, run, self.view.now_ns)
+        on_cursor = index == self.cursor
+        over = ["stale"] if found.run or item.state is ItemState.IDLE else []
+        if on_cursor:
+            over.append("cursor")
+        parts = columns.row_parts(self._columns, found, on_cursor, nodeid in self.marks)
+        return self.paint(parts, width, *over)
+
+    def target_at(self, index: int) -> Target | None:
+        """The test of a row."""
+        nodeids = self.listing.nodeids
+        return Target("test", nodeids[index]) if index < len(nodeids) else None
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Other columns may fit."""
+        self._columns = self._choose_columns()
+        self.reveal(self.cursor)
+
+    # What the user does
+
+    def cursor_moved(self) -> None:
+        """A move by hand ends following."""
+        self.follow = False
+        self.current = self.listing.nodeids[self.cursor] if self.listing.nodeids else None
+        self.post_message(self.Moved())
+
+    def choose(self, **what: object) -> None:
+        """Change view, filter, sort or order (see `Listing.choose`)."""
+        self.listing.choose(**what)  # type: ignore[arg-type]
+        self.reorder()
+
+    def mark(self) -> None:
+        """Mark the current test or take its mark away, and go on."""
+        if self.current is not None:
+            self.marks ^= {self.current}
+            self.refresh_row(self.cursor)
+            self.action_cursor_down()
+
+    def chosen(self) -> list[str]:
+        """The marked tests in the order of the table, or the current one."""
+        if self.marks:
+            marked = [nodeid for nodeid in self.listing.nodeids if nodeid in self.marks]
+            return marked + sorted(self.marks.difference(marked))
+        return [self.current] if self.current is not None else []
+
+    def problem(self, step: int) -> bool:
+        """Go to the next test (or the one before) with a problem, round the end if need be."""
+        nodeids = self.listing.nodeids
+        order = rotated(len(nodeids), self.cursor, step)
+        found = next((index for index in order if self._is_problem(nodeids[index])), None)
+        if found is None:
+            return False
+        self.follow = False
+        self.move_to(found)
+        return True
+
+    def _is_problem(self, nodeid: str) -> bool:
+        item = self._item(nodeid)
+        return item is not None and (item.outcome in FAILURES or nodeid in self.board.of_test)
+
+    def heading(self) -> str:
+        """What is shown, for the title of the panel."""
+        listing = self.listing
+        words = [f"{len(listing.nodeids):,}"]
+        if listing.view != "all":
+            words.append(VIEWS[listing.view])
+        if listing.pattern:
+            words.append(f"/{listing.pattern}")
+        if listing.sort != "order":
+            words.append(f"by {listing.sort}{' reversed' if listing.reverse else ''}")
+        if self.marks:
+            words.append(f"{len(self.marks)} marked")
+        return " · ".join(words)
+
+
+def rotated(count: int, start: int, step: int) -> Iterable[int]:
+    """Every index once, from the one after `start` (or before it), round the end, `start` last."""
+    return ((start + step * offset) % count for offset in range(1, count + 1))

@@ -1,0 +1,62 @@
+"""The processes that run tests: what each runs now and for how long, what it has done, its memory."""
+
+from collections.abc import Iterator
+
+from tdd_monitor.session.metrics import NS_PER_MS
+from tdd_monitor.session.model import Worker
+from tdd_monitor.ui import format
+from tdd_monitor.ui.parts import Part, Row, Target, row, text_row
+from tdd_monitor.ui.view import View
+
+
+def heading(view: View) -> str:
+    """How many there are, and how many crashed."""
+    workers = _shown(view)
+    crashed = sum(1 for worker in workers if worker.crashed)
+    parts = [format.plural(len(workers), "process").replace("processs", "processes")] if workers else []
+    if crashed:
+        parts.append(f"† {crashed} crashed")
+    return " · ".join(parts)
+
+
+def rows(view: View, width: int, height: int) -> Iterator[Row]:
+    """One line a process."""
+    workers = _shown(view)
+    if not workers:
+        yield text_row("No test process yet.", "dim")
+    for worker in workers:
+        yield _line(view, worker, width)
+    if len(workers) == 1 and workers[0].role == "single" and height > 2:
+        yield text_row("")
+        yield text_row("pytest -n 4 (xdist) runs tests in parallel.", "dim")
+
+
+def _shown(view: View) -> list[Worker]:
+    workers = view.board.session.workers.values()
+    return [worker for worker in workers if worker.role != "controller"]
+
+
+def _line(view: View, worker: Worker, width: int) -> Row:
+    limit = view.board.thresholds.test_duration_ms
+    name = format.fit(worker.id or "main", 5)
+    tail = format.fit(f"{worker.finished:,}", 5, right=True)
+    tail += format.fit(format.size(worker.rss_bytes), 9, right=True) if width >= 44 else ""
+    room = width - len(name) - len(tail)
+    what: list[Part]
+    target = None
+    if worker.crashed:
+        what = [(format.fit(f"† crashed {worker.reason}", room), "lost")]
+    elif worker.running:
+        elapsed_ms = max(0, view.now_ns - worker.running_since_ns) / NS_PER_MS
+        over = bool(limit) and elapsed_ms > limit
+        time = f"{'▲' if over else '●'} {format.fit(format.milliseconds(elapsed_ms), 7, right=True)} "
+        what = [
+            (time, "warning" if over else "running"),
+            (format.fit(format.short(worker.running), room - len(time)), "text"),
+        ]
+        target = Target("test", worker.running)
+    elif not worker.alive:
+        what = [(format.fit("· ended", room), "idle")]
+    else:
+        what = [(format.fit("○ idle", room), "idle")]
+    return row((name, "strong"), *what, (tail, "dim"), target=target)

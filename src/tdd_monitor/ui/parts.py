@@ -1,0 +1,84 @@
+"""What pure functions hand to widgets: text in roles. A role is a component class of css/roles.tcss."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+Part = tuple[str, str]  # text, role
+Parts = tuple[Part, ...]
+
+ROLES = (
+    "text",
+    "dim",
+    "strong",
+    "accent",
+    "head",
+    "passed",
+    "failed",
+    "error",
+    "skipped",
+    "xfailed",
+    "xpassed",
+    "lost",
+    "flaky",
+    "running",
+    "pending",
+    "idle",
+    "warning",
+    "critical",
+    "good",
+    "track",
+    "setup",
+    "call",
+    "teardown",
+    "fixture",
+    "shared",
+    "key",
+    "match",
+    # Laid over another role:
+    "cursor",
+    "stale",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where `enter` leads from a row: a test, a fixture, a place in a file, a page of text."""
+
+    kind: str  # test, fixture, place, page
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a view."""
+
+    parts: Parts = ()
+    target: Target | None = None
+
+
+def row(*parts: Part, target: Target | None = None) -> Row:
+    """A row of these parts."""
+    return Row(parts, target)
+
+
+def text_row(text: str, role: str = "text") -> Row:
+    """A row of one part."""
+    return Row(((text, role),))
+
+
+BLANK = Row()
+
+
+def width_of(parts: Iterable[Part]) -> int:
+    """How many cells the parts take."""
+    return sum(cell_len(text) for text, _role in parts)
+
+
+def spread(left: Parts, right: Parts, width: int) -> Parts:
+    """`left` and `right` at the two ends of `width` cells; `right` goes when both do not fit."""
+    gap = width - width_of(left) - width_of(right)
+    if gap < 1:
+        return left
+    return (*left, (" " * gap, "text"), *right)

@@ -1,0 +1,264 @@
+"""The main screen: header, tests, five panels, filter and keys. It arranges; the parts do the rest."""
+
+import time
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container, Horizontal
+from textual.widgets import Input, Label
+
+from tdd_monitor.session.model import Delta
+from tdd_monitor.ui import actions
+from tdd_monitor.ui.frame import Pace
+from tdd_monitor.ui.listing import VIEWS
+from tdd_monitor.ui.panels import banner, header
+from tdd_monitor.ui.panels.panel import Panel, make_panels, title
+from tdd_monitor.ui.panels.tests import TestTable
+from tdd_monitor.ui.view import View
+from tdd_monitor.ui.widgets import PaintedLines, RowsView
+
+from .choice import SortScreen
+from .live import LiveScreen
+
+PROBLEMS_NONE = actions.NEEDS["problem"]
+
+
+class FilterInput(Input):
+    """The filter while it is typed: enter keeps it, escape clears it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "give_up", "clear")]
+
+    def action_give_up(self) -> None:
+        """Clear and leave."""
+        self.value = ""
+        self.post_message(self.Submitted(self, ""))
+
+
+class MainScreen(LiveScreen):
+    """Everything at once; digits, tab and + move between the panels."""
+
+    BINDINGS = actions.bindings("main")
+    PLACES = ("app", "main", "rows")
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        self._order_pace = Pace(0.1, share=0.15)
+        self._panel_pace = Pace(0.2, share=0.2)
+        self._panels_stale = True
+        self.table = TestTable(view, id="tests")
+        self.panels = make_panels(view)
+        self.header = PaintedLines(id="header")
+        self.banner = PaintedLines(id="banner")
+
+    def compose(self) -> ComposeResult:
+        """Top to bottom."""
+        yield self.header
+        yield self.banner
+        with Container(id="panels"):
+            yield self.table
+            yield from self.panels
+        with Horizontal(id="filter"):
+            yield Label("/")
+            yield FilterInput(placeholder="words of the node id, !word leaves out", compact=True)
+        yield from self.compose_frame()
+
+    def on_mount(self) -> None:
+        """Start in the table; where there is room for one panel more, it is the alerts."""
+        self.panels[1].add_class("-chosen")
+        self.table.focus()
+
+    # Frames
+
+    def show(self, view: View, delta: Delta) -> None:
+        """Show the next frame; order and panels follow at their own pace."""
+        super().show(view, delta)
+        self._show_top()
+        self.table.take(view, delta)
+        now = time.perf_counter()
+        if self.table.listing.stale and self._order_pace.due(now):
+            self.table.reorder()
+            self._order_pace.ran(now, time.perf_counter())
+        self._panels_stale |= bool(delta)
+        now = time.perf_counter()
+        run = view.board.session.run
+        moving = self._panels_stale or (run is not None and run.active)
+        if moving and self._panel_pace.due(now):
+            self._show_panels()
+            self._panel_pace.ran(now, time.perf_counter())
+
+    def show_whole(self, view: View) -> None:
+        """Show all of a view now."""
+        super().show(view, Delta())
+        self._show_top()
+        self.table.take(view, Delta(rows=True))
+        self.table.reorder()
+        self._show_panels()
+
+    def _show_top(self) -> None:
+        width = self.size.width
+        self.header.show(header.lines(self.view, width, self.header.size.height))
+        lines = banner.lines(self.view, width)
+        if len(lines) != len(self.banner.lines):
+            self.banner.styles.height = len(lines)
+            self.banner.display = bool(lines)
+        self.banner.show(lines)
+
+    def _show_panels(self) -> None:
+        self._panels_stale = False
+        for panel in self.panels:
+            panel.update_view(self.view)
+        self._show_heading()
+        self.update_keys()
+
+    def _show_heading(self) -> None:
+        self.table.border_title = title(1, "tests", self.table.heading())
+        count = self.table.row_count()
+        self.table.border_subtitle = f"{self.table.cursor + 1:,} of {count:,}" if count else ""
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Widths and heights have changed: put everything together again."""
+        self.call_after_refresh(self.show_whole, self.view)
+
+    @on(TestTable.Moved)
+    def _moved(self) -> None:
+        self._show_heading()
+
+    # What keys are about
+
+    def chosen(self) -> list[str]:
+        """Marked tests, or the one under the cursor of the panel that has the focus."""
+        if self.table.marks:
+            return self.table.chosen()
+        current = self.current()
+        return [current] if current is not None else []
+
+    def current(self) -> str | None:
+        """The test under the cursor."""
+        focused = self.focused
+        if isinstance(focused, Panel):
+            target = focused.target_at(focused.cursor)
+            return target.value if target is not None and target.kind == "test" else None
+        return self.table.current
+
+    def own_facts(self) -> frozenset[str]:
+        """There is something to go back from: a zoom, a filter, marks, a view."""
+        table = self.table
+        changed = table.marks or table.listing.pattern or table.listing.view != "all"
+        return frozenset({"page"} if changed or self._zoomed else ())
+
+    # Panels
+
+    def _views(self) -> list[RowsView]:
+        return [self.table, *self.panels]
+
+    @property
+    def _zoomed(self) -> bool:
+        return self.query_one("#panels").has_class("-zoomed")
+
+    def action_panel(self, digit: int) -> None:
+        """Bring a panel up and go there."""
+        wanted = self._views()[digit - 1]
+        for panel in self.panels:
+            if digit > 1:
+                panel.set_class(panel is wanted, "-chosen")
+        if self._zoomed:
+            self._zoom(wanted)
+        self.call_after_refresh(wanted.focus)
+        self._panels_stale = True
+
+    def action_panel_step(self, step: int) -> None:
+        """Next or previous panel."""
+        views = self._views()
+        at = views.index(self.focused) if self.focused in views else 0
+        self.action_panel((at + step) % len(views) + 1)
+
+    def action_zoom(self) -> None:
+        """Give the focused panel everything, or give the others their place back."""
+        focused = self.focused
+        self._zoom(None if self._zoomed or not isinstance(focused, RowsView) else focused)
+
+    def _zoom(self, wanted: RowsView | None) -> None:
+        self.query_one("#panels").set_class(wanted is not None, "-zoomed")
+        for view in self._views():
+            view.set_class(view is wanted, "-zoom")
+
+    def action_back(self) -> None:
+        """Undo one thing: zoom, filter, marks, view; then go to the table. Never quits."""
+        table = self.table
+        if self._zoomed:
+            self._zoom(None)
+        elif table.listing.pattern:
+            self._filter("")
+            self.query_one(FilterInput).value = ""
+        elif table.marks:
+            table.marks.clear()
+            table.refresh()
+        elif table.listing.view != "all":
+            table.choose(view="all")
+        self._after_change()
+
+    # Finding
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        line = self.query_one("#filter")
+        line.add_class("-open")
+        self.call_after_refresh(self.query_one(FilterInput).focus)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self._filter(event.value)
+
+    @on(Input.Submitted)
+    def _entered(self) -> None:
+        self.query_one("#filter").remove_class("-open")
+        self.table.focus()
+
+    def _filter(self, pattern: str) -> None:
+        if pattern != self.table.listing.pattern:
+            self.table.listing.choose(pattern=pattern)
+            self.table.reorder()
+            self._after_change()
+
+    def action_cycle_view(self) -> None:
+        """The next view."""
+        names = list(VIEWS)
+        view = names[(names.index(self.table.listing.view) + 1) % len(names)]
+        self.table.choose(view=view)
+        self._after_change()
+
+    def action_sort(self) -> None:
+        """Ask for a column to sort by."""
+        self.app.push_screen(SortScreen(self.table.listing.sort), self._sort_by)
+
+    def _sort_by(self, sort: str | None) -> None:
+        if sort is not None:
+            self.table.choose(sort=sort, reverse=False)
+            self._after_change()
+
+    def action_reverse(self) -> None:
+        """Turn the order round."""
+        self.table.choose(reverse=not self.table.listing.reverse)
+        self._after_change()
+
+    def action_problem(self, step: int) -> None:
+        """The next or previous test with a problem."""
+        self.table.focus()
+        if not self.table.problem(step):
+            self.notify(f"No problem among the tests shown ({VIEWS[self.table.listing.view]}).")
+
+    def action_follow(self) -> None:
+        """Keep what runs in sight, or leave the cursor where it is."""
+        self.table.follow = not self.table.follow
+        self.notify("Following the running test." if self.table.follow else "Not following any more.")
+
+    def action_mark(self) -> None:
+        """Mark the current test."""
+        self.table.mark()
+        self._after_change()
+
+    def _after_change(self) -> None:
+        self._show_heading()
+        self.update_keys()

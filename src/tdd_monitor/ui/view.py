@@ -1,0 +1,22 @@
+"""What a frame shows: the board (or a frozen copy of it) and what was worked out from it."""
+
+from dataclasses import dataclass, field
+
+from tdd_monitor.verdict import Alert, Board
+
+from .overview import Overview
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that the header, the banner and the panels read."""
+
+    board: Board
+    now_ns: int = 0
+    overview: Overview = field(default_factory=Overview)
+    alerts: tuple[Alert, ...] = ()
+    title: str = ""
+    notices: tuple[str, ...] = ()
+    can_run: bool = True
+    watching: bool = False
+    paused: bool = False

@@ -1,0 +1,9 @@
+"""What the panels and screens are made of: painted lines, rows with a cursor, the line of keys."""
+
+from .keys import KeyLine
+from .lines import LinesView
+from .painted import Painted, PaintedLines
+from .rows import RowsView
+from .tabs import TabLine
+
+__all__ = ["KeyLine", "LinesView", "Painted", "PaintedLines", "RowsView", "TabLine"]

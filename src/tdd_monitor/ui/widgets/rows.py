@@ -1,0 +1,156 @@
+"""A scrolling view of rows with a cursor: the keys that move, and what stays in sight.
+
+It draws only the lines that are seen, so the number of rows costs nothing.
+"""
+
+from dataclasses import dataclass
+
+from textual import events
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tdd_monitor.ui import actions
+from tdd_monitor.ui.parts import Target
+
+from .painted import Painted
+
+
+class RowsView(Painted, ScrollView, can_focus=True, inherit_bindings=False):
+    """Base of the test table and of every list and text; subclasses tell what the rows are."""
+
+    BINDINGS = actions.bindings("rows")
+    HEAD = 0  # lines on top that do not scroll
+
+    @dataclass
+    class Opened(Message):
+        """Enter was pressed on (or a second click went to) something that leads somewhere."""
+
+        target: Target
+
+    def __init__(self, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.cursor = 0
+
+    # What subclasses tell
+
+    def row_count(self) -> int:
+        """How many rows there are."""
+        raise NotImplementedError
+
+    def row_strip(self, index: int, width: int) -> Strip:
+        """One row, painted."""
+        raise NotImplementedError
+
+    def head_strip(self, y: int, width: int) -> Strip:
+        """One of the `HEAD` lines on top."""
+        raise NotImplementedError
+
+    def target_at(self, index: int) -> Target | None:
+        """Where enter leads from a row."""
+        raise NotImplementedError
+
+    def next_stop(self, index: int, step: int) -> int:
+        """The row at which the cursor stops, going from `index` in the direction of `step`."""
+        return min(max(0, self.row_count() - 1), max(0, index))
+
+    # Drawing
+
+    @property
+    def page(self) -> int:
+        """How many rows fit."""
+        return max(1, self.scrollable_content_region.height - self.HEAD)
+
+    @property
+    def inner_width(self) -> int:
+        """Cells in a line."""
+        return max(0, self.scrollable_content_region.width)
+
+    def render_line(self, y: int) -> Strip:
+        """One visible line."""
+        width = self.inner_width
+        if y < self.HEAD:
+            return self.head_strip(y, width)
+        index = y - self.HEAD + self.scroll_offset.y
+        if index >= self.row_count():
+            return self.paint((), width)
+        return self.row_strip(index, width)
+
+    def refresh_row(self, index: int) -> None:
+        """Repaint one row, if it is in sight."""
+        if 0 <= index - self.scroll_offset.y < self.page:
+            self.refresh_line(index + self.HEAD)
+
+    # Moving
+
+    def move_to(self, index: int, step: int = 1) -> None:
+        """Put the cursor on a row and bring it into sight."""
+        before = self.cursor
+        self.cursor = self.next_stop(index, step)
+        self.refresh_row(before)
+        self.refresh_row(self.cursor)
+        self.reveal(self.cursor)
+        if before != self.cursor:
+            self.cursor_moved()
+
+    def cursor_moved(self) -> None:
+        """The user moved the cursor to another row."""
+
+    def reveal(self, index: int) -> None:
+        """Scroll as little as needed for a row to be in sight."""
+        top = self.scroll_offset.y
+        if index < top:
+            self.scroll_to(y=index, animate=False)
+        elif index >= top + self.page:
+            self.scroll_to(y=index - self.page + 1, animate=False)
+
+    def action_cursor_down(self) -> None:
+        """Next row."""
+        self.move_to(self.cursor + 1)
+
+    def action_cursor_up(self) -> None:
+        """Previous row."""
+        self.move_to(self.cursor - 1, -1)
+
+    def action_cursor_top(self) -> None:
+        """First row."""
+        self.move_to(0)
+        self.scroll_to(y=0, animate=False)
+
+    def action_cursor_bottom(self) -> None:
+        """Last row."""
+        self.move_to(self.row_count() - 1, -1)
+        self.scroll_to(y=self.max_scroll_y, animate=False)
+
+    def action_page_down(self) -> None:
+        """A page on."""
+        self.move_to(self.cursor + self.page)
+
+    def action_page_up(self) -> None:
+        """A page back."""
+        self.move_to(self.cursor - self.page, -1)
+
+    def action_scroll_left(self) -> None:
+        """Long lines: to the left."""
+        self.scroll_to(x=max(0, self.scroll_offset.x - 8), animate=False)
+
+    def action_scroll_right(self) -> None:
+        """Long lines: to the right."""
+        self.scroll_to(x=self.scroll_offset.x + 8, animate=False)
+
+    def action_open(self) -> None:
+        """Go where the row leads."""
+        target = self.target_at(self.cursor) if self.cursor < self.row_count() else None
+        if target is not None:
+            self.post_message(self.Opened(target))
+
+    def on_click(self, event: events.Click) -> None:
+        """A click goes to a row, a second one opens it."""
+        offset = event.get_content_offset(self)
+        if offset is None or offset.y < self.HEAD:
+            return
+        index = offset.y - self.HEAD + self.scroll_offset.y
+        if index < self.row_count():
+            self.move_to(index)
+            if event.chain == 2 and index == self.cursor:
+                self.action_open()

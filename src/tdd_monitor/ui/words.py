@@ -1,0 +1,109 @@
+"""Glyph, word and role of every outcome and state, and sentences for how a run stands.
+
+A colour never says anything alone: every state has its own glyph and word too.
+"""
+
+from dataclasses import dataclass
+
+from tdd_monitor.session.model import Item, ItemState, Run, RunState
+from tdd_monitor.verdict import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """How something is shown."""
+
+    glyph: str
+    word: str
+    role: str
+
+
+OUTCOMES = {
+    "passed": Word("✓", "passed", "passed"),
+    "failed": Word("✗", "failed", "failed"),
+    "error": Word("!", "error", "error"),
+    "skipped": Word("»", "skipped", "skipped"),
+    "xfailed": Word("x", "xfailed", "xfailed"),
+    "xpassed": Word("X", "xpassed", "xpassed"),
+    "lost": Word("†", "lost", "lost"),
+    "rerun": Word("↻", "rerun", "flaky"),
+    "flaky": Word("↻", "flaky", "flaky"),
+}
+
+RUNNING = Word("●", "running", "running")
+PENDING = Word("○", "waiting", "pending")
+IDLE = Word("·", "not run", "idle")
+
+SEVERITIES = {
+    Severity.WARNING: Word("▲", "warning", "warning"),
+    Severity.CRITICAL: Word("◆", "critical", "critical"),
+}
+
+RUN_STATES = {
+    RunState.STARTING: Word("○", "starting", "pending"),
+    RunState.COLLECTING: Word("○", "collecting", "running"),
+    RunState.RUNNING: Word("●", "running", "running"),
+    RunState.CANCELLING: Word("■", "cancelling", "warning"),
+    RunState.LOST: Word("†", "lost", "lost"),
+}
+
+EXIT_STATUS = {
+    0: Word("✓", "all passed", "passed"),
+    1: Word("✗", "failures", "failed"),
+    2: Word("■", "interrupted", "warning"),
+    3: Word("!", "internal error", "error"),
+    4: Word("!", "usage error", "error"),
+    5: Word("·", "no tests found", "warning"),
+}
+
+EXIT_ADVICE = {
+    3: "pytest failed inside itself or a plugin: press o for its output.",
+    4: "pytest did not accept its arguments: press o for its message.",
+    5: "pytest found no tests: check the path, -k and -m, and that files are named test_*.py.",
+}
+
+METRICS = {
+    "test_duration_ms": "duration",
+    "fixture_setup_ms": "fixture set-up",
+    "connection_acquire_ms": "connection wait",
+    "schema_operation_ms": "schema change",
+    "test_cleanup_ms": "clean-up",
+    "memory_usage_mb": "memory",
+    "memory_growth_mb": "memory growth",
+    "pool_utilization": "pool use",
+    "pool_waiting": "pool waiting",
+    "leaked_connections": "connection leak",
+    "repeated_queries": "N+1 query",
+}
+
+
+def of_item(item: Item) -> Word:
+    """How an item stands now."""
+    if item.state is ItemState.RUNNING:
+        return RUNNING
+    if item.state is ItemState.PENDING:
+        return PENDING
+    if item.flaky:
+        return OUTCOMES["flaky"]
+    return OUTCOMES.get(item.outcome, IDLE)
+
+
+def of_run(run: Run) -> Word:
+    """How a run stands now."""
+    if run.state is not RunState.FINISHED:
+        return RUN_STATES[run.state]
+    status = run.exitstatus if run.exitstatus is not None else 0
+    return EXIT_STATUS.get(status, Word("!", f"exit status {status}", "error"))
+
+
+def of_cancel(run: Run) -> str:
+    """Why a run was interrupted, in words."""
+    reasons = {
+        "maxfail": "stopped after the allowed number of failures",
+        "interrupt": "interrupted",
+        "collection": "collection failed",
+        "timeout": "a timeout ended it",
+        "internal": "pytest failed inside itself",
+        "cancelled": "cancelled",
+    }
+    return reasons.get(run.cancel_reason, run.cancel_reason)
