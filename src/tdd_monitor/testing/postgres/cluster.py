@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -71,9 +72,11 @@ def explain_failure(home: Home, said: str) -> EmbeddedPostgresError:
 
 
 def _initialize(home: Home, binaries: Binaries, data: Path) -> None:
-    draft = data.with_name(data.name + ".new")
-    shutil.rmtree(draft, ignore_errors=True)
+    for leftover in home.directory.glob(data.name + ".new-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
     shutil.rmtree(data, ignore_errors=True)
+    # Never the same name: the initdb of a starter who was killed may still be writing.
+    draft = Path(tempfile.mkdtemp(prefix=data.name + ".new-", dir=home.directory))
     command = [str(binaries.program("initdb")), "-D", str(draft), "-U", "postgres", "-A", "trust"]
     command += ["-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
     if binaries.major >= 17:

@@ -20,12 +20,11 @@ from .address import ServerAddress
 from .binaries import find_binaries, readable_binaries
 from .cluster import explain_failure, prepare_cluster
 from .messages import Order, Running
-from .places import Home, find_home
+from .places import LOCK_POLL_S, Home, find_home, try_lock
 
 DEFAULT_GRACE_S = 1.5
 _START_PATIENCE_S = 120.0
-_SHUTDOWN_PATIENCE_S = 30.0
-_BACKENDS_PATIENCE_S = 20.0
+_SUPERVISOR_PATIENCE_S = 60.0
 _REPLY_TIMEOUT_S = 5.0
 
 
@@ -110,31 +109,36 @@ def _join(home: Home) -> ServerLease | None:
 
 def _start_or_join(home: Home, tell: Callable[[str], None]) -> ServerLease:
     """Start until a lease is got; somebody else may have started it while we waited for the lock."""
-    deadline_s = time.monotonic() + _BACKENDS_PATIENCE_S
+    deadline_s = time.monotonic() + _SUPERVISOR_PATIENCE_S
     while (lease := _join(home)) is None:
-        with home.locked(
-            home.supervisor_lock, _SHUTDOWN_PATIENCE_S, lambda: tell("Waiting for the last server to stop")
-        ):
-            # Free: its supervisor is gone. The next takes it at once, nobody else may start one now.
-            pass
-        failure = _start(home, tell)
-        if failure is None:
+        late = time.monotonic() > deadline_s
+        descriptor = try_lock(home.supervisor_lock)
+        if descriptor is None:
+            # A supervisor is about to stop, or to be ready for a starter who was killed.
+            if late:
+                raise home.held_too_long(home.supervisor_lock, _SUPERVISOR_PATIENCE_S)
+            time.sleep(LOCK_POLL_S)
             continue
+        try:
+            failure = _start(home, tell, descriptor)
+        finally:
+            os.close(descriptor)
         # Backends of a killed server live until they notice; their memory says "still in use".
-        if "still in use" not in failure or time.monotonic() > deadline_s:
+        if failure and (late or "still in use" not in failure):
             raise explain_failure(home, failure)
-        time.sleep(0.1)
     return lease
 
 
-def _start(home: Home, tell: Callable[[str], None]) -> str | None:
-    """Start a supervisor and wait until its server is ready; return what went wrong, if something did."""
+def _start(home: Home, tell: Callable[[str], None], lock: int) -> str | None:
+    """Start a supervisor that inherits the lock; return what went wrong when its server is not ready."""
     try:
         binaries = readable_binaries(find_binaries(), home)
         data = prepare_cluster(home, binaries, tell)
         tell(f"Starting PostgreSQL {binaries.version}")
+        inherited = system.bequeath(lock)
         order = Order(
             lock_file=str(home.supervisor_lock),
+            has_lock=bool(inherited),
             state_file=str(home.state_file),
             socket_directory=str(home.make_socket_directory()),
             data_directory=str(data),
@@ -146,13 +150,13 @@ def _start(home: Home, tell: Callable[[str], None]) -> str | None:
             grace_s=float(os.environ.get("TDD_MONITOR_POSTGRES_GRACE_S") or DEFAULT_GRACE_S),
             boot=system.boot_identity(),
         )
-        said = _run_supervisor(home, order)
+        said = _run_supervisor(home, order, inherited)
         return None if said == "ready" else f"{said}\n" + home.log_file.read_text(errors="replace")
     except OSError as error:
         raise explain_failure(home, str(error)) from error
 
 
-def _run_supervisor(home: Home, order: Order) -> str:
+def _run_supervisor(home: Home, order: Order, inherited: tuple[int, ...]) -> str:
     # The package directory is run as a script, isolated and without site-packages: a third of the
     # time of `-m`, and what the user's environment injects into Python cannot disturb it.
     command = [sys.executable, "-I", "-S", str(Path(__file__).parent), order.to_json()]
@@ -163,6 +167,7 @@ def _run_supervisor(home: Home, order: Order) -> str:
             stdout=subprocess.PIPE,
             stderr=log,
             cwd=home.directory.anchor,
+            pass_fds=inherited,
             start_new_session=True,
             creationflags=system.NEW_PROCESS_GROUP,
         )

@@ -14,6 +14,7 @@ class Order(NamedTuple):
     """Everything a supervisor has to know; it looks for nothing itself."""
 
     lock_file: str
+    has_lock: bool
     state_file: str
     socket_directory: str
     data_directory: str

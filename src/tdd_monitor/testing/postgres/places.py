@@ -21,7 +21,7 @@ from .errors import EmbeddedPostgresError, ServerStartError, StorageError
 
 ACCOUNTS = ("postgres", "nobody", "daemon", "www-data")
 FULL = (errno.ENOSPC, errno.EDQUOT)
-_LOCK_POLL_S = 0.005
+LOCK_POLL_S = 0.005
 
 
 @dataclass(frozen=True)
@@ -96,21 +96,25 @@ class Home:
         """Hold one of the locks; call `on_wait` once when somebody else has it."""
         deadline_s = time.monotonic() + timeout_s
         waited = False
-        while (descriptor := _try_lock(lock_file)) is None:
+        while (descriptor := try_lock(lock_file)) is None:
             if not waited:
                 on_wait()
                 waited = True
             if time.monotonic() > deadline_s:
-                raise ServerStartError(
-                    f"Another process has held {lock_file} for {timeout_s:.0f} s. If it runs in another"
-                    " container or on another machine that shares this directory, give each its own"
-                    f" with TDD_MONITOR_CACHE_DIR; else end it. Its log: {self.log_file}"
-                )
-            time.sleep(_LOCK_POLL_S)
+                raise self.held_too_long(lock_file, timeout_s)
+            time.sleep(LOCK_POLL_S)
         try:
             yield
         finally:
             system.unlock(descriptor)
+
+    def held_too_long(self, lock_file: Path, waited_s: float) -> ServerStartError:
+        """Return the error for a lock that nobody gives back."""
+        return ServerStartError(
+            f"Another process has held {lock_file} for {waited_s:.0f} s. If it runs in another container"
+            " or on another machine that shares this directory, give each its own with"
+            f" TDD_MONITOR_CACHE_DIR; else end it. Its log: {self.log_file}"
+        )
 
 
 def find_home() -> Home:
@@ -130,6 +134,17 @@ def find_home() -> Home:
         "No directory can hold the embedded PostgreSQL: " + "; ".join(refusals) + ". Set"
         " TDD_MONITOR_CACHE_DIR to a directory that you can write, or TDD_MONITOR_DATABASE_URL to a server."
     )
+
+
+def try_lock(lock_file: Path) -> int | None:
+    """Take a lock as `system.try_lock` does; its troubles become an error that says what to do."""
+    try:
+        return system.try_lock(lock_file)
+    except OSError as error:
+        raise StorageError(
+            f"Cannot lock {lock_file}: {error.strerror}. Set TDD_MONITOR_CACHE_DIR to a directory on a"
+            " local disk."
+        ) from error
 
 
 def disk_full(directory: Path) -> StorageError:
@@ -206,16 +221,6 @@ def _own(directory: Path) -> Path:
         if not system.WINDOWS and (not ours or found.st_mode & 0o022):
             raise PermissionError(errno.EPERM, "somebody else made it") from None
     return directory
-
-
-def _try_lock(lock_file: Path) -> int | None:
-    try:
-        return system.try_lock(lock_file)
-    except OSError as error:
-        raise StorageError(
-            f"Cannot lock {lock_file}: {error.strerror}. Set TDD_MONITOR_CACHE_DIR to a directory on a"
-            " local disk."
-        ) from error
 
 
 def _mark(directory: Path) -> str:

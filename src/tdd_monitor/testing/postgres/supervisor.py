@@ -46,7 +46,7 @@ def main() -> None:
     order = Order.from_json(sys.argv[1])
     system.leave_parent()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if system.try_lock(Path(order.lock_file)) is None:
+    if not order.has_lock and system.try_lock(Path(order.lock_file)) is None:
         _report("another supervisor has the lock")
         return
     system.adopt_orphans()

@@ -30,8 +30,12 @@ if sys.platform == "win32":
 
     def unlock(descriptor: int) -> None:
         """Give back what `try_lock` took."""
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
         os.close(descriptor)
+
+    def bequeath(descriptor: int) -> tuple[int, ...]:
+        """Let go of the lock: a child cannot inherit it here, and has to take it itself."""
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+        return ()
 
 else:
     import fcntl
@@ -43,6 +47,10 @@ else:
         """Give back what `try_lock` took, also when a forked child still holds a copy of it."""
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
+
+    def bequeath(descriptor: int) -> tuple[int, ...]:
+        """Return what a child has to inherit so that the lock is free only when both have closed it."""
+        return (descriptor,)
 
 
 def try_lock(path: Path) -> int | None:
