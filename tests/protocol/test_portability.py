@@ -1,0 +1,49 @@
+"""The protocol runs in the user's interpreter: from Python 3.9 on, on the standard library alone."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tdd_monitor
+
+SOURCE = Path(tdd_monitor.__file__).parent
+
+# Loads the package by path, as the plugin does: nothing else of this environment can be found then.
+LOAD = f"""
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location(
+    "tdd_monitor", {str(SOURCE / "__init__.py")!r}, submodule_search_locations=[{str(SOURCE)!r}]
+)
+sys.modules["tdd_monitor"] = package = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(package)
+before = set(sys.modules)
+from tdd_monitor.protocol.codec import decode, encode
+from tdd_monitor.protocol.events import FinishedTest, Line, Phase
+line = Line(1, 2, "gw0", FinishedTest("a.py::t", "passed", 1, phases=(Phase("call", "passed", 3),)))
+assert decode(encode(line)) == line
+print(*sorted({{name.partition(".")[0] for name in set(sys.modules) - before}}))
+"""
+
+
+def oldest_python() -> str | None:
+    """A Python 3.9, on the PATH or where pyenv keeps its own."""
+    found = sorted(Path.home().glob(".pyenv/versions/3.9*/bin/python"))
+    return str(found[-1]) if found else shutil.which("python3.9")
+
+
+def test_the_oldest_python_can_speak_it() -> None:
+    python = oldest_python()
+    if python is None:
+        pytest.skip("no Python 3.9 here")
+    subprocess.run([python, "-I", "-S", "-c", LOAD], check=True, timeout=30, capture_output=True)
+
+
+def test_it_imports_nothing_outside_the_standard_library() -> None:
+    run = subprocess.run(
+        [sys.executable, "-I", "-c", LOAD], check=True, timeout=30, capture_output=True, text=True
+    )
+    assert set(run.stdout.split()) <= sys.stdlib_module_names | {"tdd_monitor"}
+    assert "json" in run.stdout
