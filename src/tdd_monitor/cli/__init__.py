@@ -5,6 +5,7 @@ import click
 from tdd_monitor import __version__
 
 from .demo import demo
+from .postgres import postgres
 from .replay import replay
 from .run import run
 from .watch import watch
@@ -16,5 +17,5 @@ def main() -> None:
     """A live performance monitor for pytest, in the terminal."""
 
 
-for command in (watch, run, demo, replay):
+for command in (watch, run, demo, replay, postgres):
     main.add_command(command)

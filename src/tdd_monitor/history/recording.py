@@ -42,9 +42,10 @@ class Recorder:
             self.error = self.error or f"Recording to {self.path} stopped: {error.strerror}."
 
     def close(self) -> None:
-        """Flush and close."""
-        self.flush()
-        self._file.close()
+        """Flush and close; again: nothing."""
+        if not self._file.closed:
+            self.flush()
+            self._file.close()
 
 
 def read(path: Path) -> Iterator[Line]:

@@ -1,0 +1,56 @@
+"""A program in a pseudo-terminal, and the screen that it paints there."""
+
+import contextlib
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pexpect
+import pyte
+
+
+class Terminal:
+    """Runs a command in a terminal of `columns` x `rows` characters."""
+
+    def __init__(self, command: Sequence[str], cwd: Path, columns: int = 120, rows: int = 40) -> None:
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        self.process = pexpect.spawn(
+            command[0], list(command[1:]), cwd=str(cwd), dimensions=(rows, columns), env=env
+        )
+
+    @property
+    def text(self) -> str:
+        """What is on the screen now."""
+        return "\n".join(self._screen.display)
+
+    def press(self, keys: str) -> None:
+        """Type `keys`."""
+        self.process.send(keys)
+
+    def shows(self, *texts: str, timeout_s: float = 30) -> str:
+        """Wait until all of `texts` are on the screen at once; returns the screen."""
+        deadline = time.monotonic() + timeout_s
+        while not all(text in self.text for text in texts):
+            assert time.monotonic() < deadline, f"{texts} did not appear on\n{self.text}"
+            self._read()
+        return self.text
+
+    def ends(self, timeout_s: float = 30) -> int:
+        """Wait for its end; returns the exit code."""
+        deadline = time.monotonic() + timeout_s
+        while self.process.isalive():
+            assert time.monotonic() < deadline, f"still going:\n{self.text}"
+            self._read()
+        self.process.close()
+        return int(self.process.exitstatus or 0)
+
+    def close(self) -> None:
+        """Kill it if it is still there."""
+        self.process.close(force=True)
+
+    def _read(self) -> None:
+        with contextlib.suppress(pexpect.TIMEOUT, pexpect.EOF):
+            self._stream.feed(self.process.read_nonblocking(1 << 16, timeout=0.1))
