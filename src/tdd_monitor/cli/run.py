@@ -14,6 +14,8 @@ from tdd_monitor.runner.server import ServerError
 
 from .options import PytestCommand, UsageError, make_engine, pytest_options, settings_here
 
+PLAIN_WIDTH = 200
+
 
 @click.command(cls=PytestCommand)
 @pytest_options
@@ -42,7 +44,8 @@ def run(
 
 def execute(engine: Engine) -> int:
     """Run once, print progress and summary; returns the exit code. Raises UsageError."""
-    console = Console()
+    # A log has no width of its own, and a node id that is cut cannot be pasted.
+    console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
     reporter = report.Reporter(engine.board, console)
     engine.subscribe(reporter.on_delta)
     try:

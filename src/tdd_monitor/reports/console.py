@@ -1,6 +1,6 @@
 """A run without a screen: one live line on a terminal, plain lines elsewhere, a summary at the end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tdd_monitor.session import metrics, queries
-from tdd_monitor.session.model import FAILURES, OUTCOMES, Delta, Run, RunState
+from tdd_monitor.session.model import FAILURES, Delta, Run, RunState
 from tdd_monitor.verdict import Board, Severity
 
 SLOWEST = 10
@@ -88,7 +88,7 @@ class Reporter:
             self._console.print(f"{run.done}/{run.expected} {counts_text(run.counts)}", highlight=False)
 
 
-def summary(board: Board, console: Console, exitcode: int, notices: Iterator[str] | list[str] = ()) -> None:  # type: ignore[assignment]
+def summary(board: Board, console: Console, exitcode: int, notices: Iterable[str] = ()) -> None:
     """Failures, slowest tests, what broke a threshold, memory, pools, and the counts last."""
     run = board.session.run
     if run is None:
@@ -127,7 +127,8 @@ def _failures(board: Board, run: Run, console: Console) -> None:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, justify="left" if column in ("test", "pool", "what") else "right")
+        text = column in ("test", "what")
+        table.add_column(column, justify="left" if text else "right", overflow="fold" if text else "ellipsis")
     return table
 
 
@@ -205,6 +206,3 @@ def _last_line(run: Run, console: Console, exitcode: int) -> None:
     elif run.cancel_reason:
         text += f" (stopped early: {run.cancel_reason})"
     console.print(Text(text, "bold green" if exitcode == 0 else "bold red"))
-
-
-assert set(STYLES) <= set(OUTCOMES)

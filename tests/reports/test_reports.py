@@ -1,0 +1,110 @@
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from tdd_monitor.protocol.events import (
+    CollectError,
+    Event,
+    FinishedTest,
+    Hello,
+    Line,
+    Phase,
+    PoolSample,
+    RunFinish,
+    RunLost,
+    RunRequest,
+    Sample,
+    Section,
+    StartedTest,
+)
+from tdd_monitor.reports import console as report
+from tdd_monitor.reports.json import document
+from tdd_monitor.verdict import Board
+
+MS = 1_000_000
+
+
+def finished(name: str, outcome: str = "passed", wall_ms: int = 10, **call: object) -> FinishedTest:
+    phase_outcome = "failed" if outcome in ("failed", "error") else outcome
+    phase = Phase("call", phase_outcome, wall_ms * MS)._replace(**call)  # type: ignore[arg-type]
+    return FinishedTest(f"t.py::{name}", outcome, 1, 1, (Phase("setup", "passed", MS), phase))
+
+
+def board_of(*events: Event) -> Board:
+    board = Board()
+    for seq, event in enumerate((RunRequest("r", "all"), Hello(1, "t", "r", 1, "single"), *events)):
+        board.apply(Line(seq, seq * 1000 * MS, "", event))
+    return board
+
+
+def summary_of(board: Board, code: int = 1) -> str:
+    text = io.StringIO()
+    report.summary(board, Console(file=text, width=150), code, ["a notice"])
+    return text.getvalue()
+
+
+def test_a_failure_comes_with_traceback_and_output() -> None:
+    failed = finished(
+        "a", "failed", longrepr="E assert 1 == 2", sections=(Section("Captured stdout call", "hello"),)
+    )
+    text = summary_of(board_of(failed, RunFinish(1)))
+    assert "FAILED t.py::a" in text and "E assert 1 == 2" in text and "hello" in text
+
+
+def test_markup_in_names_and_output_is_only_text() -> None:
+    failed = finished("a[red]", "failed", longrepr="[bold]E[/bold] [/nothing]")
+    text = summary_of(board_of(failed, RunFinish(1)))
+    assert "t.py::a[red]" in text and "[bold]E[/bold] [/nothing]" in text
+
+
+def test_a_lost_run_names_the_signal_and_the_test() -> None:
+    board = board_of(StartedTest("t.py::a", 1), RunLost(137, "SIGKILL"))
+    text = summary_of(board, 137)
+    assert "LOST t.py::a" in text and "pytest died (SIGKILL)" in text
+
+
+def test_collection_errors_and_notices_are_shown() -> None:
+    text = summary_of(board_of(CollectError("t.py", "ImportError: nothing"), RunFinish(2)), 2)
+    assert "ERROR collecting t.py" in text and "ImportError: nothing" in text and "a notice" in text
+
+
+def test_what_is_over_its_threshold_stands_out() -> None:
+    sample = Sample(1, 1, (PoolSample("db", "asyncpg", 5, 0, 5, 5, 2),))
+    text = summary_of(board_of(finished("slow", wall_ms=200), sample, RunFinish(0)), 0)
+    assert "critical" in text and "test_duration_ms" in text and "pool_waiting" in text
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        ({}, "no tests ran"),
+        ({"passed": 3}, "3 passed"),
+        (
+            {"passed": 1, "failed": 2, "rerun": 1, "subtests passed": 4},
+            "2 failed, 1 passed, 1 rerun, 4 subtests passed",
+        ),
+    ],
+)
+def test_counts_read_like_pytests_own(counts: dict[str, int], text: str) -> None:
+    assert report.counts_text(counts) == text
+
+
+def test_json_is_json_and_says_how_it_ended() -> None:
+    board = board_of(finished("a"), finished("b", "failed"), RunFinish(1))
+    read = json.loads(json.dumps(document(board, 1), allow_nan=False))
+    assert read["exitcode"] == 1 and read["state"] == "finished"
+    assert read["counts"]["passed"] == 1 and read["counts"]["failed"] == 1
+    assert [test["outcome"] for test in read["tests"]] == ["passed", "failed"]
+    assert read["tests"][0]["test_duration_ms"] == pytest.approx(11.0)
+
+
+def test_plain_lines_tell_each_failure_once() -> None:
+    text = io.StringIO()
+    board = Board()
+    reporter = report.Reporter(board, Console(file=text, width=150))
+    events: tuple[Event, ...] = (RunRequest("r", "all"), finished("a", "failed"), finished("b"), RunFinish(1))
+    for seq, event in enumerate(events):
+        reporter.on_delta(board.apply(Line(seq, seq, "", event)))
+    assert text.getvalue().count("FAILED t.py::a") == 1
