@@ -7,7 +7,7 @@ their import on; the rest at the start of the session, when it is known whether 
 import os
 import platform
 import time
-from typing import Any, Dict, Generator, Optional
+from typing import Any, Callable, Dict, Generator, Optional
 
 import pytest
 
@@ -27,12 +27,20 @@ NAME = "tdd-monitor"
 def activate(config: Any, request: Dict[str, Any]) -> Optional["Activation"]:
     """Connect and register; None when the monitor cannot be reached, and then nothing is done."""
     try:
-        stream = Stream(SocketTransport(request["address"]), request.get("worker", ""))
+        transport = _transport(request)
     except (OSError, ValueError):
         return None
-    activation = Activation(config, request, stream)
+    activation = Activation(config, request, Stream(transport, request.get("worker", "")))
     config.pluginmanager.register(activation, NAME)
     return activation
+
+
+def _transport(request: Dict[str, Any]) -> Any:
+    if request.get("channel") is None:
+        return SocketTransport(request["address"])
+    from tdd_monitor.plugin.xdist import ChannelTransport
+
+    return ChannelTransport(request["channel"])
 
 
 class Activation:
@@ -87,8 +95,16 @@ class Activation:
         if role != "worker":
             self._run = RunReporter(self._guard, self._stream, self._config)
             self._register("run", self._run)
-        if role != "controller":
-            self._observe_tests()
+        rename: Callable[[str], str] = str
+        if role != "single":
+            from tdd_monitor.plugin import xdist
+
+            rename = xdist.renamer(self._config)
+        if role == "controller":
+            controller = xdist.ControllerReporter(self._guard, self._stream, self._request, rename)
+            self._register("controller", controller)
+        else:
+            self._observe_tests(rename)
         self._sampler.start()
 
     def _role(self) -> str:
@@ -96,13 +112,13 @@ class Activation:
             return "worker"
         return "controller" if self._config.pluginmanager.hasplugin("dsession") else "single"
 
-    def _observe_tests(self) -> None:
+    def _observe_tests(self, rename: Callable[[str], str]) -> None:
         fixtures = FixtureClock(self._guard, self._stream.emit)
-        self._recorder = Recorder(self._guard, self._stream, self._memory, fixtures, str, tuple)
+        self._recorder = Recorder(self._guard, self._stream, self._memory, fixtures, rename, tuple)
         self._register("fixtures", fixtures)
         self._register("recorder", self._recorder)
         if self._request.get("collects", True):
-            self._register("collection", CollectReporter(self._guard, self._stream, str))
+            self._register("collection", CollectReporter(self._guard, self._stream, rename))
 
     def _register(self, name: str, plugin: Any) -> None:
         self._config.pluginmanager.register(plugin, "%s-%s" % (NAME, name))

@@ -32,8 +32,11 @@ def main():
         sys.exit(USAGE_ERROR)
     import_monitor(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     sys.argv[1:] = ["-p", "tdd_monitor.plugin"] + _arguments(sys.argv[1:])  # noqa: RUF005
+    import importlib
     import runpy
 
+    # Imported now, before pytest's import hook is there: it would compile all of it a second time.
+    importlib.import_module("tdd_monitor.plugin.activation")
     runpy.run_module("pytest", run_name="__main__", alter_sys=True)
 
 
@@ -103,7 +106,6 @@ def _arguments(given):
 def import_monitor(directory):
     # type: (str) -> None
     """Import the copy of tdd_monitor in `directory`, also where another version is installed."""
-    import importlib
     import importlib.util
 
     spec = importlib.util.spec_from_file_location(
@@ -115,8 +117,6 @@ def import_monitor(directory):
     spec.loader.exec_module(module)
     # pytest rewrites the assertions of plugins and warns when they are imported already.
     module.__doc__ = "%s PYTEST_DONT_REWRITE" % (module.__doc__ or "")
-    # Imported now, before pytest's import hook is there: it would compile all of it a second time.
-    importlib.import_module("tdd_monitor.plugin.activation")
 
 
 if __name__ == "__main__":

@@ -241,3 +241,9 @@ class Recorder:
                 () if any(phase.measured for phase in attempt.phases) else (ELSEWHERE,),
             )
         )
+
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_sessionfinish(self) -> None:
+        """A worker's lines must be on their way before the controller hears that it has finished."""
+        self._stream.drain()

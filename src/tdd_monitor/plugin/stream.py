@@ -141,8 +141,13 @@ class Stream:
             self._patience_s -= max(clock() - started, 0.001)
             self.flush()
 
+    def drain(self) -> None:
+        """Send all that waits, as long as patience lasts."""
+        with self._lock:
+            self._wait_until(0)
+
     def close(self) -> None:
-        """Send what waits, as long as patience lasts, and hang up."""
+        """Send all that waits and hang up."""
         with self._lock:
             self._wait_until(0)
             self.mute()
