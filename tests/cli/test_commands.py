@@ -110,6 +110,24 @@ def test_three(): pathlib.Path("done").touch()
     assert 'errors="0" failures="0"' in (project / "result.xml").read_text()
 
 
+def test_ctrl_c_interrupts_pytest_and_still_reports(tmp_path: Path) -> None:
+    source = """
+import pathlib, time
+def test_one(): pass
+def test_two():
+    pathlib.Path("up").touch()
+    time.sleep(60)
+"""
+    project = write(tmp_path, test_it=source)
+    command = [sys.executable, "-m", "tdd_monitor", "run", "tests"]
+    monitor = subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True)
+    _await(project / "up")
+    monitor.send_signal(signal.SIGINT)
+    output, _ = monitor.communicate(timeout=30)
+    assert monitor.returncode == 2
+    assert "1 passed" in output.splitlines()[-1] and "stopped early" in output.splitlines()[-1]
+
+
 def _await(path: Path, timeout_s: float = 30) -> None:
     deadline = time.monotonic() + timeout_s
     while not path.exists() or (not path.stat().st_size and path.suffix):

@@ -53,7 +53,5 @@ def execute(engine: Engine) -> int:
             code = asyncio.run(run_headless(engine))
     except ServerError as error:
         raise UsageError(str(error)) from error
-    except KeyboardInterrupt:
-        code = 2
     report.summary(engine.board, console, code, list(engine.notices))
     return code

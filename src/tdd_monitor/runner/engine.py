@@ -6,6 +6,7 @@ are the same lines in the same order.
 
 import asyncio
 import contextlib
+import signal
 import time
 import uuid
 from collections import deque
@@ -83,7 +84,7 @@ class Engine:
         if self._tasks:
             return
         try:
-            await self._server.start()
+            await self.open()
         except ServerError as error:
             self._notice(str(error))
             return
@@ -92,6 +93,10 @@ class Engine:
         self._tasks.append(asyncio.create_task(self._flush_recording()))
         if self.watching:
             self._tasks.append(asyncio.create_task(self._watch()))
+
+    async def open(self) -> None:
+        """Open the socket only: for a single run without the loop. Raises ServerError."""
+        await self._server.start()
 
     async def stop(self) -> None:
         """End pytest (interrupt, then kill after a second), the tasks and the socket."""
@@ -271,13 +276,19 @@ class Engine:
 
 
 async def run_headless(engine: Engine) -> int:
-    """One run of everything without a screen; returns pytest's exit code. Raises ServerError."""
-    await engine._server.start()
+    """One run of everything without a screen; returns pytest's exit code. Raises ServerError.
+
+    Ctrl+C and SIGTERM interrupt pytest, which then ends its report; a second one kills it.
+    """
+    await engine.open()
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers in its loop
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, engine.cancel)
     try:
         code = await engine.run_once(Selection("run"))
     finally:
-        with contextlib.suppress(Exception):
-            await engine.stop()
+        await engine.stop()
     run = engine.board.session.run
     if code == 0 and run is not None and run.state is RunState.LOST:
         return 3  # ended as if all were well, without a word: os._exit(0) in a test
