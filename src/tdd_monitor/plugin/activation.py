@@ -7,13 +7,14 @@ their import on; the rest at the start of the session, when it is known whether 
 import os
 import platform
 import time
-from typing import Any, Callable, Dict, Generator, Optional
+from typing import Any, Callable, Dict, Generator, List, Optional
 
 import pytest
 
 from tdd_monitor.plugin.fixtures import FixtureClock
-from tdd_monitor.plugin.guard import Guard
+from tdd_monitor.plugin.guard import Guard, describe
 from tdd_monitor.plugin.memory import Memory
+from tdd_monitor.plugin.observe import observe
 from tdd_monitor.plugin.recorder import Recorder
 from tdd_monitor.plugin.reporter import CollectReporter, RunReporter, warn
 from tdd_monitor.plugin.sampler import Sampler
@@ -53,10 +54,12 @@ class Activation:
         self._guard = Guard()
         self._guard.on_fault = self._on_fault
         self._memory = Memory(request.get("memory", ""))
-        self._sampler = Sampler(stream, self._memory, tuple)
+        self._unwatched: List[str] = []
+        self._registry = observe(self._on_unwatched)
+        self._sampler = Sampler(stream, self._memory, self._registry.samples)
         self._recorder: Optional[Recorder] = None
         self._run: Optional[RunReporter] = None
-        self._plugins: Dict[str, Any] = {}
+        self._greeted = False
         _follow_forks(self)
 
     def record_metric(self, name: str, value: float) -> None:
@@ -66,6 +69,15 @@ class Activation:
 
     def _on_fault(self, text: str) -> None:
         warn(self._stream, "tdd-monitor's plugin failed and is off for the rest of this run. " + text)
+
+    def _on_unwatched(self, driver: str, error: BaseException) -> None:
+        """Drivers may be imported before the first line can be sent."""
+        self._unwatched.append("%s cannot be watched: %s" % (driver, describe(error)))
+        self._tell_unwatched()
+
+    def _tell_unwatched(self) -> None:
+        while self._greeted and self._unwatched:
+            warn(self._stream, self._unwatched.pop())
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self) -> Generator[None, Any, Any]:
@@ -92,6 +104,8 @@ class Activation:
     def _begin(self) -> None:
         role = self._role()
         self._stream.greet(lambda: self._hello(role))
+        self._greeted = True
+        self._tell_unwatched()
         if role != "worker":
             self._run = RunReporter(self._guard, self._stream, self._config)
             self._register("run", self._run)
@@ -114,7 +128,8 @@ class Activation:
 
     def _observe_tests(self, rename: Callable[[str], str]) -> None:
         fixtures = FixtureClock(self._guard, self._stream.emit)
-        self._recorder = Recorder(self._guard, self._stream, self._memory, fixtures, rename, tuple)
+        self._registry.in_shared_setup = fixtures.in_shared_setup
+        self._recorder = Recorder(self._guard, self._stream, self._memory, fixtures, self._registry, rename)
         self._register("fixtures", fixtures)
         self._register("recorder", self._recorder)
         if self._request.get("collects", True):
@@ -144,6 +159,7 @@ class Activation:
 
     def _end(self, exitstatus: int) -> None:
         try:
+            self._registry.enabled = False
             self._sampler.stop()
             if self._run is None and not self._request.get("worker"):
                 # --help and the like, or a usage error: there was no session.
@@ -168,6 +184,7 @@ class Activation:
         """Only the process that said hello may speak: a child may well return into pytest."""
         self._guard.off = True
         self._sampler.forget()
+        self._registry.forget_threads()
         self._stream.mute_child()
 
 

@@ -66,7 +66,7 @@ class _Use:
 
 
 class FixtureClock:
-    """Pytest plugin. `shared_setups` is above zero while a fixture that outlives a test is set up."""
+    """Pytest plugin that knows every fixture that is alive."""
 
     def __init__(self, guard: Guard, emit: Callable[[Any], None]) -> None:
         self.guard = guard
@@ -78,7 +78,7 @@ class FixtureClock:
         self._uses: List[_Use] = []
         self._live: Dict[Any, _Use] = {}
         self._children_ns: List[int] = []
-        self.shared_setups = 0
+        self._shared_setups = 0
 
     def begin_attempt(self, nodeid: str, origin_ns: int) -> None:
         """From now on fixtures are used by this attempt; offsets count from `origin_ns`."""
@@ -87,7 +87,11 @@ class FixtureClock:
         self._nodeid, self._origin_ns = nodeid, origin_ns
         self._uses = []
         self._children_ns = []
-        self.shared_setups = 0
+        self._shared_setups = 0
+
+    def in_shared_setup(self) -> bool:
+        """True while a fixture that outlives a test is set up: what it takes, it may keep."""
+        return self._shared_setups > 0
 
     def note_cached(self, item: Any) -> None:
         """Before teardown: which fixtures did the item use that were there already?"""
@@ -129,7 +133,7 @@ class FixtureClock:
     def _begin(self, fixturedef: Any) -> _Use:
         use = _Use(fixturedef, self._attempt, self._nodeid)
         self._children_ns.append(0)
-        self.shared_setups += use.scope != "function"
+        self._shared_setups += use.scope != "function"
         if self._attempt:
             self._uses.append(use)
         return use
@@ -139,7 +143,7 @@ class FixtureClock:
         children_ns = self._children_ns.pop() if self._children_ns else 0
         if self._children_ns:
             self._children_ns[-1] += setup_ns
-        self.shared_setups -= use.scope != "function"
+        self._shared_setups -= use.scope != "function"
         use.setup_ns, use.self_ns = setup_ns, setup_ns - children_ns
         use.start_ns = started_ns - self._origin_ns
         self._live[fixturedef] = use

@@ -14,8 +14,9 @@ from tdd_monitor.plugin import outcomes
 from tdd_monitor.plugin.fixtures import FixtureClock
 from tdd_monitor.plugin.guard import Guard, guarded
 from tdd_monitor.plugin.memory import Memory
+from tdd_monitor.plugin.observe.registry import Registry
 from tdd_monitor.plugin.stream import Stream
-from tdd_monitor.protocol.events import FinishedTest, Phase, PoolUse, StartedTest, Subtest
+from tdd_monitor.protocol.events import FinishedTest, Phase, StartedTest, Subtest
 
 ELSEWHERE = "cpu time, memory, fixtures and queries: it ran in a process of its own"
 
@@ -105,15 +106,15 @@ class Recorder:
         stream: Stream,
         memory: Memory,
         fixtures: FixtureClock,
+        registry: Registry,
         rename: Callable[[str], str],
-        take_pool_uses: Callable[[], Tuple[PoolUse, ...]],
     ) -> None:
         self.guard = guard
         self._stream = stream
         self._memory = memory
         self._fixtures = fixtures
         self._rename = rename
-        self._take_pool_uses = take_pool_uses
+        self._registry = registry
         self._attempt: Optional[_Attempt] = None
         self._previous: Optional[_Attempt] = None
         self._previous_rss_bytes = 0
@@ -136,7 +137,7 @@ class Recorder:
         previous = self._previous
         again = previous is not None and previous.nodeid == nodeid
         number = previous.number + 1 if again and previous is not None else 1
-        self._take_pool_uses()  # what happened between tests is nobody's
+        self._registry.begin_attempt()
         attempt = self._attempt = _Attempt(nodeid, number, self._memory.rss())
         if again and previous is not None:
             attempt.seen_sections = previous.seen_sections
@@ -234,7 +235,7 @@ class Recorder:
                 tuple([phase.record() for phase in attempt.phases]),
                 self._fixtures.end_attempt(),
                 tuple(attempt.subtests),
-                self._take_pool_uses(),
+                self._registry.take(),
                 attempt.metrics,
                 drift_bytes,
                 self._memory.peak(),

@@ -1,0 +1,167 @@
+"""Hooks for SQLAlchemy 1.4 and 2: pools of sync and async engines, and what runs on other drivers.
+
+Statements on asyncpg and psycopg are counted by those drivers' own hooks, which is told them here: a
+connection of this pool is `adopted`.
+"""
+
+import functools
+import gc
+import sys
+import time
+import weakref
+from typing import Any, Callable, Dict, Optional, Tuple
+
+from tdd_monitor.plugin.observe import asyncpg, psycopg
+from tdd_monitor.plugin.observe.names import pool_name
+from tdd_monitor.plugin.observe.registry import PoolState, Registry, Tally, acquiring
+from tdd_monitor.plugin.observe.sites import call_site
+
+ENGINE = "sqlalchemy"
+_AUTHORITIES = {"asyncpg": asyncpg.adopted, "psycopg": psycopg.adopted, "psycopg_async": psycopg.adopted}
+_MAX_SEARCHES = 3
+_STARTED = "_tdd_monitor_started_ns"
+
+
+def install(registry: Registry) -> None:
+    """Listen to all pools and engines, also those that exist already."""
+    _Observer(registry).install()
+
+
+class _Observer:
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._tallies: "weakref.WeakKeyDictionary[Any, Tally]" = weakref.WeakKeyDictionary()
+        self._engines: "weakref.WeakSet[Any]" = weakref.WeakSet()
+        self._held: Dict[int, Tally] = {}
+        self._searches = 0
+
+    def install(self) -> None:
+        from sqlalchemy import event, pool
+        from sqlalchemy.engine import Engine
+
+        for owner in (pool.Pool, pool.SingletonThreadPool):
+            owner.connect = self._timed(owner.connect)  # type: ignore[method-assign]
+        Engine.__init__ = self._remembered(Engine.__init__)  # type: ignore[method-assign]
+        event.listen(pool.Pool, "checkout", self._checkout)
+        event.listen(pool.Pool, "checkin", self._checkin)
+        event.listen(pool.Pool, "detach", self._checkin)
+        event.listen(Engine, "before_cursor_execute", self._before)
+        event.listen(Engine, "after_cursor_execute", self._after)
+        event.listen(Engine, "handle_error", self._failed)
+
+    def _remembered(self, method: Any) -> Any:
+        @functools.wraps(method)
+        def init(engine: Any, *args: Any, **kwargs: Any) -> None:
+            method(engine, *args, **kwargs)
+            self._engines.add(engine)
+
+        return init
+
+    def _timed(self, method: Any, now: Callable[[], int] = time.perf_counter_ns) -> Any:
+        registry = self._registry
+
+        @functools.wraps(method)
+        def connect(pool: Any) -> Any:
+            if not registry.enabled or acquiring.get():
+                return method(pool)
+            tally, must_wait = self._tally(pool), _must_wait(pool)
+            tally.asked(must_wait)
+            acquiring.set(True)
+            started_ns = now()
+            try:
+                return method(pool)
+            finally:
+                acquiring.set(False)
+                tally.answered(must_wait, now() - started_ns)
+
+        return connect
+
+    def _tally(self, pool: Any) -> Tally:
+        tally = self._tallies.get(pool)
+        if tally is None:
+            look = functools.partial(_look, weakref.ref(pool))
+            tally = self._tallies[pool] = self._registry.pool(ENGINE, self._name(pool), look)
+        return tally
+
+    def _name(self, pool: Any) -> str:
+        engine = self._engine_of(pool, self._engines)
+        if engine is None and self._searches < _MAX_SEARCHES:
+            # An engine that was made before we came.
+            self._searches += 1
+            engine = self._engine_of(pool, gc.get_objects())
+        if engine is None:
+            return type(pool).__name__
+        url = engine.url
+        place = url.database.rpartition("/")[2] if url.database else ""
+        host = url.host or url.query.get("host", "")
+        return pool_name(None, host if isinstance(host, str) else "", place) or str(url.drivername)
+
+    @staticmethod
+    def _engine_of(pool: Any, candidates: Any) -> Any:
+        from sqlalchemy.engine import Engine
+
+        for candidate in list(candidates):
+            if type(candidate) is Engine and candidate.pool is pool:
+                return candidate
+        return None
+
+    def _checkout(self, dbapi_connection: Any, record: Any, proxy: Any) -> None:
+        if not self._registry.enabled:
+            return
+        tally = self._tally(proxy._pool)
+        self._held[id(record)] = tally
+        tally.took(id(record), call_site(sys._getframe(1)))
+        driver_connection = getattr(record, "driver_connection", dbapi_connection)
+        for driver, adopted in _AUTHORITIES.items():
+            if type(driver_connection).__module__.partition(".")[0] == driver:
+                adopted[driver_connection] = tally
+
+    def _checkin(self, dbapi_connection: Any, record: Any) -> None:
+        tally = self._held.pop(id(record), None)
+        if tally is not None:
+            tally.gave(id(record))
+
+    def _before(self, conn: Any, *args: Any, now: Callable[[], int] = time.perf_counter_ns) -> None:
+        context = args[-2]
+        if context is not None and self._registry.enabled and not self._counted_by_driver(conn):
+            setattr(context, _STARTED, now())
+
+    def _after(self, conn: Any, *args: Any) -> None:
+        _, statement, _, context, _ = args
+        self._ran(conn, statement, context)
+
+    def _failed(self, error: Any) -> None:
+        if error.connection is not None and error.statement is not None:
+            self._ran(error.connection, error.statement, error.execution_context)
+
+    def _ran(
+        self, conn: Any, statement: Any, context: Any, now: Callable[[], int] = time.perf_counter_ns
+    ) -> None:
+        started_ns = context.__dict__.pop(_STARTED, 0) if context is not None else 0
+        if started_ns:
+            self._tally(conn.engine.pool).ran(str(statement), now() - started_ns)
+
+    def _counted_by_driver(self, conn: Any) -> bool:
+        driver = conn.dialect.driver
+        return driver in _AUTHORITIES and driver.partition("_")[0] in self._registry.drivers
+
+
+def _must_wait(pool: Any) -> bool:
+    state = _counts(pool)
+    return state is not None and state.idle == 0 and 0 < state.max_size <= state.in_use
+
+
+def _look(reference: "weakref.ref[Any]") -> Optional[PoolState]:
+    pool = reference()
+    if pool is None:
+        return None
+    return _counts(pool) or PoolState(-1, 0)
+
+
+def _counts(pool: Any) -> Optional[PoolState]:
+    """None for pools that keep no queue (NullPool, StaticPool, SingletonThreadPool)."""
+    overflow: Tuple[str, ...] = ("checkedout", "checkedin", "size", "_max_overflow")
+    if not all(hasattr(pool, name) for name in overflow):
+        return None
+    max_size = pool.size() + pool._max_overflow if pool._max_overflow >= 0 else 0
+    return PoolState(pool.checkedout(), pool.checkedin(), max_size)
