@@ -110,7 +110,6 @@ ACTIONS: tuple[Action, ...] = (
         "previous tab",
         "Previous tab",
         ("detail", "pages"),
-        footer=5,
     ),
     Action(
         "find.filter",

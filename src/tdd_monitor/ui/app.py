@@ -1,23 +1,32 @@
 """The Textual application: starts and stops the control, drives the frames, does what run keys ask."""
 
+import os
+import subprocess
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 
 from textual.actions import ActionParseResult
-from textual.app import App
+from textual.app import App, SuspendNotSupported
 from textual.dom import DOMNode
 
 from tdd_monitor.config import Settings
 from tdd_monitor.runner.control import Control
 from tdd_monitor.session import queries
 
-from . import actions
+from . import actions, editor
 from .feed import Feed
-from .frame import FRAMES_PER_SECOND
+from .frame import FRAMES_PER_SECOND, Collector
+from .pages import first_page
+from .palette import ActionProvider
 from .screens.choice import QuitScreen
+from .screens.detail import DetailScreen, FixtureScreen
+from .screens.help import HelpScreen
 from .screens.live import LiveScreen
 from .screens.main import MainScreen
+from .screens.pages import PagesScreen
 from .styles import css_paths
+from .widgets import RowsView
 
 
 class MonitorApp(App[None]):
@@ -25,9 +34,10 @@ class MonitorApp(App[None]):
 
     TITLE = "tdd-monitor"
     BINDINGS = actions.bindings("app")
+    COMMANDS = {ActionProvider}  # noqa: RUF012
     # Textual declares these in a way that rules a ClassVar out.
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny-wide"), (60, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-tiny-high"), (15, "-short"), (32, "-medium"), (46, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-tiny-high"), (15, "-short"), (20, "-low"), (32, "-medium"), (46, "-tall")]  # noqa: RUF012
 
     def __init__(self, control: Control, settings: Settings) -> None:
         super().__init__(css_path=[str(path) for path in css_paths()])
@@ -35,6 +45,7 @@ class MonitorApp(App[None]):
         self.control = control
         self.settings = settings
         self.feed = Feed(control)
+        self._collector = Collector()
         self._stopped = False
 
     # Start, frames, end
@@ -54,6 +65,8 @@ class MonitorApp(App[None]):
         self.call_after_refresh(self.control.start)
 
     def _frame(self) -> None:
+        run = self.control.board.session.run
+        self._collector.tick(run is not None and run.active, time.perf_counter())
         frame = self.feed.tick()
         if frame is not None:
             for screen in self.screen_stack:
@@ -163,6 +176,63 @@ class MonitorApp(App[None]):
     def action_copy_command(self) -> None:
         """Copy the command that runs these tests."""
         self._copy(self.control.command(self._chosen()), "command")
+
+    def action_output(self) -> None:
+        """Pages of text around the run."""
+        self._open_page(first_page(self.feed.view()))
+
+    def action_keys(self) -> None:
+        """All keys."""
+        screen = self.screen
+        self.push_screen(HelpScreen(screen.facts() if isinstance(screen, LiveScreen) else frozenset()))
+
+    def action_edit(self) -> None:
+        """The current test in the editor."""
+        screen = self.screen
+        nodeid = screen.current() if isinstance(screen, LiveScreen) else None
+        item = self.control.board.session.items.get(nodeid or "")
+        if item is not None:
+            self._edit(f"{item.file or item.nodeid.partition('::')[0]}:{item.line}")
+
+    # Where rows lead
+
+    def on_rows_view_opened(self, event: RowsView.Opened) -> None:
+        """Go into what a row is about."""
+        kind, value = event.target.kind, event.target.value
+        if kind == "test":
+            self.push_screen(DetailScreen(self.feed.view(), value, self._to_problem))
+        elif kind == "fixture":
+            self.push_screen(FixtureScreen(self.feed.view(), value))
+        elif kind == "page":
+            self._open_page(value)
+        elif kind == "place":
+            self._edit(value)
+
+    def _open_page(self, page: str) -> None:
+        if not isinstance(self.screen, PagesScreen):
+            self.push_screen(PagesScreen(self.feed.view(), page))
+
+    def _to_problem(self, step: int) -> str | None:
+        main = self.screen_stack[0]
+        assert isinstance(main, MainScreen)
+        return main.table.current if main.table.problem(step) else None
+
+    def _edit(self, place: str) -> None:
+        run = self.control.board.session.run
+        rootdir = run.hello.rootdir if run is not None and run.hello is not None else ""
+        file, line = editor.locate(place, rootdir, self.settings.root)
+        if not file.is_file():
+            self.notify(f"{file} is not there.", severity="warning")
+            return
+        command = editor.command(editor.chosen(os.environ), file, line)
+        try:
+            with self.suspend():
+                subprocess.run(command, check=False)
+        except SuspendNotSupported:
+            self.notify("This terminal cannot be handed to an editor.", severity="warning")
+        except OSError as error:
+            text = f"{command[0]} cannot be started ({error.strerror}): set $VISUAL or $EDITOR."
+            self.notify(text, severity="error")
 
     def _copy(self, text: str, what: str) -> None:
         with suppress(OSError):

@@ -26,7 +26,7 @@ class Feed:
         self._pending = Delta()
         self._sweep = Sweep(clock)
         self._sweep_pace = Pace(0.2, share=0.25)
-        self._alert_pace = Pace(0.2)
+        self._alert_pace = Pace(0.2, share=0.04)
         self._alerts: tuple[Alert, ...] = ()
         self._alerts_stale = self._sweep_stale = True
         control.subscribe(self.take)
@@ -61,7 +61,8 @@ class Feed:
             self._alerts = tuple(self._board.alerts())
             self._alerts_stale = False
             self._alert_pace.ran(started, self._clock())
-        started = self._clock()
+            if not whole:
+                return  # one costly thing a frame
         if whole or (self._sweep_stale and self._sweep_pace.due(started)):
             if whole:
                 self._sweep.restart()
@@ -83,6 +84,7 @@ class Feed:
             self._alerts,
             control.title,
             tuple(control.notices),
+            control.output,
             control.can_run,
             control.watching,
             self.paused,

@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from tdd_monitor.session.metrics import MB, NS_PER_MS
 
 ELLIPSIS = "…"
+PATH_MIN = 6  # a shorter rest of a file name tells nothing
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
@@ -119,9 +120,10 @@ def name(nodeid: str, width: int) -> str:
             return shorter
     # Ids of thousands of characters exist; nothing beyond the width needs to be looked at.
     inner = visible((rest or path)[: width + 1])
-    if cell_len(inner) < width and len(rest or path) <= width:
-        return cut_left(f"{visible(path[-width:])}{colons}{inner}", width)
-    return fit(inner, width)
+    room = width - cell_len(inner) - 2
+    if colons and room >= PATH_MIN:
+        return f"{cut_left(visible(path[-width:]), room)}{colons}{inner}"
+    return cut_left(inner, width) if not colons else fit(inner, width).rstrip()
 
 
 def short(nodeid: str) -> str:

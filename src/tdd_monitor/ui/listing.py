@@ -1,16 +1,22 @@
 """The node ids that the table shows, in their order, kept up to date from deltas.
 
 The order of a hundred thousand tests is not made anew because one of them changed: what changed is
-taken out and sorted in again.
+taken out and sorted in again, and that a slice at a time, so that no key press waits for it.
 """
 
-from collections.abc import Callable
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from typing import cast
 
 from tdd_monitor.session import queries
 from tdd_monitor.session.model import FAILURES, Delta, Item, ItemState
 from tdd_monitor.verdict import Board
 
 Keep = Callable[[Item], bool]
+SortRow = tuple[float | str, ...]  # the sort key, then the node id
+
+SLICE = 5000  # rows between two looks at the clock
 
 VIEWS = {
     "all": "all",
@@ -24,15 +30,17 @@ VIEWS = {
 class Listing:
     """What is shown: a view, a filter, a sort key; and the node ids that follow from them."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.view = "all"
         self.pattern = ""
         self.sort = "order"
         self.reverse = False
         self.nodeids: list[str] = []
-        self._rows: list[tuple[float | str, ...]] = []  # sort key, then node id; ascending
+        self._clock = clock
+        self._rows: list[SortRow] = []  # ascending
         self._changed: set[str] = set()
         self._whole = True
+        self._pass: Iterator[None] | None = None
 
     def choose(
         self,
@@ -42,7 +50,7 @@ class Listing:
         sort: str | None = None,
         reverse: bool | None = None,
     ) -> None:
-        """Change what is shown; takes effect with the next `refresh`."""
+        """Change what is shown; it follows with the next steps."""
         if view is not None and view != self.view:
             # "slowest" is a view and an order at once; leaving it gives the order back.
             if "slowest" in (view, self.view):
@@ -51,7 +59,11 @@ class Listing:
         self.pattern = self.pattern if pattern is None else pattern
         self.sort = sort or self.sort
         self.reverse = self.reverse if reverse is None else reverse
-        self._whole = True
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was worked out: it is about something else."""
+        self._whole, self._pass = True, None
 
     def note(self, delta: Delta) -> None:
         """Remember what changed in the session."""
@@ -61,39 +73,64 @@ class Listing:
 
     @property
     def stale(self) -> bool:
-        """True when `refresh` would do something."""
-        return self._whole or bool(self._changed)
+        """True when `step` would do something."""
+        return self._pass is not None or self._whole or bool(self._changed)
+
+    def step(self, board: Board, budget_s: float) -> bool:
+        """Go on for at most about `budget_s`; True when `nodeids` have been brought up to date."""
+        if self._pass is None:
+            if not self.stale:
+                return False
+            changed, self._changed = self._changed, set()
+            self._pass = self._rebuild(board) if self._whole else self._sort_in(board, changed)
+            self._whole = False
+        deadline = self._clock() + budget_s
+        for _ in self._pass:
+            if self._clock() >= deadline:
+                return False
+        self._pass = None
+        return True
 
     def refresh(self, board: Board) -> None:
-        """Bring `nodeids` up to date."""
-        if self._whole:
-            self._rebuild(board)
-        elif self._changed:
-            self._sort_in(board)
-        self._whole = False
-        self._changed.clear()
+        """Bring `nodeids` up to date now, whatever it costs."""
+        while self.stale:
+            self.step(board, float("inf"))
 
-    def _rebuild(self, board: Board) -> None:
-        keep = self._keep(board)
-        items = [item for item in board.session.items.values() if keep is None or keep(item)]
-        key = queries.SORT_KEYS[self.sort]
-        self._rows = sorted([(*key(item), item.nodeid) for item in items])
-        self._publish()
+    def _rebuild(self, board: Board) -> Iterator[None]:
+        keep, key = self._keep(board), queries.SORT_KEYS[self.sort]
+        items = list(board.session.items.values())
+        rows: list[SortRow] = []
+        for start in range(0, len(items), SLICE):
+            part = items[start : start + SLICE]
+            rows += sorted([(*key(item), item.nodeid) for item in part if keep is None or keep(item)])
+            yield
+        rows.sort()  # sorted slices: little is left to do
+        self._publish(rows, [row[-1] for row in rows])
 
-    def _sort_in(self, board: Board) -> None:
+    def _sort_in(self, board: Board, changed: set[str]) -> Iterator[None]:
         keep, key, items = self._keep(board), queries.SORT_KEYS[self.sort], board.session.items
-        changed = self._changed
-        rows = [row for row in self._rows if row[-1] not in changed]
-        for nodeid in changed:
-            item = items.get(nodeid)
-            if item is not None and (keep is None or keep(item)):
-                rows.append((*key(item), nodeid))
-        rows.sort()  # two runs of which one is in order already: linear
-        self._rows = rows
-        self._publish()
+        found = [item for nodeid in changed if (item := items.get(nodeid)) is not None]
+        fresh = sorted([(*key(item), item.nodeid) for item in found if keep is None or keep(item)])
+        rows: list[SortRow] = []
+        nodeids: list[float | str] = []
+        taken = 0
+        for start in range(0, len(self._rows), SLICE):
+            part = self._rows[start : start + SLICE]
+            until = bisect_right(fresh, part[-1])
+            merged = [row for row in part if row[-1] not in changed]
+            if until > taken:
+                merged += fresh[taken:until]
+                merged.sort()
+                taken = until
+            rows += merged
+            nodeids += [row[-1] for row in merged]
+            yield
+        rows += fresh[taken:]
+        self._publish(rows, nodeids + [row[-1] for row in fresh[taken:]])
 
-    def _publish(self) -> None:
-        self.nodeids = [str(row[-1]) for row in self._rows]
+    def _publish(self, rows: list[SortRow], nodeids: list[float | str]) -> None:
+        self._rows = rows
+        self.nodeids = cast("list[str]", nodeids)
         if self.reverse:
             self.nodeids.reverse()
 

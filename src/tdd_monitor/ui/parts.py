@@ -29,6 +29,8 @@ ROLES = (
     "critical",
     "good",
     "track",
+    "chart",
+    "chart-over",
     "setup",
     "call",
     "teardown",

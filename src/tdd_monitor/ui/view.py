@@ -1,5 +1,6 @@
 """What a frame shows: the board (or a frozen copy of it) and what was worked out from it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tdd_monitor.verdict import Alert, Board
@@ -17,6 +18,7 @@ class View:
     alerts: tuple[Alert, ...] = ()
     title: str = ""
     notices: tuple[str, ...] = ()
+    output: Sequence[str] = ()  # what pytest printed; the control's own, it grows
     can_run: bool = True
     watching: bool = False
     paused: bool = False

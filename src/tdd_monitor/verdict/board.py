@@ -50,9 +50,10 @@ class Board:
 
     def alerts(self) -> list[Alert]:
         """Every alert, worst first."""
-        found = [alert for per_test in self.of_test.values() for alert in per_test]
+        found = self.process_alerts()
+        found += [alert for per_test in self.of_test.values() for alert in per_test]
         found.sort(key=lambda alert: (alert.severity is not Severity.CRITICAL, -alert.factor))
-        return [*self.process_alerts(), *found]
+        return found
 
     def over_threshold(self) -> list[str]:
         """Node ids of the items that broke a threshold, in collection order."""

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from tdd_monitor.ui import format, words
-from tdd_monitor.ui.parts import Part, Row, Target, row, text_row
+from tdd_monitor.ui.parts import Part, Row, Target, row, text_row, width_of
 from tdd_monitor.ui.view import View
 from tdd_monitor.verdict import Alert, Severity
 from tdd_monitor.verdict.alerts import unit
 
-SHOWN = 300  # nobody reads further, and every one costs a row
+ONE_LINE = 58  # cells from which an alert and its test fit into one line
+SHOWN = 100  # nobody reads further, and every one costs a row
 
 
 def heading(view: View) -> str:
@@ -37,34 +38,43 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
             yield text_row("Nothing has been measured yet.", "dim")
         return
     advised: set[str] = set()
-    everywhere = 2 * len(view.alerts) + len(errors) <= height
+    everywhere = (2 if width >= ONE_LINE else 4) * len(view.alerts) + len(errors) <= height
     for alert in view.alerts[:SHOWN]:
-        yield alert_row(alert, view, width)
+        yield from alert_rows(alert, view, width)
         if alert.advice and (everywhere or alert.metric not in advised):
             advised.add(alert.metric)
-            yield row(("  → ", "accent"), (format.fit(alert.advice, width - 4), "dim"))
+            yield from advice_rows(alert, width)
     if len(view.alerts) > SHOWN:
         yield text_row(f"… and {len(view.alerts) - SHOWN:,} more: v shows all tests over a threshold.", "dim")
 
 
-def alert_row(alert: Alert, view: View, width: int) -> Row:
-    """Severity, what, how much, whose."""
+def advice_rows(alert: Alert, width: int) -> Iterator[Row]:
+    """What to do about it, all of it."""
+    for number, text in enumerate(format.wrap(alert.advice, width - 5)):
+        yield row(("  → " if not number else "    ", "accent"), (text, "dim"))
+
+
+def alert_rows(alert: Alert, view: View, width: int) -> Iterator[Row]:
+    """Severity, what, how much, whose; in two lines where one is too short for that."""
     word = words.SEVERITIES[alert.severity]
     metric = words.METRICS.get(alert.metric, alert.metric)
+    is_test = alert.subject in view.board.session.items
+    subject = format.short(alert.subject) if is_test else format.visible(alert.subject)
+    target = Target("test", alert.subject) if is_test else None
     parts: list[Part] = [
         (f"{word.glyph} {word.word:<8} ", word.role),
         (f"{metric:<15} ", "text"),
         (format.fit(amount(alert), 9, right=True) + " ", word.role),
     ]
-    room = width - 36
+    room = width - width_of(parts)
+    if width < ONE_LINE:
+        yield Row((*parts, (format.fit(limit(alert), room), "dim")), target)
+        yield row(("           ", "text"), (format.fit(subject, width - 11), "text"))
+        return
     if room >= 34:
         parts.append((format.fit(limit(alert), 16), "dim"))
         room -= 16
-    is_test = alert.subject in view.board.session.items
-    subject = format.short(alert.subject) if is_test else alert.subject
-    parts.append((format.fit(subject, room), "text"))
-    target = Target("test", alert.subject) if is_test else None
-    return Row(tuple(parts), target)
+    yield Row((*parts, (format.fit(subject, room), "text")), target)
 
 
 def amount(alert: Alert) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.cells import cell_len
 
 from tdd_monitor.session.metrics import NS_PER_MS
-from tdd_monitor.session.queries import BUCKET_EDGES_MS
+from tdd_monitor.session.queries import BUCKET_EDGES_MS, Durations
 from tdd_monitor.ui import draw, format
 from tdd_monitor.ui.parts import BLANK, Part, Row, Target, row, text_row
 from tdd_monitor.ui.view import View
@@ -27,7 +27,7 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
         yield text_row("No test has finished yet.", "dim")
         return
     limit = view.board.thresholds.test_duration_ms
-    yield row(*_percentiles(spread.p50_ms, spread.p95_ms, spread.max_ms, limit))
+    yield row(*_percentiles(spread, limit, 1 if width < 42 else 3))
     bars = max(2, min(8, height - 3 - min(len(view.overview.slowest), max(SLOWEST_MIN, height // 2 - 3))))
     yield from histogram(spread.buckets, limit, width, bars)
     if height > 12:
@@ -41,13 +41,13 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
         yield row((f"{glyph}{time}  ", role), (name, "text"), target=Target("test", nodeid))
 
 
-def _percentiles(p50: float, p95: float, highest: float, limit: float) -> Iterator[Part]:
-    for label, value in (("p50", p50), ("p95", p95), ("max", highest)):
+def _percentiles(spread: Durations, limit: float, gap: int) -> Iterator[Part]:
+    for label, value in (("p50", spread.p50_ms), ("p95", spread.p95_ms), ("max", spread.max_ms)):
         over = bool(limit) and value > limit
         role = "critical" if over and value > 1.5 * limit else "warning" if over else "strong"
         yield (f"{label} ", "dim")
-        yield (f"{'▲ ' if over else ''}{format.milliseconds(value)}", role)
-        yield ("   ", "text")
+        yield (f"{'▲' if over else ''}{format.milliseconds(value)}", role)
+        yield (" " * gap, "text")
 
 
 def histogram(buckets: tuple[int, ...], limit_ms: float, width: int, height: int) -> Iterator[Row]:
@@ -68,7 +68,7 @@ def histogram(buckets: tuple[int, ...], limit_ms: float, width: int, height: int
 
 def _bucket_role(index: int, limit_ms: float) -> str:
     lower = BUCKET_EDGES_MS[index - 1] if index else 0
-    return "warning" if limit_ms and lower >= limit_ms else "accent"
+    return "chart-over" if limit_ms and lower >= limit_ms else "chart"
 
 
 def _axis(shown: range, pitch: int, limit_ms: float, width: int) -> Iterator[Part]:
@@ -87,4 +87,5 @@ def _axis(shown: range, pitch: int, limit_ms: float, width: int) -> Iterator[Par
         yield (" " * (at - len(line)), "dim")
         yield (label, role)
         line = line.ljust(at) + label
-    yield (" ms", "dim")
+    if not any(label.endswith("s") for _at, label, _role in marks):
+        yield (" ms", "dim")

@@ -16,8 +16,8 @@ def lines(view: View, width: int, height: int) -> list[Parts]:
         return [first, (("  ", "text"), ("Starting pytest …", "dim"))]
     if height > 2:
         return [first, _pad(progress(view, run, width - 2)), _pad(counts(view, run, width - 2))]
-    found = counts(view, run, width // 2)
-    room = width - 6 - width_of(found)
+    found = counts(view, run, width - 44)
+    room = width - 5 - width_of(found)
     return [first, _pad(spread(progress(view, run, room), found, width - 2))]
 
 

@@ -11,7 +11,7 @@ from tdd_monitor.ui.view import View
 def heading(view: View) -> str:
     """Memory now."""
     memory = view.board.session.memory
-    return format.size(memory[-1][1]) if memory else ""
+    return f"{format.size(memory[-1][1])} now" if memory else ""
 
 
 def rows(view: View, width: int, height: int) -> Iterator[Row]:
@@ -26,9 +26,7 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
     limit = view.board.thresholds.memory_growth_mb
     over = bool(limit) and growth > limit * MB
     yield row(
-        ("now ", "dim"),
-        (format.size(session.memory[-1][1]), "strong"),
-        ("  peak ", "dim"),
+        ("peak ", "dim"),
         (format.size(peak), "strong"),
         ("  grew ", "dim"),
         (f"{'▲ ' if over else ''}{format.size(growth, signed=True)}", "warning" if over else "strong"),
@@ -43,10 +41,10 @@ def _chart(view: View, width: int, height: int) -> Iterator[Row]:
     points = [(t_ns, float(size)) for t_ns, size in view.board.session.memory]
     values = draw.resample(points, width, points[-1][0])
     low, high = min(values), max(values)
-    # A flat line is flat: noise of less than a megabyte is not stretched to the full height.
-    low = max(0.0, min(low, high - MB))
-    for line in draw.sparkline(values, height, low, high):
-        yield text_row(line, "accent")
+    # Noise of less than two megabytes is not stretched to the full height.
+    slack = max(0.0, 2 * MB - (high - low)) / 2
+    for line in draw.sparkline(values, height, low - slack, high + slack):
+        yield text_row(line, "chart")
 
 
 def _tests(view: View, width: int) -> Iterator[Row]:

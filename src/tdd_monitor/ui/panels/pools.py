@@ -22,8 +22,9 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
     session = view.board.session
     if not session.pools:
         yield text_row("No connection pool seen.", "dim")
-        yield text_row("asyncpg, SQLAlchemy and psycopg pools", "dim")
-        yield text_row("appear here when a test uses one.", "dim")
+        text = "Pools of asyncpg, SQLAlchemy and psycopg appear here when a test uses one."
+        for line in format.wrap(text, width):
+            yield text_row(line, "dim")
         return
     several = len({worker for worker, _name in session.pools}) > 1
     servers = list(_servers(view, width))
@@ -54,7 +55,7 @@ def _pool(view: View, pool: Pool, width: int, chart: int, several: bool) -> Iter
     if chart and points:
         end_ns = max(points[-1][0], view.board.session.now_ns)
         for line in draw.sparkline(draw.resample(points, width, end_ns), chart, 0.0, float(maximum)):
-            yield text_row(line, "accent")
+            yield text_row(line, "chart")
     yield row(*_details(pool))
 
 

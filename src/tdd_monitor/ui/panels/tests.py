@@ -19,6 +19,8 @@ from tdd_monitor.verdict import Board
 
 from . import columns
 
+KEY_BUDGET_S = 0.03  # what a key press may spend before its frame is shown
+
 
 class TestTable(RowsView):
     """All tests (or those of a view and a filter), one a line."""
@@ -36,6 +38,7 @@ class TestTable(RowsView):
         self.follow = True
         self.current: str | None = None  # node id under the cursor
         self._columns: list[columns.Column] = []
+        self._saw_run = False  # the last frame was one of a run that was going
 
     @property
     def board(self) -> Board:
@@ -48,17 +51,22 @@ class TestTable(RowsView):
         """Repaint what `delta` changed in sight; the order follows with `reorder`."""
         self.view = view
         self.listing.note(delta)
-        now_running = self._running_rows()
-        if self.follow and now_running:
-            self._go_to(now_running[0])
+        if self.follow:
+            self._follow()
         for index in self._in_sight():
             nodeid = self.listing.nodeids[index]
             if nodeid in delta.items or self._is_running(nodeid):
                 self.refresh_row(index)
 
-    def reorder(self) -> None:
-        """Bring order and filter up to date; the cursor stays with its test."""
-        self.listing.refresh(self.board)
+    def reorder(self, budget_s: float = float("inf")) -> None:
+        """Bring order and filter up to date; the cursor stays with its test.
+
+        What does not get done within the budget, the next frames go on with.
+        """
+        if self.listing.step(self.board, budget_s):
+            self._reordered()
+
+    def _reordered(self) -> None:
         nodeids = self.listing.nodeids
         self.marks &= self.board.session.items.keys()
         if self.current in self.board.session.items or self.current is None:
@@ -115,6 +123,23 @@ class TestTable(RowsView):
             super().move_to(index)
             self.current = nodeid
 
+    def _follow(self) -> None:
+        """Go where the run is; when it is over, to the first problem that it left."""
+        now_running = self._running_rows()
+        if now_running:
+            self._go_to(now_running[0])
+        run = self.board.session.run
+        ended = run is not None and not run.active
+        if ended and self._saw_run:
+            lost = run.lost_nodeids if run is not None else ()
+            first = next(iter(lost), None) or self._first_problem()
+            if first is not None:
+                self._go_to(first)
+        self._saw_run = not ended
+
+    def _first_problem(self) -> str | None:
+        return next((nodeid for nodeid in self.listing.nodeids if self._has_failed(nodeid)), None)
+
     # Drawing
 
     def row_count(self) -> int:
@@ -161,13 +186,13 @@ class TestTable(RowsView):
     def choose(self, **what: object) -> None:
         """Change view, filter, sort or order (see `Listing.choose`)."""
         self.listing.choose(**what)  # type: ignore[arg-type]
-        self.reorder()
+        self.reorder(KEY_BUDGET_S)
 
-    def mark(self) -> None:
-        """Mark the current test or take its mark away, and go on."""
-        if self.current is not None:
-            self.marks ^= {self.current}
-            self.refresh_row(self.cursor)
+    def mark(self, nodeid: str) -> None:
+        """Mark a test or take its mark away; from the table itself, go on to the next."""
+        self.marks ^= {nodeid}
+        self.refresh()
+        if nodeid == self.current and self.has_focus:
             self.action_cursor_down()
 
     def chosen(self) -> list[str]:
@@ -188,9 +213,12 @@ class TestTable(RowsView):
         self.move_to(found)
         return True
 
-    def _is_problem(self, nodeid: str) -> bool:
+    def _has_failed(self, nodeid: str) -> bool:
         item = self._item(nodeid)
-        return item is not None and (item.outcome in FAILURES or nodeid in self.board.of_test)
+        return item is not None and item.outcome in FAILURES
+
+    def _is_problem(self, nodeid: str) -> bool:
+        return self._has_failed(nodeid) or nodeid in self.board.of_test
 
     def heading(self) -> str:
         """What is shown, for the title of the panel."""

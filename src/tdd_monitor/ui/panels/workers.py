@@ -13,7 +13,7 @@ def heading(view: View) -> str:
     """How many there are, and how many crashed."""
     workers = _shown(view)
     crashed = sum(1 for worker in workers if worker.crashed)
-    parts = [format.plural(len(workers), "process").replace("processs", "processes")] if workers else []
+    parts = [f"{len(workers):,}"] if workers else []
     if crashed:
         parts.append(f"† {crashed} crashed")
     return " · ".join(parts)
@@ -28,7 +28,8 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
         yield _line(view, worker, width)
     if len(workers) == 1 and workers[0].role == "single" and height > 2:
         yield text_row("")
-        yield text_row("pytest -n 4 (xdist) runs tests in parallel.", "dim")
+        for line in format.wrap("With pytest-xdist, -n 4 runs the tests in four processes.", width):
+            yield text_row(line, "dim")
 
 
 def _shown(view: View) -> list[Worker]:
@@ -38,6 +39,8 @@ def _shown(view: View) -> list[Worker]:
 
 def _line(view: View, worker: Worker, width: int) -> Row:
     limit = view.board.thresholds.test_duration_ms
+    run = view.board.session.run
+    active = run is not None and run.active
     name = format.fit(worker.id or "main", 5)
     tail = format.fit(f"{worker.finished:,}", 5, right=True)
     tail += format.fit(format.size(worker.rss_bytes), 9, right=True) if width >= 44 else ""
@@ -45,7 +48,8 @@ def _line(view: View, worker: Worker, width: int) -> Row:
     what: list[Part]
     target = None
     if worker.crashed:
-        what = [(format.fit(f"† crashed {worker.reason}", room), "lost")]
+        reason = "" if worker.reason == "crashed" else f" {format.visible(worker.reason)}"
+        what = [(format.fit(f"† crashed{reason}", room), "lost")]
     elif worker.running:
         elapsed_ms = max(0, view.now_ns - worker.running_since_ns) / NS_PER_MS
         over = bool(limit) and elapsed_ms > limit
@@ -55,7 +59,7 @@ def _line(view: View, worker: Worker, width: int) -> Row:
             (format.fit(format.short(worker.running), room - len(time)), "text"),
         ]
         target = Target("test", worker.running)
-    elif not worker.alive:
+    elif not worker.alive or not active:
         what = [(format.fit("· ended", room), "idle")]
     else:
         what = [(format.fit("○ idle", room), "idle")]

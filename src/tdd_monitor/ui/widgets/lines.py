@@ -31,7 +31,7 @@ class LinesView(RowsView):
         widest = max((width_of(row.parts) for row in rows), default=0) if self.every_row else 0
         self.virtual_size = Size(widest if widest > self.inner_width else 0, len(rows))
         if reset:
-            self.scroll_to(0, 0, animate=False)
+            self.scroll_to(0, 0, animate=False, force=True)
         self.refresh()
 
     def row_count(self) -> int:
@@ -61,14 +61,14 @@ class LinesView(RowsView):
         if self.every_row or self.has_stops:
             super().action_cursor_down()
         else:
-            self.scroll_to(y=self.scroll_offset.y + 1, animate=False)
+            self.scroll_to(y=self.scroll_offset.y + 1, animate=False, force=True)
 
     def action_cursor_up(self) -> None:
         """Previous row; a view without any that leads somewhere scrolls."""
         if self.every_row or self.has_stops:
             super().action_cursor_up()
         else:
-            self.scroll_to(y=self.scroll_offset.y - 1, animate=False)
+            self.scroll_to(y=self.scroll_offset.y - 1, animate=False, force=True)
 
     def row_strip(self, index: int, width: int) -> Strip:
         """One row, painted."""

@@ -17,8 +17,19 @@ class Painted(Widget):
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"role--{role}" for role in ROLES}
 
     def role_style(self, role: str, *over: str) -> Style:
-        """The style of a role, with others laid over it."""
-        return self.get_component_rich_style(f"role--{role}", *(f"role--{name}" for name in over))
+        """The style of a role, with others laid over it.
+
+        Textual's own combination of component classes loses the colour of all but the last.
+        """
+        style = self.get_component_rich_style(f"role--{role}")
+        for name in over:
+            laid = self.get_component_rich_style(f"role--{name}", partial=True)
+            if laid.bgcolor is not None:
+                # Partial styles have backgrounds before blending.
+                blended = self.get_component_rich_style(f"role--{name}")
+                laid += Style(bgcolor=blended.bgcolor)
+            style += laid
+        return style
 
     def paint(self, parts: Iterable[Part], width: int, *over: str) -> Strip:
         """The parts as a strip of exactly `width` cells."""

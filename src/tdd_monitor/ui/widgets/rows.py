@@ -100,9 +100,9 @@ class RowsView(Painted, ScrollView, can_focus=True, inherit_bindings=False):
         """Scroll as little as needed for a row to be in sight."""
         top = self.scroll_offset.y
         if index < top:
-            self.scroll_to(y=index, animate=False)
+            self.scroll_to(y=index, animate=False, force=True)
         elif index >= top + self.page:
-            self.scroll_to(y=index - self.page + 1, animate=False)
+            self.scroll_to(y=index - self.page + 1, animate=False, force=True)
 
     def action_cursor_down(self) -> None:
         """Next row."""
@@ -115,12 +115,12 @@ class RowsView(Painted, ScrollView, can_focus=True, inherit_bindings=False):
     def action_cursor_top(self) -> None:
         """First row."""
         self.move_to(0)
-        self.scroll_to(y=0, animate=False)
+        self.scroll_to(y=0, animate=False, force=True)
 
     def action_cursor_bottom(self) -> None:
         """Last row."""
         self.move_to(self.row_count() - 1, -1)
-        self.scroll_to(y=self.max_scroll_y, animate=False)
+        self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
 
     def action_page_down(self) -> None:
         """A page on."""
@@ -132,11 +132,11 @@ class RowsView(Painted, ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_scroll_left(self) -> None:
         """Long lines: to the left."""
-        self.scroll_to(x=max(0, self.scroll_offset.x - 8), animate=False)
+        self.scroll_to(x=max(0, self.scroll_offset.x - 8), animate=False, force=True)
 
     def action_scroll_right(self) -> None:
         """Long lines: to the right."""
-        self.scroll_to(x=self.scroll_offset.x + 8, animate=False)
+        self.scroll_to(x=self.scroll_offset.x + 8, animate=False, force=True)
 
     def action_open(self) -> None:
         """Go where the row leads."""

@@ -1,0 +1,86 @@
+"""What one fixture cost, for whom: every test that used it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tdd_monitor.protocol.events import FixtureUse
+from tdd_monitor.session.model import Session
+from tdd_monitor.ui import format
+from tdd_monitor.ui.parts import BLANK, Row, Target, row, text_row
+
+SHOWN = 500
+
+
+@dataclass(frozen=True, slots=True)
+class FixtureCost:
+    """A fixture of one name and scope, with the tests that used it, the dearest first."""
+
+    name: str
+    scope: str
+    uses: tuple[tuple[str, FixtureUse], ...]  # node id and its use
+    late_teardown_ns: int = 0
+
+    @property
+    def setups(self) -> list[FixtureUse]:
+        """The uses that set it up."""
+        return [use for _nodeid, use in self.uses if not use.cached]
+
+
+def cost(session: Session, key: str) -> FixtureCost:
+    """Look through all records; `key` is "scope:name"."""
+    scope, _colon, name = key.partition(":")
+    uses = [
+        (item.nodeid, use)
+        for item in session.items.values()
+        if item.record is not None
+        for use in item.record.fixtures
+        if use.name == name and use.scope == scope
+    ]
+    uses.sort(key=lambda entry: -(entry[1].self_ns + entry[1].teardown_ns))
+    seen = sum(use.teardown_ns for _nodeid, use in uses)
+    known = sum(
+        use.teardown_ns for (n, s, _u), use in session.shared_fixtures.items() if (n, s) == (name, scope)
+    )
+    return FixtureCost(name, scope, tuple(uses), max(0, known - seen))
+
+
+def rows(found: FixtureCost, width: int) -> Iterator[Row]:
+    """Sums, then who paid."""
+    setups = found.setups
+    own = sum(use.self_ns for use in setups)
+    teardown = sum(use.teardown_ns for _nodeid, use in found.uses) + found.late_teardown_ns
+    base = next((use.baseid for _nodeid, use in found.uses if use.baseid), "")
+    yield row(
+        (f"{format.visible(found.name)}  ", "strong"),
+        (f"{found.scope} scope  ", "shared" if found.scope != "function" else "fixture"),
+        (format.visible(base), "dim"),
+    )
+    yield BLANK
+    yield _figure("set up", format.plural(len(setups), "time"), f"{format.nanoseconds(own)} in all")
+    if setups:
+        dearest = max(use.self_ns for use in setups)
+        note = f"{format.nanoseconds(own / len(setups))} each, {format.nanoseconds(dearest)} at most"
+        yield _figure("", "", note)
+    yield _figure("torn down", "", f"{format.nanoseconds(teardown)} in all")
+    yield _figure("used by", format.plural(len(found.uses), "test"), "")
+    yield BLANK
+    yield row(
+        (format.fit("set-up", 10, right=True) + format.fit("teardown", 11, right=True) + "  test", "head")
+    )
+    for nodeid, use in found.uses[:SHOWN]:
+        yield row(
+            (_time(use.self_ns, use.cached), "text" if not use.cached else "idle"),
+            (_time(use.teardown_ns, not use.teardown_ns) + "   ", "text" if use.teardown_ns else "idle"),
+            (format.name(nodeid, width - 24), "text"),
+            target=Target("test", nodeid),
+        )
+    if len(found.uses) > SHOWN:
+        yield text_row(f"… and {len(found.uses) - SHOWN:,} more", "dim")
+
+
+def _time(value_ns: int, absent: bool) -> str:
+    return format.fit("·" if absent else format.nanoseconds(value_ns), 10, right=True)
+
+
+def _figure(name: str, value: str, note: str) -> Row:
+    return row((format.fit(f"  {name}", 14), "text"), (format.fit(value, 14), "strong"), (note, "dim"))

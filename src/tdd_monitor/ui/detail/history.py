@@ -1,0 +1,44 @@
+"""How long the test took before: its passed first attempts, oldest first."""
+
+import statistics
+from collections.abc import Iterator
+
+from tdd_monitor.session.metrics import NS_PER_MS
+from tdd_monitor.ui import draw, format
+from tdd_monitor.ui.parts import BLANK, Row, row, text_row
+
+from .subject import Subject
+
+
+def rows(subject: Subject, width: int) -> Iterator[Row]:
+    """A bar a run."""
+    values = [own / NS_PER_MS for own in subject.item.history_ns]
+    if not values:
+        yield text_row("It has not passed yet in this session.", "dim")
+        return
+    limit = subject.view.board.thresholds.test_duration_ms
+    median = statistics.median(values)
+    yield row(
+        ("median ", "dim"),
+        (format.milliseconds(median), "strong"),
+        ("   fastest ", "dim"),
+        (format.milliseconds(min(values)), "strong"),
+        ("   slowest ", "dim"),
+        (format.milliseconds(max(values)), "strong"),
+    )
+    yield BLANK
+    highest = max(*values, limit)
+    for number, value in enumerate(values):
+        ago = len(values) - 1 - number
+        label = "last" if not ago else f"{ago} before"
+        over = bool(limit) and value > limit
+        role = "warning" if over else "good"
+        yield row(
+            (format.fit(label, 11), "dim"),
+            *draw.bar(value / highest, max(10, width - 26), role),
+            (format.fit(format.milliseconds(value), 10, right=True), role if over else "text"),
+            (" ▲" if over else "  ", "warning"),
+        )
+    if limit:
+        yield BLANK
+        yield text_row(f"The threshold is {limit:g} ms.", "dim")

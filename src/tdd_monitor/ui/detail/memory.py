@@ -1,0 +1,53 @@
+"""Memory over one attempt: what the process held after each phase, and what each added."""
+
+from collections.abc import Iterator
+
+from tdd_monitor.session.metrics import MB, memory_delta_bytes
+from tdd_monitor.ui import format
+from tdd_monitor.ui.parts import BLANK, Part, Row, row, text_row
+
+from .subject import Subject, headline, text_rows
+
+
+def rows(subject: Subject, width: int) -> Iterator[Row]:
+    """A line a phase, then the process."""
+    record = subject.record
+    if record is None:
+        yield text_row("It has not run yet.", "dim")
+        return
+    python = any(phase.python_delta_bytes or phase.python_peak_bytes for phase in record.phases)
+    titles = ["phase", "added", "process after", *(("Python objects", "Python peak") if python else ())]
+    yield row(*((format.fit(title, 16, right=number > 0), "head") for number, title in enumerate(titles)))
+    for phase in record.phases:
+        cells: list[Part] = [
+            (format.fit(phase.when, 16), "strong"),
+            _size(phase.rss_delta_bytes, signed=True),
+            _size(phase.rss_bytes),
+        ]
+        if python:
+            cells += [_size(phase.python_delta_bytes, signed=True), _size(phase.python_peak_bytes)]
+        yield row(*cells)
+    delta = memory_delta_bytes(record)
+    yield row((format.fit("whole test", 16), "strong"), _size(delta, signed=True))
+    yield BLANK
+    limit = subject.view.board.thresholds.memory_usage_mb
+    if limit and delta > limit * MB:
+        advice = "Something outlives the test: look for caches, globals and resources that are not closed."
+        yield from text_rows(f"▲ More than its {limit:g} MB. {advice}", width, "warning", 0)
+        yield BLANK
+    yield headline("The process around it")
+    yield _around("between the test before and this one", format.size(record.drift_bytes, signed=True))
+    if record.peak_rss_bytes:
+        yield _around("highest so far", format.size(record.peak_rss_bytes))
+    yield BLANK
+    text = "Pages of the process: Python often keeps what it frees. --memory tracemalloc counts objects."
+    yield from text_rows(text, width, "dim", 0)
+
+
+def _size(value: int, signed: bool = False) -> Part:
+    text = format.size(value, signed) if value else "·"
+    return (format.fit(text, 16, right=True), "text" if value else "idle")
+
+
+def _around(name: str, value: str) -> Row:
+    return row((format.fit(f"  {name}", 40), "text"), (format.fit(value, 10, right=True), "strong"))

@@ -1,0 +1,83 @@
+"""Connections and statements of one attempt, pool by pool: counts, time, repeated ones, leaks."""
+
+from collections.abc import Iterator
+
+from tdd_monitor.protocol.events import PoolUse, Statement
+from tdd_monitor.ui import format
+from tdd_monitor.ui.parts import BLANK, Part, Row, Target, row, text_row
+from tdd_monitor.verdict.alerts import ADVICE
+
+from .subject import Subject, headline, text_rows
+
+SQL_MAX = 2000
+
+
+def filled(subject: Subject) -> bool:
+    """The test used a database."""
+    return subject.record is not None and bool(subject.record.db)
+
+
+def rows(subject: Subject, width: int) -> Iterator[Row]:
+    """One block a pool."""
+    record = subject.record
+    if record is None or not record.db:
+        yield text_row("No query seen (asyncpg, SQLAlchemy and psycopg are watched).", "dim")
+        return
+    for use in record.db:
+        yield from _pool(use, width)
+
+
+def _pool(use: PoolUse, width: int) -> Iterator[Row]:
+    yield headline(f"{format.visible(use.pool) or 'outside any pool'} ({use.engine})")
+    yield _figure("statements", f"{use.queries:,}", f"in {format.nanoseconds(use.query_ns)}")
+    if use.ddl:
+        longest = format.nanoseconds(use.ddl_max_ns)
+        yield _figure(
+            "schema changes", f"{use.ddl:,}", f"in {format.nanoseconds(use.ddl_ns)}, longest {longest}"
+        )
+    if use.acquires:
+        longest = format.nanoseconds(use.acquire_max_ns)
+        note = f"waited {format.nanoseconds(use.acquire_ns)} in all, {longest} at most, {use.peak} at once"
+        yield _figure("connections", f"{use.acquires:,}", note)
+    if use.waits:
+        yield _figure("had to wait", f"{use.waits:,}", "times until a connection was free", "warning")
+    yield BLANK
+    if use.leaked:
+        yield row(
+            ("◆ ", "critical"),
+            (format.plural(use.leaked, "connection"), "critical"),
+            (" not given back", "critical"),
+        )
+        for place in use.leaked_at:
+            yield row(
+                ("  acquired at ", "dim"), (format.visible(place), "accent"), target=Target("place", place)
+            )
+        yield from text_rows(ADVICE["leaked_connections"], width, "dim")
+        yield BLANK
+    if use.repeated:
+        yield headline("Repeated (N+1)")
+        yield from text_rows(ADVICE["repeated_queries"], width, "dim")
+        yield from (_statement(statement, "warning") for statement in use.repeated)
+        yield BLANK
+    if use.slowest:
+        yield headline("Slowest")
+        yield from (_statement(statement, "text") for statement in use.slowest)
+        yield BLANK
+
+
+def _figure(name: str, value: str, note: str, role: str = "dim") -> Row:
+    return row(
+        (format.fit(f"  {name}", 18), "text"),
+        (format.fit(value, 7, right=True), "strong"),
+        (f"   {note}", role),
+    )
+
+
+def _statement(statement: Statement, role: str) -> Row:
+    sql = format.visible(" ".join(statement.sql[:SQL_MAX].split()))
+    count: Part = (format.fit(f"  {statement.count:,}x", 9, right=True), role)
+    return row(
+        count,
+        (format.fit(format.nanoseconds(statement.total_ns), 10, right=True) + "  ", "dim"),
+        (sql, "text"),
+    )

@@ -1,0 +1,173 @@
+"""The overview: phases and fixtures of an attempt as bars on one axis of time, and what they add up to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tdd_monitor.protocol.events import FinishedTest, FixtureUse
+from tdd_monitor.session import metrics
+from tdd_monitor.ui import draw, format, words
+from tdd_monitor.ui.parts import BLANK, Part, Row, Target, row, text_row
+from tdd_monitor.verdict import Severity
+from tdd_monitor.verdict.alerts import severity
+
+from .subject import Subject, headline, text_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One bar of the waterfall."""
+
+    label: str
+    role: str
+    start_ns: int
+    length_ns: int
+    note: str = ""
+    note_role: str = "dim"
+    target: Target | None = None
+
+
+def rows(subject: Subject, width: int) -> Iterator[Row]:
+    """The waterfall and the sums below it."""
+    record = subject.record
+    if record is None:
+        yield from _without_record(subject, width)
+        return
+    if subject.running_ms is not None:
+        yield from text_rows("It runs again now; this is what it did last time.", width, "running", 0)
+        yield BLANK
+    yield from _why(record, width)
+    bars = stretches(record, subject.view.board.thresholds.fixture_setup_ms)
+    total_ns = max((bar.start_ns + bar.length_ns for bar in bars), default=0)
+    yield from _bars(bars, total_ns, width)
+    yield BLANK
+    yield from _sums(subject, record, width)
+    yield from _cached(record, width)
+    if record.unmeasured:
+        yield from text_rows("Not measured: " + "; ".join(record.unmeasured), width, "dim", 0)
+
+
+def _why(record: FinishedTest, width: int) -> Iterator[Row]:
+    """The first line of each failure: often all that one needs."""
+    failed = [phase for phase in record.phases if phase.outcome == "failed" and phase.longrepr]
+    for phase in failed:
+        lines = format.plain_lines(phase.longrepr)
+        text = next((line[1:].strip() for line in lines if line.startswith("E ")), lines[0].strip())
+        yield row((f"✗ {phase.when}  ", "failed"), (format.fit(text, max(10, width - 14)), "failed"))
+    if failed:
+        yield BLANK
+
+
+def _without_record(subject: Subject, width: int) -> Iterator[Row]:
+    if subject.running_ms is not None:
+        text = f"Running for {format.milliseconds(subject.running_ms)}; its figures come when it is over."
+    elif subject.item.outcome == "lost":
+        text = "pytest died while it ran: there are no figures. The output of the run (o) may say why."
+    else:
+        text = "It has not run yet."
+    yield from text_rows(text, width, "dim", 0)
+
+
+def stretches(record: FinishedTest, fixture_limit_ms: float) -> list[Stretch]:
+    """Phases in their order, each with the fixtures that it set up or tore down."""
+    found: list[Stretch] = []
+    start_ns = 0
+    for phase in record.phases:
+        busy = f"cpu {phase.cpu_ns / phase.wall_ns:.0%}" if phase.wall_ns else ""
+        role = phase.when if phase.when in ("setup", "call", "teardown") else "lost"
+        failed = "✗ " if phase.outcome == "failed" else ""
+        found.append(Stretch(f"{failed}{phase.when}", role, start_ns, phase.wall_ns, busy))
+        found += _fixtures(record, phase.when, fixture_limit_ms)
+        start_ns += phase.wall_ns
+    return found
+
+
+def _fixtures(record: FinishedTest, when: str, limit_ms: float) -> Iterator[Stretch]:
+    for use in record.fixtures:
+        shared = metrics.is_shared(use)
+        role = "shared" if shared else "fixture"
+        target = fixture_target(use)
+        if when == "setup" and not use.cached and use.setup_ns:
+            note, note_role = f"{use.scope} scope" if shared else "", "dim"
+            ratio = use.self_ns / metrics.NS_PER_MS / limit_ms if limit_ms else 0.0
+            if ratio > 1:
+                word = words.SEVERITIES[severity(ratio, 1.0)]
+                note, note_role = f"{word.glyph} {format.factor(ratio)} {note}", word.role
+            yield Stretch(f"  {use.name}", role, use.start_ns, use.setup_ns, note, note_role, target)
+        elif when == "teardown" and use.teardown_ns:
+            yield Stretch(
+                f"  {use.name}", role, use.teardown_start_ns, use.teardown_ns, "teardown", "dim", target
+            )
+
+
+def fixture_target(use: FixtureUse) -> Target:
+    """Leads to what a fixture costs for whom."""
+    return Target("fixture", f"{use.scope}:{use.name}")
+
+
+def _bars(bars: list[Stretch], total_ns: int, width: int) -> Iterator[Row]:
+    label_width = min(max((len(bar.label) for bar in bars), default=0) + 1, max(14, width // 4))
+    note_width = 20 if width >= 90 else 10
+    room = max(10, width - label_width - 10 - note_width)
+    for bar in bars:
+        label = format.fit(format.visible(bar.label), label_width)
+        time = format.fit(format.nanoseconds(bar.length_ns), 9, right=True) + " "
+        is_phase = bar.target is None
+        parts: list[Part] = [(label, "strong" if is_phase else bar.role)]
+        parts += draw.span(bar.start_ns, bar.length_ns, total_ns, room, bar.role)
+        parts += [(time, "strong" if is_phase else "text"), (format.fit(bar.note, note_width), bar.note_role)]
+        yield row(*parts, target=bar.target)
+    yield row((" " * label_width, "dim"), (draw.axis(format.nanoseconds(total_ns), room), "dim"))
+
+
+def _sums(subject: Subject, record: FinishedTest, width: int) -> Iterator[Row]:
+    limit = subject.view.board.thresholds.test_duration_ms
+    own_ms = metrics.own_ns(record) / metrics.NS_PER_MS
+    over = bool(limit) and own_ms > limit
+    role = words.SEVERITIES[severity(own_ms, limit)].role if over else "passed"
+    ratio = own_ms / limit if limit else 0.0
+    verdict = f"{format.factor(ratio) if over else f'{ratio:.0%}'} of its {limit:g} ms" if limit else ""
+    glyph = words.SEVERITIES[Severity.CRITICAL].glyph if role == "critical" else "▲" if over else "✓"
+    yield headline("Sums")
+    yield _figure("own time", format.milliseconds(own_ms), f"{glyph} {verdict}", role)
+    shared_ns = metrics.shared_ns(record)
+    if shared_ns:
+        note = "of wider scope: counted apart, others use them too"
+        yield _figure("shared fixtures", format.nanoseconds(shared_ns), note)
+    total_ns, cpu_ns = metrics.total_ns(record), metrics.cpu_ns(record)
+    yield _figure("wall time", format.nanoseconds(total_ns), "all phases, shared fixtures included")
+    if total_ns:
+        share = cpu_ns / total_ns
+        note = "computing" if share > 0.5 else "waiting for something else"
+        yield _figure("CPU time", format.nanoseconds(cpu_ns), f"{share:.0%}: mostly {note}")
+    if record.db:
+        query_ns = sum(use.query_ns for use in record.db)
+        share = query_ns / total_ns if total_ns else 0.0
+        note = f"{metrics.queries(record):,} statements, {share:.0%} of the wall time"
+        yield _figure("database", format.nanoseconds(query_ns), note)
+    for name, value in sorted(record.metrics.items()):
+        yield _figure(format.visible(name), f"{value:g}", "measured by the test")
+    yield BLANK
+
+
+def _figure(name: str, value: str, note: str, role: str = "dim") -> Row:
+    return row(
+        (format.fit(f"  {name}", 20), "text"),
+        (format.fit(value, 10, right=True), "strong"),
+        (f"   {note}", role),
+    )
+
+
+def _cached(record: FinishedTest, width: int) -> Iterator[Row]:
+    cached = [use for use in record.fixtures if use.cached]
+    if cached:
+        yield headline("Fixtures that were there already")
+    for use in cached:
+        whose = f"set up for {format.short(use.first_user)}" if use.first_user else ""
+        yield row(
+            (format.fit(f"  {format.visible(use.name)}", 24), "shared"),
+            (format.fit(use.scope, 10), "dim"),
+            (format.fit(whose, width - 34), "dim"),
+            target=fixture_target(use),
+        )
+    if not record.fixtures:
+        yield text_row("No fixtures.", "dim")

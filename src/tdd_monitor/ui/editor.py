@@ -1,0 +1,49 @@
+"""The command that opens a file at a line in the user's editor."""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+
+# How each editor is told the line. A set a form; an editor in none of them gets the file only.
+TERMINAL = ("vi", "vim", "nvim", "view", "nano", "pico", "emacs", "emacsclient", "micro", "kak", "joe", "mg")
+PLUS_LINE = frozenset((*TERMINAL, "gedit", "kate"))
+GOTO = frozenset(("code", "code-insiders", "codium", "vscodium", "cursor", "windsurf"))
+COLON = frozenset(("hx", "helix", "subl", "sublime_text", "zed", "atom", "lapce"))
+LINE_OPTION = frozenset(("pycharm", "idea", "charm", "clion", "fleet", "mate"))
+
+
+def chosen(environ: Mapping[str, str]) -> str:
+    """$VISUAL, else $EDITOR, else what every system has."""
+    fallback = "notepad" if sys.platform == "win32" else "vi"
+    return environ.get("VISUAL", "").strip() or environ.get("EDITOR", "").strip() or fallback
+
+
+def command(editor: str, file: Path, line: int) -> list[str]:
+    """The command line; an editor that is not known gets the file without the line."""
+    words = shlex.split(editor, posix=os.name == "posix") or ["vi"]
+    name = PurePath(words[0]).name.removesuffix(".exe").lower()
+    if line > 0:
+        if name in PLUS_LINE:
+            return [*words, f"+{line}", str(file)]
+        if name in GOTO:
+            return [*words, "--goto", f"{file}:{line}"]
+        if name in COLON:
+            return [*words, f"{file}:{line}"]
+        if name in LINE_OPTION:
+            return [*words, "--line", str(line), str(file)]
+        if name == "notepad++":
+            return [*words, f"-n{line}", str(file)]
+    return [*words, str(file)]
+
+
+def locate(place: str, rootdir: str, root: Path) -> tuple[Path, int]:
+    """File and line of "path:line", where the path may be relative to pytest's rootdir."""
+    file, _colon, line = place.rpartition(":")
+    if not file or not line.isdigit():
+        file, line = place, "0"
+    path = Path(file)
+    if not path.is_absolute():
+        path = Path(rootdir or root) / path
+    return path, int(line)

@@ -1,0 +1,90 @@
+"""Pages of text around a run: pytest's own output, collection errors, notices, warnings."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from .detail import traceback
+from .format import plain_lines, visible
+from .parts import BLANK, Row, Target, row, text_row
+from .view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page: its key, its name, its rows, how many things are on it."""
+
+    key: str
+    name: str
+    rows: Callable[[View], Iterator[Row]]
+    count: Callable[[View], int]
+
+
+def _output(view: View) -> Iterator[Row]:
+    run = view.board.session.run
+    text = "\n".join(view.output)
+    if not text and run is not None and run.lost is not None:
+        text = run.lost.output
+    if not text:
+        yield text_row("pytest has printed nothing.", "dim")
+    else:
+        yield from traceback.lines(text)
+
+
+def _errors(view: View) -> Iterator[Row]:
+    run = view.board.session.run
+    errors = run.collect_errors if run is not None else []
+    if not errors:
+        yield text_row("Everything could be collected.", "dim")
+    for error in errors:
+        file = error.nodeid.partition("::")[0]
+        yield row(("! ", "error"), (visible(error.nodeid), "error"), target=Target("place", f"{file}:1"))
+        yield from traceback.lines(error.longrepr)
+        yield BLANK
+
+
+def _notices(view: View) -> Iterator[Row]:
+    if not view.notices:
+        yield text_row("Nothing went wrong around the run.", "dim")
+    for notice in view.notices:
+        for number, line in enumerate(plain_lines(notice)):
+            yield row(("! " if not number else "  ", "warning"), (line, "text"))
+        yield BLANK
+
+
+def _warnings(view: View) -> Iterator[Row]:
+    warnings = view.board.session.warnings
+    if not warnings:
+        yield text_row("No warnings.", "dim")
+    for warning in warnings:
+        place = f"{warning.file}:{warning.line}"
+        yield row(
+            ("▲ ", "warning"),
+            (f"{visible(warning.category)}  ", "warning"),
+            (visible(place), "accent"),
+            target=Target("place", place),
+        )
+        for line in plain_lines(warning.message):
+            yield row((f"  {line}", "text"))
+        if warning.nodeid:
+            yield row((f"  {visible(warning.nodeid)}", "dim"), target=Target("test", warning.nodeid))
+        yield BLANK
+
+
+def _error_count(view: View) -> int:
+    run = view.board.session.run
+    return len(run.collect_errors) if run is not None else 0
+
+
+PAGES = (
+    Page("output", "Output", _output, lambda view: len(view.output)),
+    Page("errors", "Collection errors", _errors, _error_count),
+    Page("notices", "Notices", _notices, lambda view: len(view.notices)),
+    Page("warnings", "Warnings", _warnings, lambda view: len(view.board.session.warnings)),
+)
+
+
+def first_page(view: View) -> str:
+    """The page that is most likely wanted."""
+    if _error_count(view):
+        return "errors"
+    return "output"

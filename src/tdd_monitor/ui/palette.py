@@ -1,0 +1,42 @@
+"""The command palette: the actions that work now, found by name."""
+
+from functools import partial
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from . import actions
+from .screens.live import LiveScreen
+
+
+class ActionProvider(Provider):
+    """Offers what the keys do here and now."""
+
+    def _usable(self) -> list[actions.Action]:
+        screen = self.screen
+        if not isinstance(screen, LiveScreen):
+            return []
+        return [
+            action
+            for action in actions.usable(screen.PLACES, screen.facts())
+            if not action.id.startswith("move.") and action.id != "monitor.palette"
+        ]
+
+    async def discover(self) -> Hits:
+        """Everything, before anything is typed."""
+        for action in self._usable():
+            yield DiscoveryHit(_title(action), self._press(action), help=action.label)
+
+    async def search(self, query: str) -> Hits:
+        """What matches."""
+        matcher = self.matcher(query)
+        for action in self._usable():
+            score = matcher.match(_title(action))
+            if score > 0:
+                yield Hit(score, matcher.highlight(_title(action)), self._press(action), help=action.label)
+
+    def _press(self, action: actions.Action) -> "partial[None]":
+        return partial(self.app.simulate_key, action.keys.partition(",")[0])
+
+
+def _title(action: actions.Action) -> str:
+    return f"{action.help}  ({action.key_names()[0]})"
