@@ -8,7 +8,6 @@ import gc
 import importlib
 import os
 import sys
-import tracemalloc
 from typing import Any, Callable, List, Optional, Tuple
 
 from tdd_monitor.plugin.descriptors import move_up
@@ -119,18 +118,19 @@ class Tracemalloc(PythonMemory):
     """Every allocation traced: exact, also the peak; tests take about 2.9 times as long."""
 
     def __init__(self) -> None:
+        self._tracemalloc = tracemalloc = importlib.import_module("tracemalloc")
         if not tracemalloc.is_tracing():
             tracemalloc.start(1)
 
     def begin(self) -> int:
         """Bytes in use now; the peak counts from here."""
-        if tracemalloc.is_tracing():
-            tracemalloc.reset_peak()
-        return tracemalloc.get_traced_memory()[0]
+        if self._tracemalloc.is_tracing():
+            self._tracemalloc.reset_peak()
+        return int(self._tracemalloc.get_traced_memory()[0])
 
     def end(self, begun: Any) -> Tuple[int, int]:
         """Growth since `begin`, and how far above it the peak was."""
-        current, peak = tracemalloc.get_traced_memory()
+        current, peak = self._tracemalloc.get_traced_memory()
         return current - begun, max(0, peak - begun)
 
 

@@ -67,9 +67,10 @@ def settle(phases: Iterable[Any], subtests: Sequence[Subtest]) -> None:
                 phase.longrepr = "contains %d failed subtest%s" % (failed, "s" if failed > 1 else "")
 
 
-def of_attempt(phases: Iterable[Any], subtests: Sequence[Subtest]) -> str:
+def of_attempt(phases: Sequence[Any], subtests: Sequence[Subtest]) -> str:
     """One word for the attempt: rerun, failed, error, then whatever the test itself says."""
-    result = "passed"
+    if not subtests and all(phase.outcome == "passed" for phase in phases):
+        return "passed"
     by_phase = {(phase.when in ("setup", "teardown"), phase.outcome) for phase in phases}
     found = {outcome for _, outcome in by_phase}
     if "rerun" in found:
@@ -80,9 +81,8 @@ def of_attempt(phases: Iterable[Any], subtests: Sequence[Subtest]) -> str:
         return "error"
     for outcome in ("xfailed", "xpassed", "skipped"):
         if outcome in found:
-            result = outcome
-            break
-    return result
+            return outcome
+    return "passed"
 
 
 def _subtests_fail_tests() -> bool:

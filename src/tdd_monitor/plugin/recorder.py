@@ -77,10 +77,10 @@ class _Attempt:
         "subtests",
     )
 
-    def __init__(self, nodeid: str, number: int, rss_bytes: int, now: Callable[[], int] = time.monotonic_ns):
+    def __init__(self, nodeid: str, number: int, now: Callable[[], int] = time.monotonic_ns):
         self.nodeid = nodeid
         self.number = number
-        self.rss_bytes = rss_bytes
+        self.rss_bytes = 0  # where its first phase began
         self.started_ns = now()
         self.phases: List[_Phase] = []
         self.subtests: List[Subtest] = []
@@ -138,7 +138,7 @@ class Recorder:
         again = previous is not None and previous.nodeid == nodeid
         number = previous.number + 1 if again and previous is not None else 1
         self._registry.begin_attempt()
-        attempt = self._attempt = _Attempt(nodeid, number, self._memory.rss())
+        attempt = self._attempt = _Attempt(nodeid, number)
         if again and previous is not None:
             attempt.seen_sections = previous.seen_sections
         self._fixtures.begin_attempt(nodeid, now())
@@ -193,6 +193,7 @@ class Recorder:
                 phase.rss_delta_bytes = phase.rss_bytes - rss_bytes
             phase.measured = True
             if attempt is not None:
+                attempt.rss_bytes = attempt.rss_bytes or rss_bytes
                 attempt.phases.append(phase)
 
     @pytest.hookimpl(tryfirst=True)
@@ -224,8 +225,6 @@ class Recorder:
             return
         self._attempt, self._previous = None, attempt
         outcomes.settle(attempt.phases, attempt.subtests)
-        drift_bytes = attempt.rss_bytes - self._previous_rss_bytes if self._previous_rss_bytes else 0
-        self._previous_rss_bytes = self._memory.rss()
         self._stream.emit(
             FinishedTest(
                 attempt.nodeid,
@@ -237,11 +236,19 @@ class Recorder:
                 tuple(attempt.subtests),
                 self._registry.take(),
                 attempt.metrics,
-                drift_bytes,
+                self._drift_bytes(attempt),
                 self._memory.peak(),
                 () if any(phase.measured for phase in attempt.phases) else (ELSEWHERE,),
             )
         )
+
+    def _drift_bytes(self, attempt: _Attempt) -> int:
+        """How much the process grew from the end of the last measured attempt to this one."""
+        before = self._previous_rss_bytes
+        if not attempt.rss_bytes:
+            return 0
+        self._previous_rss_bytes = attempt.phases[-1].rss_bytes
+        return attempt.rss_bytes - before if before else 0
 
     @pytest.hookimpl(trylast=True)
     @guarded

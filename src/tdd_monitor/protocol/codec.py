@@ -107,6 +107,8 @@ def decode(data: bytes) -> Optional[Line]:
     name = raw.get("ev")
     if type(name) is not str:
         raise ProtocolError("no event name")
+    if not _READERS:
+        _prepare()
     reader = _READERS.get(name)
     if reader is None:
         return None
@@ -224,4 +226,9 @@ def _required_texts(kind: Any) -> Set[str]:
 
 
 _ALWAYS_SENT = frozenset().union(*map(_required_texts, WIRE_NAMES))
-_READERS: Dict[str, Callable[[Any], Event]] = {name: _record(kind) for kind, name in WIRE_NAMES.items()}
+_READERS: Dict[str, Callable[[Any], Event]] = {}
+
+
+def _prepare() -> None:
+    """Made at the first line: the plugin only sends, and its start-up counts."""
+    _READERS.update({name: _record(kind) for kind, name in WIRE_NAMES.items()})

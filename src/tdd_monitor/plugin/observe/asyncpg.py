@@ -11,8 +11,9 @@ import weakref
 from typing import Any, Callable, Optional, Tuple
 
 from tdd_monitor.plugin.observe.names import pool_name
-from tdd_monitor.plugin.observe.registry import PoolState, Registry, Tally, acquiring
+from tdd_monitor.plugin.observe.registry import Registry
 from tdd_monitor.plugin.observe.sites import call_site
+from tdd_monitor.plugin.observe.tally import PoolState, Tally, acquiring
 
 ENGINE = "asyncpg"
 _CONNECTION = ("execute", "executemany", "fetch", "fetchval", "fetchrow", "fetchmany")

@@ -7,7 +7,8 @@ import time
 import weakref
 from typing import Any, AsyncIterator, Callable, Iterator
 
-from tdd_monitor.plugin.observe.registry import Registry, Tally, acquiring
+from tdd_monitor.plugin.observe.registry import Registry
+from tdd_monitor.plugin.observe.tally import Tally, acquiring
 
 ENGINE = "psycopg"
 

@@ -9,8 +9,9 @@ from typing import Any, Callable, Optional
 
 from tdd_monitor.plugin.observe import psycopg
 from tdd_monitor.plugin.observe.names import pool_name
-from tdd_monitor.plugin.observe.registry import PoolState, Registry, Tally, acquiring
+from tdd_monitor.plugin.observe.registry import Registry
 from tdd_monitor.plugin.observe.sites import call_site
+from tdd_monitor.plugin.observe.tally import PoolState, Tally, acquiring
 
 _NAMED_BY_ITSELF = re.compile(r"pool-\d+$")
 

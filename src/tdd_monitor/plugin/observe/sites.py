@@ -1,7 +1,6 @@
 """Where in the user's code a connection was taken."""
 
 import sys
-import sysconfig
 from types import FrameType
 from typing import Dict, Optional, Tuple
 
@@ -37,6 +36,8 @@ def call_site(frame: Optional[FrameType]) -> Site:
 def _kind(file: str, module: str) -> int:
     global _libraries
     if not _libraries:
+        import sysconfig
+
         paths = sysconfig.get_paths()
         _libraries = tuple({paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")})
     if module.partition(".")[0] in _DRIVERS or module.startswith(_OWN + "."):

@@ -13,8 +13,9 @@ from typing import Any, Callable, Dict, Optional, Tuple
 
 from tdd_monitor.plugin.observe import asyncpg, psycopg
 from tdd_monitor.plugin.observe.names import pool_name
-from tdd_monitor.plugin.observe.registry import PoolState, Registry, Tally, acquiring
+from tdd_monitor.plugin.observe.registry import Registry
 from tdd_monitor.plugin.observe.sites import call_site
+from tdd_monitor.plugin.observe.tally import PoolState, Tally, acquiring
 
 ENGINE = "sqlalchemy"
 _AUTHORITIES = {"asyncpg": asyncpg.adopted, "psycopg": psycopg.adopted, "psycopg_async": psycopg.adopted}

@@ -1,0 +1,163 @@
+"""One connection pool: who has its connections, what ran on them, for how long.
+
+Imported with the first driver, not before: most of what it needs is dear to import.
+"""
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional
+
+from tdd_monitor.plugin.observe import statements
+from tdd_monitor.plugin.observe.sites import Site
+from tdd_monitor.protocol.events import PoolSample, PoolUse, Statement
+
+if TYPE_CHECKING:
+    from tdd_monitor.plugin.observe.registry import Registry
+
+MAX_STATEMENTS = 1000  # distinct texts kept per attempt and pool; beyond that they are folded early
+REPEATED_FROM = 3
+TOP = 5
+
+# True while a connection is being acquired: what the driver runs then is part of the acquisition.
+acquiring: "ContextVar[bool]" = ContextVar("tdd_monitor_acquiring", default=False)
+
+
+class PoolState(NamedTuple):
+    """A pool as its own driver sees it; `waiting` -1 where the driver does not know."""
+
+    in_use: int
+    idle: int
+    max_size: int = 0
+    waiting: int = -1
+
+
+class _Held(NamedTuple):
+    attempt: int
+    shared: bool
+    site: Site
+
+
+class Tally:
+    """One pool. With the name "", the connections of a driver that belong to no pool."""
+
+    def __init__(self, registry: "Registry", engine: str, name: str, look: Callable[[], Optional[PoolState]]):
+        self._registry = registry
+        self.engine = engine
+        self.name = name
+        self._look = look
+        self._held: Dict[Any, _Held] = {}
+        self._waiting = 0
+        self._acquires: List[int] = []
+        self._waits = 0
+        self._peak = 0
+        self._statements: Dict[str, List[int]] = {}
+
+    def asked(self, must_wait: bool) -> None:
+        """Somebody wants a connection."""
+        with self._registry.lock:
+            if must_wait:
+                self._waiting += 1
+                self._waits += 1
+
+    def answered(self, must_wait: bool, took_ns: int) -> None:
+        """He got one, or an error."""
+        with self._registry.lock:
+            if must_wait:
+                self._waiting -= 1
+            self._acquires.append(took_ns)
+
+    def took(self, key: Any, site: Site) -> None:
+        """A connection is out."""
+        registry = self._registry
+        with registry.lock:
+            self._held[key] = _Held(registry.attempt, registry.in_shared_setup(), site)
+            self._peak = max(self._peak, len(self._held))
+
+    def gave(self, key: Any) -> None:
+        """It is back."""
+        with self._registry.lock:
+            self._held.pop(key, None)
+
+    def ran(self, sql: str, took_ns: int, calls: int = 1) -> None:
+        """A statement is done, also with an error. `calls` 0 adds time to one that was counted."""
+        with self._registry.lock:
+            entry = self._statements.get(sql)
+            if entry is None:
+                if len(self._statements) >= MAX_STATEMENTS:
+                    self._statements = _folded(self._statements)
+                    sql = statements.fold(sql)
+                entry = self._statements.setdefault(sql, [0, 0, 0])
+            entry[0] += calls
+            entry[1] += took_ns
+            entry[2] = max(entry[2], took_ns)
+
+    def take(self, attempt: int) -> Optional[PoolUse]:
+        """What the attempt did, None for nothing; counts from zero afterwards."""
+        # The pool's own work when a connection comes back, perhaps one that another attempt had taken.
+        for sql in [sql for sql in self._statements if statements.kind(sql) == statements.POOL_RESET]:
+            del self._statements[sql]
+        leaks = [held for held in self._held.values() if held.attempt == attempt and not held.shared]
+        if not self._acquires and not self._statements and not leaks:
+            self._peak = len(self._held)
+            return None
+        acquires, self._acquires = self._acquires, []
+        texts, self._statements = self._statements, {}
+        waits, self._waits = self._waits, 0
+        peak, self._peak = self._peak, len(self._held)
+        return PoolUse(
+            self.engine,
+            self.name,
+            len(acquires),
+            sum(acquires),
+            max(acquires, default=0),
+            waits,
+            peak,
+            len(leaks),
+            tuple(["%s:%d" % leak.site for leak in leaks[:TOP]]),
+            **_sums(texts),
+        )
+
+    def sample(self) -> Optional[PoolSample]:
+        """The pool now; None when it is gone or was never one."""
+        state = self._look() if self.name else None
+        if state is None:
+            return None
+        in_use = state.in_use if state.in_use >= 0 else len(self._held)
+        waiting = state.waiting if state.waiting >= 0 else self._waiting
+        return PoolSample(
+            self.name, self.engine, in_use, state.idle, in_use + state.idle, state.max_size, waiting
+        )
+
+
+def _folded(texts: Dict[str, List[int]]) -> Dict[str, List[int]]:
+    merged: Dict[str, List[int]] = {}
+    for sql, (count, total_ns, max_ns) in texts.items():
+        entry = merged.setdefault(statements.fold(sql), [0, 0, 0])
+        entry[0] += count
+        entry[1] += total_ns
+        entry[2] = max(entry[2], max_ns)
+    return merged
+
+
+def _sums(texts: Dict[str, List[int]]) -> Dict[str, Any]:
+    counted = {sql: sums for sql, sums in texts.items() if statements.kind(sql) != statements.TRANSACTION}
+    ddl = [sums for sql, sums in counted.items() if statements.kind(sql) == statements.DDL]
+    folded = _folded(texts)
+    slowest = sorted(folded.items(), key=lambda item: item[1][1], reverse=True)[:TOP]
+    repeated = sorted(
+        (
+            item
+            for item in folded.items()
+            if item[1][0] >= REPEATED_FROM and statements.kind(item[0]) == statements.QUERY
+        ),
+        key=lambda item: item[1][0],
+        reverse=True,
+    )[:TOP]
+    return {
+        "queries": sum(sums[0] for sums in counted.values()),
+        "query_ns": sum(sums[1] for sums in counted.values()),
+        "ddl": sum(sums[0] for sums in ddl),
+        "ddl_ns": sum(sums[1] for sums in ddl),
+        "ddl_max_ns": max((sums[2] for sums in ddl), default=0),
+        "slowest": tuple([Statement(sql, sums[0], sums[1]) for sql, sums in slowest]),
+        "repeated": tuple([Statement(sql, sums[0], sums[1]) for sql, sums in repeated]),
+    }
