@@ -10,7 +10,7 @@ import signal
 import time
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -177,8 +177,7 @@ class Engine:
             return
         run = self.board.session.run
         if run is not None and run.hello is None:
-            tail = "\n".join(list(self.output)[-12:]).strip()
-            self._notice(tail or f"pytest ended with exit code {code} before it reported anything.")
+            self._notice(_reason(self.output) or f"pytest ended with exit code {code} without a word.")
         name = signal_name(code)
         self._emit(RunLost(code if code >= 0 else 128 - code, name, "\n".join(list(self.output)[-50:])))
 
@@ -273,6 +272,13 @@ class Engine:
     def _tell_run_changed(self) -> None:
         for listener in self._listeners:
             listener(Delta(run=True))
+
+
+def _reason(output: Iterable[str]) -> str:
+    """The line of pytest's output that most likely says why it did not start."""
+    lines = [line.strip() for line in output if line.strip()]
+    errors = [line for line in lines if "error:" in line.lower() and "usage:" not in line]
+    return (errors or lines or [""])[-1]
 
 
 async def run_headless(engine: Engine) -> int:

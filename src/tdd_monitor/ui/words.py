@@ -90,8 +90,12 @@ def of_item(item: Item) -> Word:
 
 def of_run(run: Run) -> Word:
     """How a run stands now."""
+    if run.state is RunState.LOST and run.hello is None:
+        return Word("!", "not started", "error")
     if run.state is not RunState.FINISHED:
         return RUN_STATES[run.state]
+    if run.collect_errors and run.exitstatus == 2:
+        return Word("!", "collection errors", "error")
     status = run.exitstatus if run.exitstatus is not None else 0
     return EXIT_STATUS.get(status, Word("!", f"exit status {status}", "error"))
 

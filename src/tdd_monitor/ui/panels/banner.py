@@ -46,6 +46,9 @@ def _of_run(view: View, run: Run) -> list[list[Part]]:
 
 def _lost(view: View, run: Run) -> list[Part]:
     assert run.lost is not None
+    if run.hello is None and not run.lost.signal:
+        text = f"pytest could not start (exit code {run.lost.exitcode}). o shows all that it said."
+        return [("! ", "error"), (text, "text")]
     how = f"killed by {run.lost.signal}" if run.lost.signal else f"ended with exit code {run.lost.exitcode}"
     where = ", ".join(format.short(nodeid) for nodeid in run.lost_nodeids[:3])
     during = f" while it ran {where}" if where else " before the first test" if not run.done else ""
