@@ -1,1 +1,30 @@
-"""The database-test toolkit and the embedded PostgreSQL under it."""
+"""The database-test toolkit, and the embedded PostgreSQL under it.
+
+`from tdd_monitor.testing import tdd_test_context`. Names are imported on first use: the pytest plugin of
+this room is part of every run.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .context import TDDTestContext as TDDTestContext
+    from .context import tdd_test_context as tdd_test_context
+    from .database_manager import DatabaseManager as DatabaseManager
+    from .database_manager import get_database_manager as get_database_manager
+    from .isolation import IsolationError as IsolationError
+    from .isolation import IsolationWarning as IsolationWarning
+
+_ROOMS = {
+    "context": ("TDDTestContext", "tdd_test_context"),
+    "database_manager": ("DatabaseManager", "get_database_manager"),
+    "isolation": ("IsolationError", "IsolationWarning"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for on first use."""
+    for room, names in _ROOMS.items():
+        if name in names:
+            return getattr(import_module(f".{room}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,102 @@
+"""Lets our asynchronous fixtures run under pytest-asyncio (any mode, any loop scope) and under anyio.
+
+Both look at a fixture in `pytest_fixture_setup`. This hook comes before theirs and tells them what the
+user would otherwise have to configure. Imports of asyncio wait until a test needs it.
+"""
+
+import types
+import warnings
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+_RUNNER = "_function_scoped_runner"  # pytest-asyncio's fixture that opens the loop of one test
+_FACTORY = "_asyncio_loop_factory"  # its fixture, since 1.4, for the user's own kind of loop
+_POLICY = "event_loop_policy"
+
+
+def for_any_runner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a fixture function as `pytest_asyncio.fixture` does, without importing pytest-asyncio."""
+    assert isinstance(function, types.FunctionType)
+    marked: Any = types.FunctionType(
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    marked.__doc__ = function.__doc__
+    marked._force_asyncio_fixture = True
+    marked._loop_scope = None
+    marked.plain = function
+    return marked  # type: ignore[no-any-return]
+
+
+class AsyncRunners:
+    """Pytest plugin. `fixtures` are the names of our fixtures that need an event loop."""
+
+    def __init__(self, fixtures: frozenset[str]) -> None:
+        self._fixtures = fixtures
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, object, object]:
+        """Called for every fixture of every test, so it leaves at once when it is not concerned."""
+        name = fixturedef.argname
+        if name == _RUNNER:
+            if not self._fixtures.isdisjoint(request.node.fixturenames):
+                return (yield from _with_kept_loop(fixturedef))
+        elif name in self._fixtures and hasattr(fixturedef.func, "plain"):
+            return (yield from _for_the_runner_of_the_test(fixturedef, request))
+        return (yield)
+
+
+def _with_kept_loop(fixturedef: Any) -> Generator[None, object, object]:
+    """Offer our loop where pytest-asyncio would use asyncio's default."""
+    from .kept_loop import keeper
+
+    make = fixturedef.func
+
+    def make_with_kept_loop(**values: Any) -> Generator[Any, None, None]:
+        if _FACTORY in values and values[_FACTORY] is None and _is_default(values.get(_POLICY)):
+            values[_FACTORY] = keeper.lend
+        yield from make(**values)
+
+    fixturedef.func = make_with_kept_loop
+    try:
+        return (yield)
+    finally:
+        fixturedef.func = make
+
+
+def _for_the_runner_of_the_test(fixturedef: Any, request: Any) -> Generator[None, object, object]:
+    function = fixturedef.func
+    loop_scope = getattr(request.node, "_loop_scope", None)
+    if loop_scope is None and "anyio_backend" in request.fixturenames:
+        _refuse_trio(request)
+        # Without the mark, else pytest-asyncio would take it away from anyio.
+        fixturedef.func = function.plain
+    else:
+        function._loop_scope = loop_scope
+    try:
+        return (yield)
+    finally:
+        fixturedef.func = function
+
+
+def _refuse_trio(request: Any) -> None:
+    backend = request.getfixturevalue("anyio_backend")
+    name = backend if isinstance(backend, str) else backend[0]
+    if name != "asyncio":
+        pytest.skip(f"{request.fixturename} needs asyncio, as asyncpg does; this is the variant on {name}")
+
+
+def _is_default(policy: object) -> bool:
+    """Tell whether the policy is asyncio's own and makes asyncio's own loops."""
+    if policy is None:
+        import asyncio
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            policy = asyncio.get_event_loop_policy()
+    return type(policy).__module__.startswith("asyncio.")

@@ -1,0 +1,105 @@
+"""An asyncpg connection that a test borrows: how its transaction begins, nests and ends.
+
+It reaches below asyncpg's public methods at a few marked places, to begin and to clean up in one
+round trip each. tests/testing/test_connection.py fails when a new asyncpg changes them.
+"""
+
+from typing import Any
+
+import asyncpg
+from asyncpg.exceptions import InvalidSavepointSpecificationError, NoActiveSQLTransactionError
+from asyncpg.transaction import Transaction, TransactionState
+
+from .isolation import Ending
+
+# The savepoint is the witness: it is gone when the test has ended the transaction itself, also when it
+# has begun another one since.
+_WITNESS = "tdd_monitor"
+_BEGIN = f"BEGIN;SAVEPOINT {_WITNESS}"
+# ROLLBACK does not undo prepared statements and advisory locks of the session; it does undo SET,
+# LISTEN, cursors WITH HOLD and temporary tables.
+_END = f"ROLLBACK TO {_WITNESS};ROLLBACK;DEALLOCATE ALL;SELECT pg_advisory_unlock_all()"
+_TIMEOUT_S = 20.0
+
+
+class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
+    """What a test gets as `context.connection`: asyncpg's own, and what is needed around the test."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.tests = 0
+        self.depth = 0
+        self.altered = False
+        self.database = ""
+        self.generation = 0
+
+    async def begin_test(self) -> None:
+        """Begin the transaction of a test. Raises what asyncpg raises when the connection is dead."""
+        await self._protocol.query(_BEGIN, _TIMEOUT_S)
+        # As `Transaction.start` does: so `connection.transaction()` in the code under test is a savepoint.
+        outermost = Transaction(self, None, False, False)
+        outermost._state = TransactionState.STARTED
+        self._top_xact = outermost
+        self.tests += 1
+        self.depth = 1
+
+    async def end_test(self) -> Ending:
+        """Undo what the test did; anything but ROLLED_BACK means: do not use this connection again."""
+        self.depth = 0
+        if self.is_closed():
+            return Ending.LOST
+        try:
+            await self._protocol.query(_END, _TIMEOUT_S)
+        except (InvalidSavepointSpecificationError, NoActiveSQLTransactionError):
+            return Ending.ESCAPED
+        except (asyncpg.InterfaceError, TimeoutError):
+            return Ending.LOST if self.is_closed() else Ending.STUCK
+        except (asyncpg.PostgresError, OSError):
+            return Ending.LOST
+        self._top_xact = None
+        if self._listeners or self._log_listeners or self._query_loggers or self._termination_listeners:
+            self._forget_listeners()
+        return Ending.ROLLED_BACK
+
+    async def begin_nested(self) -> None:
+        """Set a savepoint for a context within a context."""
+        await self._protocol.query(f"SAVEPOINT {_WITNESS}_{self.depth}", _TIMEOUT_S)
+        self.depth += 1
+
+    async def end_nested(self) -> None:
+        """Go back to the savepoint; when it is gone, the outermost `end_test` will notice."""
+        self.depth -= 1
+        name = f"{_WITNESS}_{self.depth}"
+        try:
+            await self._protocol.query(f"ROLLBACK TO {name};RELEASE {name}", _TIMEOUT_S)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            return
+
+    async def warm_up(self) -> None:
+        """Make the first CREATE TEMP TABLE of each test cheap: its schema then exists already."""
+        try:
+            await self._protocol.query(
+                "CREATE TEMP TABLE tdd_monitor_w(i int);DROP TABLE tdd_monitor_w", _TIMEOUT_S
+            )
+        except asyncpg.InsufficientPrivilegeError:
+            return
+
+    async def set_type_codec(self, *args: Any, **kwargs: Any) -> None:
+        """As asyncpg's; the connection is not used for another test then."""
+        self.altered = True
+        await super().set_type_codec(*args, **kwargs)
+
+    async def set_builtin_type_codec(self, *args: Any, **kwargs: Any) -> None:
+        """As asyncpg's; the connection is not used for another test then."""
+        self.altered = True
+        await super().set_builtin_type_codec(*args, **kwargs)
+
+    def _forget_listeners(self) -> None:
+        # The server has forgotten them in ROLLBACK; asyncpg would believe that it still listens.
+        for listeners in (
+            self._listeners,
+            self._log_listeners,
+            self._query_loggers,
+            self._termination_listeners,
+        ):
+            listeners.clear()

@@ -1,0 +1,177 @@
+"""`tdd_test_context`: a connection for one test, from which nothing remains.
+
+`async with tdd_test_context(test_id="x") as context:` on any asyncio loop; the fixture of the same name
+is the same thing, entered by pytest.
+"""
+
+import asyncio
+import os
+import time
+import warnings
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from tdd_monitor.plugin import record_metric
+
+from . import isolation
+from .connection import ContextConnection
+from .database_manager import DatabaseManager, get_database_manager
+from .isolation import Ending, IsolationWarning
+from .worker_databases import Database
+
+
+@dataclass
+class ContextTimings:
+    """What the toolkit itself took for a test, in milliseconds."""
+
+    context_setup_ms: float = 0.0
+    connection_acquire_ms: float = 0.0
+    test_cleanup_ms: float = 0.0
+
+
+class TDDTestContext:
+    """What a test gets: `connection`, `database_url`, `timings`, and what was allocated for it."""
+
+    # Bound here: freezegun replaces the names of modules, and then durations are nonsense.
+    now = staticmethod(time.perf_counter_ns)
+
+    def __init__(self, test_id: str | None = None) -> None:
+        self.test_id = test_id or _current_test()
+        self.timings = ContextTimings()
+        self.allocated: list[str] = []
+        self._connection: ContextConnection | None = None
+        self._database: Database | None = None
+        self._outer: TDDTestContext | None = None
+        self._inner: TDDTestContext | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._token: Token[TDDTestContext | None] | None = None
+        self._manager: DatabaseManager = get_database_manager()
+
+    @property
+    def connection(self) -> Any:
+        """The asyncpg connection of this test, inside its transaction."""
+        if self._connection is None:
+            raise RuntimeError(
+                f"The context of {self.test_id} is not open: use `async with`, or the fixture."
+            )
+        return self._connection
+
+    @property
+    def database_url(self) -> str:
+        """The database in which the test runs; other connections to it do not see what the test does."""
+        if self._database is None:
+            raise RuntimeError(
+                f"The context of {self.test_id} is not open: use `async with`, or the fixture."
+            )
+        return self._database.url
+
+    def lend(self, connection: ContextConnection, database: Database) -> None:
+        """Called by the manager, which has begun the transaction."""
+        self._connection, self._database = connection, database
+        self.allocated += [f"backend {connection.get_server_pid()}", f"database {database.name}"]
+
+    def take_back(self) -> tuple[ContextConnection, Database]:
+        """Called by the manager, which is about to end the transaction."""
+        connection, database = self._connection, self._database
+        if connection is None or database is None:
+            raise RuntimeError(f"The context of {self.test_id} has no connection to clean up.")
+        self._connection = None
+        return connection, database
+
+    async def __aenter__(self) -> Self:
+        started_ns = self.now()
+        task = asyncio.current_task()
+        outer = _current.get()
+        if outer is not None and outer.embraces(task):
+            await self._join(outer)
+        else:
+            await self._manager.get_test_connection(self)
+        self._task = task
+        self._token = _current.set(self)
+        self.timings.context_setup_ms = (self.now() - started_ns) / 1e6
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        started_ns = self.now()
+        self._leave()
+        if self._outer is not None:
+            await self._part(self._outer)
+            return
+        try:
+            ending = await self._manager.cleanup_test_connection(self)
+        finally:
+            self.timings.test_cleanup_ms = (self.now() - started_ns) / 1e6
+            self._record()
+        if ending is not Ending.ROLLED_BACK:
+            self._tell(ending)
+
+    def embraces(self, task: asyncio.Task[Any] | None) -> bool:
+        """Tell whether a context that is opened in `task` is within this one, or beside it."""
+        if self._connection is None or self._inner is not None:
+            return False
+        if task is self._task:
+            return True
+        if self._task is None or not self._task.done() or task is None:
+            return False
+        # Opened by a fixture, whose task is over. The test itself is within; tasks that it starts are
+        # beside. Only our own loop knows which is which; on others the first to come is within.
+        loop = task.get_loop()
+        root = getattr(loop, "root_task", None)
+        return loop is self._task.get_loop() and (root is None or root is task)
+
+    async def _join(self, outer: "TDDTestContext") -> None:
+        connection = outer.connection
+        await connection.begin_nested()
+        outer._inner = self
+        self._outer, self._connection, self._database = outer, connection, outer._database
+
+    async def _part(self, outer: "TDDTestContext") -> None:
+        connection, self._connection = self._connection, None
+        outer._inner = None
+        if connection is not None and outer._connection is connection:
+            await connection.end_nested()
+
+    def _leave(self) -> None:
+        token, self._token = self._token, None
+        if token is None:
+            return
+        try:
+            _current.reset(token)
+        except ValueError:
+            # Closed in another context than it was opened in, as some runners do with fixtures.
+            if _current.get() is self:
+                _current.set(self._outer)
+
+    def _record(self) -> None:
+        record_metric("context_setup_ms", self.timings.context_setup_ms)
+        record_metric("connection_acquire_ms", self.timings.connection_acquire_ms)
+        record_metric("test_cleanup_ms", self.timings.test_cleanup_ms)
+
+    def _tell(self, ending: Ending) -> None:
+        if ending is Ending.ESCAPED and self._database is not None:
+            text = isolation.escaped_warning(self.test_id, self._database.name)
+        elif ending is Ending.STUCK:
+            text = isolation.stuck_warning(self.test_id)
+        else:
+            return
+        warnings.warn(text, IsolationWarning, stacklevel=3)
+
+
+def tdd_test_context(test_id: str | None = None) -> TDDTestContext:
+    """Return a context to open with `async with`; within another one of the same test it nests.
+
+    Contexts that are open at once in several tasks each have their own connection.
+    """
+    return TDDTestContext(test_id)
+
+
+_current: ContextVar[TDDTestContext | None] = ContextVar("tdd_monitor_context", default=None)
+
+
+def _current_test() -> str:
+    test = os.environ.get("PYTEST_CURRENT_TEST", "")
+    return test.rpartition(" (")[0] or "a context outside of pytest"

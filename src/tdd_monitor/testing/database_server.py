@@ -1,0 +1,101 @@
+"""The PostgreSQL server that the tests use: the embedded one, or the user's.
+
+Administration (CREATE DATABASE and the like) blocks its caller, on a connection, a loop and a thread of
+its own: so it works the same from a coroutine, from a plain fixture and at exit.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .database_url import DatabaseUrl, with_database
+
+if TYPE_CHECKING:
+    from .postgres import ServerLease
+
+Result = TypeVar("Result")
+
+CONNECT_TIMEOUT_S = 20.0
+
+
+class DatabaseServer:
+    """A started server. Raises `EmbeddedPostgresError` when the embedded one cannot be started."""
+
+    def __init__(self, given: DatabaseUrl | None, on_progress: Callable[[str], None] | None = None) -> None:
+        self.given = given
+        self._on_progress = on_progress
+        self._lease: ServerLease | None = None
+        self.revive()
+
+    def revive(self) -> None:
+        """Start the embedded server again after a crash; it keeps its databases."""
+        if self.given is not None:
+            return
+        from .postgres import acquire_server
+
+        lease, self._lease = self._lease, acquire_server(self._on_progress)
+        if lease is not None:
+            lease.close()
+
+    @property
+    def main_url(self) -> str:
+        """Where to connect for administration: the user's database, or `postgres` of the embedded server."""
+        if self._lease is not None:
+            return self._lease.address.url()
+        assert self.given is not None
+        return self.given.url
+
+    def url_of(self, database: str) -> str:
+        """Return the URL of one of this server's databases."""
+        return with_database(self.main_url, database)
+
+    def execute(self, *statements: str) -> None:
+        """Execute statements one by one, each on its own (CREATE DATABASE wants that). Blocks."""
+
+        async def administer(connection: Any) -> None:
+            for statement in statements:
+                await connection.execute(statement)
+
+        self.administer(administer)
+
+    def administer(self, work: Callable[[Any], Coroutine[Any, Any, Result]], database: str = "") -> Result:
+        """Let `work` use a connection that is opened and closed around it. Blocks until it is done."""
+        import asyncpg
+
+        url = self.url_of(database) if database else self.main_url
+
+        async def connect_and_work() -> Result:
+            connection = await asyncpg.connect(url, statement_cache_size=0, timeout=CONNECT_TIMEOUT_S)
+            try:
+                return await work(connection)
+            finally:
+                await connection.close()
+
+        return run_apart(connect_and_work)
+
+    def close(self) -> None:
+        """Give the embedded server back; it stops by itself when nobody uses it."""
+        if self._lease is not None:
+            self._lease.close()
+
+
+def run_apart(make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Run a coroutine to its end in a thread and loop of its own, also from within a loop. Blocks."""
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            # Not the loop of the user's policy: that may be anything.
+            with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+                results.append(runner.run(make()))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="tdd-monitor-admin", daemon=True)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]

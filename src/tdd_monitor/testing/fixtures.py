@@ -1,0 +1,77 @@
+"""The pytest plugin of the toolkit: its fixtures and markers.
+
+Every pytest run of an environment with tdd-monitor imports this module, so it imports next to nothing;
+drivers and server come with the first test that asks for them.
+"""
+
+import sys
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from . import project
+from .async_runners import AsyncRunners, for_any_runner
+
+if TYPE_CHECKING:
+    from .context import TDDTestContext
+
+_ON_A_LOOP = frozenset(["tdd_test_context"])
+
+# A pytest that runs inside a test (pytester) configures a second time; the first to come is the last to go.
+_configured: list[pytest.Config] = []
+
+
+@for_any_runner
+async def _tdd_test_context(request: pytest.FixtureRequest) -> "AsyncGenerator[TDDTestContext, None]":
+    """A warm asyncpg connection in a transaction that is rolled back: `tdd_test_context.connection`."""
+    from .context import TDDTestContext
+
+    async with TDDTestContext(request.node.nodeid) as context:
+        yield context
+
+
+tdd_test_context = pytest.fixture(name="tdd_test_context")(_tdd_test_context)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin; nothing is started yet."""
+    if not _configured:
+        project.tell(config.rootpath, _Progress(config))
+    _configured.append(config)
+    config.pluginmanager.register(AsyncRunners(_ON_A_LOOP), "tdd-monitor-async-runners")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Close what tests have opened: connections, databases, the lease of the server."""
+    if config in _configured:
+        _configured.remove(config)
+    if _configured:
+        return
+    project.tell(None, None)
+    used = sys.modules.get("tdd_monitor.testing.database_manager")
+    manager = used.used_manager() if used is not None else None
+    if manager is not None:
+        from .kept_loop import keeper
+
+        keeper.close(manager.close)
+        manager.close_now()
+
+
+class _Progress:
+    """Shows on the terminal what takes long, once in the life of a machine: the first start of the server."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._shown = False
+
+    def __call__(self, text: str) -> None:
+        reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
+        capture: Any = self._config.pluginmanager.getplugin("capturemanager")
+        # An ordinary start takes a tenth of a second: not worth a line in every run.
+        if reporter is None or capture is None or (text.startswith("Starting") and not self._shown):
+            return
+        self._shown = True
+        with capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(f"tdd-monitor: {text} ...")

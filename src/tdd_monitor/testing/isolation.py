@@ -1,0 +1,50 @@
+"""How a test is told that its changes could not simply be rolled back.
+
+Texts only: who notices is `connection`, who cleans up is `database_manager`.
+"""
+
+from enum import Enum
+
+
+class IsolationWarning(UserWarning):
+    """A test left its transaction; what it committed was cleaned up, which costs time."""
+
+
+class IsolationError(RuntimeError):
+    """A test left its transaction in a database that the toolkit may not clean up."""
+
+
+class Ending(Enum):
+    """How the transaction around a test came to its end."""
+
+    ROLLED_BACK = "rolled back"
+    ESCAPED = "ended by the test itself"
+    LOST = "gone with its connection"
+    STUCK = "still busy"
+
+
+def escaped_warning(test_id: str, database: str) -> str:
+    """The text for a test that committed into a database of ours."""
+    return (
+        f"{test_id} ended the transaction that isolates it (a COMMIT or ROLLBACK of its own). {database} is"
+        " made anew, so nothing stays, but that takes time. Use `async with connection.transaction()`, which"
+        " nests, or the fixture `tdd_database` for a test that must commit."
+    )
+
+
+def escaped_error(test_id: str, source: str) -> str:
+    """The text for a test that committed into the user's own database."""
+    return (
+        f"{test_id} ended the transaction that isolates it (a COMMIT or ROLLBACK of its own). What it wrote"
+        f" stays in the database of {source}, which tdd-monitor does not touch: remove it by hand. Use"
+        " `async with connection.transaction()`, which nests, or leave the URL out: on the embedded server"
+        " each worker has a database that can be made anew."
+    )
+
+
+def stuck_warning(test_id: str) -> str:
+    """The text for a test that was left while its connection was at work."""
+    return (
+        f"{test_id} ended while a query of its was still running (a task it did not await, or a time-out)."
+        " The query was stopped with its connection; nothing of it stays."
+    )

@@ -1,0 +1,121 @@
+"""Open connections of one event loop that wait for the next test.
+
+A connection belongs to the loop that opened it. So each loop has its own, and they are closed when
+the loop shuts down; a `KeptLoop` never does, which is why 1,000 tests need one connection.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import asyncpg
+
+from .connection import ContextConnection
+from .database_server import CONNECT_TIMEOUT_S
+from .worker_databases import Database
+
+# After so many tests the backend's memory and its caches of catalogs have grown.
+TESTS_PER_CONNECTION = 2000
+IDLE_AT_MOST = 10
+_SETTINGS = {"jit": "off", "application_name": "tdd-monitor"}
+_CLOSE_TIMEOUT_S = 5.0
+
+
+class WarmConnections:
+    """The connections of the running event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._idle: list[ContextConnection] = []
+        self._lent: set[ContextConnection] = set()
+        self._keeper: AsyncGenerator[None, None] | None = None
+
+    def take(self, database: Database) -> ContextConnection | None:
+        """Return a waiting connection to the database, None when there is none."""
+        for index in range(len(self._idle) - 1, -1, -1):
+            connection = self._idle[index]
+            if connection.database == database.name:
+                del self._idle[index]
+                if connection.generation != database.generation or connection.is_closed():
+                    connection.terminate()
+                    continue
+                self._lent.add(connection)
+                return connection
+        return None
+
+    def lends(self, database: Database) -> bool:
+        """Tell whether a context is open in the database."""
+        return any(connection.database == database.name for connection in self._lent)
+
+    async def open(self, database: Database) -> ContextConnection:
+        """Open a connection. Raises what asyncpg.connect raises."""
+        if self._keeper is None and not getattr(self._loop, "is_kept", False):
+            self._keeper = self._keep()
+            await anext(self._keeper)
+        connection: ContextConnection = await asyncpg.connect(
+            database.url,
+            connection_class=ContextConnection,
+            # A same-named table of another shape in the next test would meet a stale statement.
+            statement_cache_size=0,
+            server_settings=_SETTINGS,
+            timeout=CONNECT_TIMEOUT_S,
+        )
+        connection.database = database.name
+        connection.generation = database.generation
+        self._lent.add(connection)
+        return connection
+
+    async def give_back(self, connection: ContextConnection) -> None:
+        """Keep a clean connection for the next test, or close it when it has served long enough."""
+        self._lent.discard(connection)
+        if connection.altered or connection.tests >= TESTS_PER_CONNECTION or len(self._idle) >= IDLE_AT_MOST:
+            await close_quietly(connection)
+            return
+        if connection.tests == 2:
+            # It serves more than one test, so this pays. Until then it might be of a loop that ends soon.
+            try:
+                await connection.warm_up()
+            except BaseException:
+                connection.terminate()
+                raise
+        self._idle.append(connection)
+
+    def discard(self, connection: ContextConnection) -> None:
+        """Cut off a connection that must not be used again."""
+        self._lent.discard(connection)
+        connection.terminate()
+
+    async def close(self) -> None:
+        """Close all of them; those still lent are cut off, which rolls back."""
+        for connection in self._lent:
+            connection.terminate()
+        self._lent.clear()
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            await close_quietly(connection)
+
+    def abandon(self) -> None:
+        """Let go of connections whose loop has been closed over them."""
+        for connection in (*self._lent, *self._idle):
+            # asyncpg wants to schedule something on the closed loop; the socket is closed first.
+            with contextlib.suppress(RuntimeError):
+                connection.terminate()
+        self._lent.clear()
+        self._idle.clear()
+
+    async def _keep(self) -> AsyncGenerator[None, None]:
+        """An asynchronous generator, because every runner closes those while its loop still works."""
+        try:
+            yield
+        finally:
+            self._keeper = None
+            await self.close()
+
+
+async def close_quietly(connection: Any) -> None:
+    """Close a connection; cut it off when it does not answer."""
+    try:
+        await connection.close(timeout=_CLOSE_TIMEOUT_S)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        connection.terminate()
