@@ -4,6 +4,7 @@ import click
 
 from tdd_monitor import __version__
 
+from .bench import bench
 from .demo import demo
 from .postgres import postgres
 from .replay import replay
@@ -17,5 +18,5 @@ def main() -> None:
     """A live performance monitor for pytest, in the terminal."""
 
 
-for command in (watch, run, demo, replay, postgres):
+for command in (watch, run, demo, replay, bench, postgres):
     main.add_command(command)
