@@ -9,18 +9,20 @@ NS_PER_MS = 1_000_000
 def categories(record: FinishedTest) -> list[str]:
     """The words under which pytest's summary line counts this attempt.
 
-    A test that passes and then fails in teardown counts twice there: 1 passed, 1 error.
+    A test that passes and then fails in teardown counts twice there: 1 passed, 1 error. So does one
+    with a failed subtest.
     """
-    if record.outcome == "rerun":
-        return ["rerun"]
     words = []
     for phase in record.phases:
         if phase.outcome == "failed":
             words.append("error" if phase.when in ("setup", "teardown") else "failed")
-        elif phase.outcome in ("skipped", "xfailed", "xpassed") or (
+        elif phase.outcome in ("skipped", "xfailed", "xpassed", "rerun") or (
             phase.outcome == "passed" and phase.when == "call"
         ):
             words.append(phase.outcome)
+        if phase.outcome == "rerun":
+            return words  # what follows the report that calls for a rerun is never published
+    words += ["failed" for subtest in record.subtests if subtest.outcome == "failed"]
     return words or [record.outcome]
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from tdd_monitor.protocol.events import (
     CollectError,
+    CollectSkip,
     FinishedTest,
     FixtureUse,
     Hello,
@@ -49,7 +50,10 @@ class RunState(StrEnum):
 
 @dataclass(slots=True)
 class Item:
-    """One test. `record` is its last attempt, whichever run it comes from (`record_run`)."""
+    """One test. `record` is its last attempt, whichever run it comes from (`record_run`).
+
+    A test that was lost with its process has the outcome "lost" and no record.
+    """
 
     nodeid: str
     index: int
@@ -59,8 +63,9 @@ class Item:
     outcome: str = ""
     record: FinishedTest | None = None
     record_run: int = 0
-    earlier: tuple[FinishedTest, ...] = ()  # attempts before `record`, in the same run
+    earlier: tuple[FinishedTest, ...] = ()  # attempts before `record`, in its run
     seen_run: int = 0  # last run that collected or ran it
+    collected_run: int = 0  # last run that collected it
     worker: str = ""
     started_ns: int = 0
     attempt: int = 0
@@ -88,12 +93,15 @@ class Run:
     expected: int = 0
     collected: int = 0
     deselected: int = 0
-    done: int = 0
+    done: int = 0  # tests whose last attempt is over; `expected` are all
+    tested: bool = False  # a test has started
+    collected_all: bool = False  # what it did not collect and should have is gone
     started_ns: int = 0  # end of collection: from here on tests run
     finished_ns: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     reported_counts: dict[str, int] = field(default_factory=dict)
     collect_errors: list[CollectError] = field(default_factory=list)
+    collect_skips: list[CollectSkip] = field(default_factory=list)
     cancel_reason: str = ""
     cancel_detail: str = ""
     exitstatus: int | None = None
@@ -151,6 +159,7 @@ class Session:
     warnings: deque[WarningRaised] = field(default_factory=lambda: deque(maxlen=MAX_WARNINGS))
     counts: Counter[str] = field(default_factory=Counter)
     now_ns: int = 0
+    next_index: int = 0  # above that of every item
 
     @property
     def run(self) -> Run | None:

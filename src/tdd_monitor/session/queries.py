@@ -12,7 +12,7 @@ SortKey = Callable[[Item], tuple[float | str, ...]]
 
 
 def _figure(item: Item, value: Callable[..., float]) -> float:
-    return value(item.record) if item.record is not None else -1.0
+    return value(item.record) if item.record is not None else -math.inf
 
 
 def _phase_ns(item: Item, when: str) -> float:
@@ -86,7 +86,8 @@ def percentile(ordered: Sequence[float], fraction: float) -> float:
     """
     if not ordered:
         return math.nan
-    rank = max(1, math.ceil(fraction * len(ordered)))
+    # 0.07 * 100 is 7.000000000000001 in floating point.
+    rank = max(1, math.ceil(fraction * len(ordered) - 1e-9))
     return ordered[min(rank, len(ordered)) - 1]
 
 
@@ -167,9 +168,9 @@ def eta_of(session: Session, waiting: Waiting, now_ns: int) -> float | None:
     as much faster as workers share it. Shared fixtures cost whoever sets them up first.
     """
     run = session.run
-    if run is None or not run.active or not run.expected:
+    if run is None or not run.active or not run.expected or not run.started_ns:
         return None
-    elapsed_ns = max(0, now_ns - run.started_ns) if run.started_ns else 0
+    elapsed_ns = max(0, now_ns - run.started_ns)
     if waiting.unknown and not run.done:
         return None
     known_ns = waiting.known_ns
@@ -179,7 +180,7 @@ def eta_of(session: Session, waiting: Waiting, now_ns: int) -> float | None:
             known_ns += use.self_ns + use.teardown_ns
     workers = sum(1 for worker in session.workers.values() if worker.role == "worker" and worker.alive)
     mean_ns = elapsed_ns / run.done if run.done else 0.0
-    return (known_ns / max(1, workers) + waiting.unknown * mean_ns) / 1e9
+    return max(0.0, known_ns / max(1, workers) + waiting.unknown * mean_ns) / 1e9
 
 
 def known(session: Session, nodeids: Iterable[str]) -> list[str]:

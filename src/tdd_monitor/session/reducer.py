@@ -11,6 +11,7 @@ from tdd_monitor.protocol.events import (
     Collect,
     CollectError,
     CollectFinish,
+    CollectSkip,
     FinishedTest,
     FixtureLate,
     FixtureUse,
@@ -27,8 +28,10 @@ from tdd_monitor.protocol.events import (
     WorkerUp,
 )
 
-from . import metrics
-from .model import HISTORY, Delta, Item, ItemState, Pool, Run, RunState, Session, Worker
+from . import accounts, metrics
+from .model import HISTORY, Delta, Item, ItemState, Run, RunState, Session
+
+USAGE_ERROR = 4  # pytest's exit status
 
 
 def apply(session: Session, line: Line) -> Delta:
@@ -50,6 +53,8 @@ def _current_run(session: Session, line: Line, delta: Delta) -> Run:
 
 
 def _on_request(session: Session, line: Line, event: RunRequest, delta: Delta) -> None:
+    if session.run is not None and session.run.active:
+        _end(session, session.run, line, RunState.LOST, delta)
     number = len(session.runs) + 1
     # Each run has processes of its own, whose clock may have started anew (a replayed file).
     session.now_ns = line.t_ns
@@ -61,6 +66,8 @@ def _on_request(session: Session, line: Line, event: RunRequest, delta: Delta) -
     session.pools.clear()
     session.memory.clear()
     session.servers = ()
+    if event.scope == "all":
+        session.warnings.clear()
     delta.run = delta.samples = True
 
 
@@ -74,25 +81,23 @@ def _on_hello(session: Session, line: Line, event: Hello, delta: Delta) -> None:
         run.hello = event
         if run.state is RunState.STARTING:
             run.state = RunState.COLLECTING
-    worker = _worker(session, line.worker)
-    worker.role, worker.pid, worker.alive = event.role, event.pid, True
+    worker = accounts.worker_of(session, line.worker, delta)
+    worker.role, worker.pid = event.role, event.pid
     delta.run = True
-
-
-def _worker(session: Session, id: str) -> Worker:
-    worker = session.workers.get(id)
-    if worker is None:
-        worker = session.workers[id] = Worker(id, role="worker" if id else "single")
-    return worker
 
 
 def _item(session: Session, nodeid: str, delta: Delta) -> Item:
     item = session.items.get(nodeid)
     if item is None:
-        item = session.items[nodeid] = Item(nodeid, len(session.items), nodeid.partition("::")[0])
+        item = session.items[nodeid] = Item(nodeid, session.next_index, _file(nodeid))
+        session.next_index += 1
         delta.rows = True
     delta.items.add(nodeid)
     return item
+
+
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
 
 
 def _on_collect(session: Session, line: Line, event: Collect, delta: Delta) -> None:
@@ -101,13 +106,15 @@ def _on_collect(session: Session, line: Line, event: Collect, delta: Delta) -> N
         item = _item(session, test.nodeid, delta)
         item.file = test.file or item.file
         item.line = test.line or item.line
-        if item.seen_run != run.number:
+        if item.collected_run != run.number:
+            item.collected_run = run.number
+            if run.scope == "all":
+                item.index = run.collected
+            run.collected += 1
+        # Another worker may have started it before this line was read.
+        if item.seen_run != run.number and run.active:
             item.seen_run = run.number
             item.state = ItemState.PENDING
-            item.earlier = ()
-            run.collected += 1
-        if run.scope == "all":
-            item.index = run.collected - 1
     run.expected = max(run.expected, run.collected)
     delta.rows = delta.run = True
 
@@ -119,23 +126,40 @@ def _on_collect_finish(session: Session, line: Line, event: CollectFinish, delta
     if run.state in (RunState.STARTING, RunState.COLLECTING):
         run.state = RunState.RUNNING
         run.started_ns = line.t_ns
-    _forget_deleted(session, run)
-    delta.rows = delta.run = True
+    # Fewer than it says: lines were lost. pytest also says it when it is interrupted meanwhile.
+    run.collected_all = run.collected >= event.count and not run.cancel_reason
+    if run.tested:
+        _forget_deleted(session, run, delta)
+    delta.run = True
 
 
-def _forget_deleted(session: Session, run: Run) -> None:
-    """Drop items that are not collected any more, unless their file just failed to be."""
-    broken = tuple(error.nodeid.partition("::")[0] for error in run.collect_errors)
+def _forget_deleted(session: Session, run: Run, delta: Delta) -> None:
+    """Drop items that are not collected any more.
+
+    Called when pytest has accepted what it collected: at the first test or the end. Once anything
+    failed to be collected, only files of which something was collected are judged.
+    """
+    if not run.collected_all:
+        return
+    run.collected_all = False
+    broken = {_file(error.nodeid) for error in run.collect_errors}
+    sound = {_file(item.nodeid) for item in session.items.values() if item.seen_run == run.number} - broken
+    files = frozenset(run.files)
     gone = [
         item
         for item in session.items.values()
         if item.seen_run != run.number
-        and (run.scope == "all" or item.nodeid.partition("::")[0] in run.files)
-        and item.nodeid.partition("::")[0] not in broken
+        and (run.scope == "all" or _file(item.nodeid) in files)
+        and (not broken or _file(item.nodeid) in sound)
     ]
     for item in gone:
         _uncount(session, item)
         del session.items[item.nodeid]
+        delta.rows = True
+    if gone:
+        session.shared_fixtures = {
+            key: use for key, use in session.shared_fixtures.items() if key[2] in session.items
+        }
 
 
 def _uncount(session: Session, item: Item) -> None:
@@ -147,118 +171,97 @@ def _uncount(session: Session, item: Item) -> None:
 
 def _on_collect_error(session: Session, line: Line, event: CollectError, delta: Delta) -> None:
     run = _current_run(session, line, delta)
-    run.collect_errors.append(event)
-    run.counts["error"] += 1
+    if all(known.nodeid != event.nodeid for known in run.collect_errors):
+        run.collect_errors.append(event)
+        run.counts["error"] += 1
+    delta.run = True
+
+
+def _on_collect_skip(session: Session, line: Line, event: CollectSkip, delta: Delta) -> None:
+    run = _current_run(session, line, delta)
+    if all(known.nodeid != event.nodeid for known in run.collect_skips):
+        run.collect_skips.append(event)
+        run.counts["skipped"] += 1
     delta.run = True
 
 
 def _on_start(session: Session, line: Line, event: StartedTest, delta: Delta) -> None:
     run = _current_run(session, line, delta)
     item = _item(session, event.nodeid, delta)
-    if item.seen_run != run.number:
-        item.seen_run = run.number
-        item.earlier = ()
-    if item.record_run == run.number and item.record is not None and item.record.attempt >= event.attempt > 0:
+    item.seen_run = run.number
+    _note_testing(session, run, line, delta)
+    known = _record_in(run, item)
+    if not run.active or (known is not None and _is_old(item, known, line, event.attempt)):
         return  # the record overtook its start: nothing is running
     item.state = ItemState.RUNNING
     item.worker, item.attempt, item.started_ns = line.worker, event.attempt, line.t_ns
-    worker = _worker(session, line.worker)
+    worker = accounts.worker_of(session, line.worker, delta)
     worker.running, worker.running_since_ns = event.nodeid, line.t_ns
+
+
+def _note_testing(session: Session, run: Run, line: Line, delta: Delta) -> None:
+    """A test ran, so pytest has accepted what it collected."""
     if run.state in (RunState.STARTING, RunState.COLLECTING):
         run.state = RunState.RUNNING
-        run.started_ns = run.started_ns or line.t_ns
-    delta.run = True
+    run.started_ns = run.started_ns or line.t_ns
+    run.tested = delta.run = True
+    _forget_deleted(session, run, delta)
+
+
+def _record_in(run: Run, item: Item) -> FinishedTest | None:
+    return item.record if item.record_run == run.number else None
+
+
+def _is_old(item: Item, known: FinishedTest, line: Line, attempt: int) -> bool:
+    """True for an attempt that `known` has overtaken. Every worker counts attempts for itself."""
+    return 0 < attempt <= known.attempt and line.worker == item.worker
 
 
 def _on_finish(session: Session, line: Line, event: FinishedTest, delta: Delta) -> None:
     run = _current_run(session, line, delta)
     item = _item(session, event.nodeid, delta)
-    first = item.record_run != run.number
-    if not first and item.record is not None:
-        if item.record.attempt == event.attempt and item.record.outcome != "rerun" and event.attempt:
-            return  # told twice
-        if item.record.outcome == "rerun":
-            item.earlier = (*item.earlier, item.record)
-    _uncount(session, item)
+    known = _record_in(run, item)
+    if known is not None and (event == known or event in item.earlier):
+        return  # told twice
+    item.seen_run = run.number
+    _note_testing(session, run, line, delta)
     words = metrics.categories(event)
-    session.counts.update(words)
     run.counts.update(words)
-    if first:
-        run.done += 1
+    accounts.add_test(session, accounts.worker_of(session, line.worker, delta), event, line.t_ns, delta)
+    if known is not None and known.attempt > event.attempt and _is_old(item, known, line, event.attempt):
+        item.earlier = tuple(sorted((*item.earlier, event), key=lambda record: record.attempt))
+        return  # the controller told of a crash before the worker's last lines were read
+    _uncount(session, item)
+    session.counts.update(words)
+    if known is None:
         item.earlier = ()
-    item.seen_run = item.record_run = run.number
+    elif known.outcome == "rerun":
+        item.earlier = (*item.earlier, known)
+    if event.outcome != "rerun" and (known is None or known.outcome == "rerun"):
+        run.done += 1
+    item.record_run = run.number
     item.record, item.outcome, item.worker = event, event.outcome, line.worker
     item.attempt, item.own_ns = event.attempt, metrics.own_ns(event)
     item.started_ns = event.started_ns or item.started_ns
     # Another attempt follows a "rerun": until then the item is not done.
-    item.state = ItemState.PENDING if event.outcome == "rerun" else ItemState.DONE
-    if event.outcome == "passed" and not item.earlier:
+    follows = event.outcome == "rerun" and run.active
+    item.state = ItemState.PENDING if follows else ItemState.DONE
+    if event.outcome == "passed" and not item.flaky:
         item.history_ns = (*item.history_ns, item.own_ns)[-HISTORY:]
     run.expected = max(run.expected, run.done)
-    _keep_shared_fixtures(session, event)
-    _account_worker(session, line, event)
-    delta.run = True
-
-
-def _keep_shared_fixtures(session: Session, event: FinishedTest) -> None:
-    for use in event.fixtures:
-        if metrics.is_shared(use) and not use.cached:
-            _merge_shared(session, use, event.nodeid)
-
-
-def _merge_shared(session: Session, use: FixtureUse, nodeid: str) -> None:
-    """Set-up and teardown of one shared fixture come with different tests."""
-    key = (use.name, use.scope, use.first_user or nodeid)
-    known = session.shared_fixtures.get(key)
-    if known is None or use.setup_ns:
-        session.shared_fixtures[key] = use
-    else:
-        session.shared_fixtures[key] = known._replace(teardown_ns=use.teardown_ns)
 
 
 def _on_fixture_late(session: Session, line: Line, event: FixtureLate, delta: Delta) -> None:
-    use = FixtureUse(event.name, event.scope, teardown_ns=event.teardown_ns, first_user=event.first_user)
-    _merge_shared(session, use, event.first_user)
+    use = FixtureUse(
+        event.name, event.scope, 0, 0, event.teardown_ns, first_user=event.first_user, baseid=event.baseid
+    )
+    accounts.merge_shared(session, use, event.first_user)
     delta.run = True
 
 
-def _account_worker(session: Session, line: Line, event: FinishedTest) -> None:
-    worker = _worker(session, line.worker)
-    worker.finished += 1
-    if worker.running == event.nodeid:
-        worker.running = ""
-    worker.drift_bytes += event.drift_bytes
-    if event.phases:
-        _account_memory(session, worker, line.t_ns, event.phases[-1].rss_bytes)
-    worker.peak_rss_bytes = max(worker.peak_rss_bytes, event.peak_rss_bytes)
-
-
-def _account_memory(session: Session, worker: Worker, t_ns: int, rss_bytes: int) -> None:
-    if rss_bytes <= 0:
-        return
-    worker.rss_bytes = rss_bytes
-    worker.first_rss_bytes = worker.first_rss_bytes or rss_bytes
-    worker.peak_rss_bytes = max(worker.peak_rss_bytes, rss_bytes)
-    total = sum(worker.rss_bytes for worker in session.workers.values() if worker.alive)
-    last_ns = session.memory[-1][0] if session.memory else 0
-    if session.memory and t_ns - last_ns < 50_000_000:
-        session.memory[-1] = (last_ns, max(total, session.memory[-1][1]))
-    else:
-        session.memory.append((t_ns, total))
-
-
 def _on_sample(session: Session, line: Line, event: Sample, delta: Delta) -> None:
-    _account_memory(session, _worker(session, line.worker), line.t_ns, event.rss_bytes)
-    for sample in event.pools:
-        pool = session.pools.get((line.worker, sample.name))
-        if pool is None:
-            pool = session.pools[line.worker, sample.name] = Pool(line.worker, sample)
-        pool.latest = sample
-        pool.history.append((line.t_ns, sample.in_use, sample.waiting))
-        pool.peak_in_use = max(pool.peak_in_use, sample.in_use)
-        pool.peak_waiting = max(pool.peak_waiting, sample.waiting)
-    session.servers = event.servers or session.servers
-    delta.samples = True
+    worker = accounts.worker_of(session, line.worker, delta)
+    accounts.add_sample(session, worker, event, line.t_ns, delta)
 
 
 def _on_warning(session: Session, line: Line, event: WarningRaised, delta: Delta) -> None:
@@ -267,12 +270,12 @@ def _on_warning(session: Session, line: Line, event: WarningRaised, delta: Delta
 
 
 def _on_worker_up(session: Session, line: Line, event: WorkerUp, delta: Delta) -> None:
-    _worker(session, event.id).alive = True
+    accounts.worker_of(session, event.id, delta).alive = True
     delta.run = True
 
 
 def _on_worker_down(session: Session, line: Line, event: WorkerDown, delta: Delta) -> None:
-    worker = _worker(session, event.id)
+    worker = accounts.worker_of(session, event.id, delta)
     worker.alive, worker.crashed, worker.reason = False, event.crashed, event.reason
     if not event.crashed:
         worker.running = ""
@@ -281,7 +284,8 @@ def _on_worker_down(session: Session, line: Line, event: WorkerDown, delta: Delt
 
 def _on_cancel(session: Session, line: Line, event: RunCancel, delta: Delta) -> None:
     run = _current_run(session, line, delta)
-    run.cancel_reason, run.cancel_detail = event.reason, event.detail
+    if not run.cancel_reason:  # the first is the cause, what follows is how pytest took it
+        run.cancel_reason, run.cancel_detail = event.reason, event.detail
     if run.active:
         run.state = RunState.CANCELLING
     delta.run = True
@@ -289,6 +293,8 @@ def _on_cancel(session: Session, line: Line, event: RunCancel, delta: Delta) -> 
 
 def _on_run_finish(session: Session, line: Line, event: RunFinish, delta: Delta) -> None:
     run = _current_run(session, line, delta)
+    if not run.active:
+        return
     run.exitstatus, run.dropped = event.exitstatus, event.dropped
     run.reported_counts = dict(event.counts)
     _end(session, run, line, RunState.FINISHED, delta)
@@ -296,15 +302,26 @@ def _on_run_finish(session: Session, line: Line, event: RunFinish, delta: Delta)
 
 def _on_lost(session: Session, line: Line, event: RunLost, delta: Delta) -> None:
     run = _current_run(session, line, delta)
+    if not run.active:
+        return
     run.lost, run.exitstatus = event, event.exitcode
     running = [item for item in session.items.values() if item.state is ItemState.RUNNING]
     for item in running:
-        _uncount(session, item)
-        session.counts["lost"] += 1
-        run.counts["lost"] += 1
-        item.outcome, item.state, item.record_run = "lost", ItemState.DONE, run.number
+        _lose(session, run, item)
+        delta.items.add(item.nodeid)
     run.lost_nodeids = tuple(item.nodeid for item in running)
     _end(session, run, line, RunState.LOST, delta)
+
+
+def _lose(session: Session, run: Run, item: Item) -> None:
+    """The process died in it: nothing was measured, and what an earlier run found says nothing now."""
+    _uncount(session, item)
+    session.counts["lost"] += 1
+    run.counts["lost"] += 1
+    known = _record_in(run, item)
+    item.earlier = () if known is None else (*item.earlier, known)
+    item.outcome, item.state, item.record_run = "lost", ItemState.DONE, run.number
+    item.record, item.own_ns = None, -1
 
 
 def _end(session: Session, run: Run, line: Line, state: RunState, delta: Delta) -> None:
@@ -316,6 +333,13 @@ def _end(session: Session, run: Run, line: Line, state: RunState, delta: Delta) 
             # Not reached: what an earlier run found still stands, marked with that run.
             item.state = ItemState.DONE if item.outcome else ItemState.IDLE
             delta.items.add(item.nodeid)
+    # Without a test, a usage error or an interrupt may have cut the collection short.
+    if (
+        state is RunState.FINISHED
+        and run.cancel_reason in ("", "collection")
+        and run.exitstatus != USAGE_ERROR
+    ):
+        _forget_deleted(session, run, delta)
     delta.run = delta.samples = True
 
 
@@ -325,6 +349,7 @@ _HANDLERS: dict[type, Callable[[Session, Line, Any, Delta], None]] = {
     Collect: _on_collect,
     CollectFinish: _on_collect_finish,
     CollectError: _on_collect_error,
+    CollectSkip: _on_collect_skip,
     StartedTest: _on_start,
     FinishedTest: _on_finish,
     FixtureLate: _on_fixture_late,

@@ -1,0 +1,71 @@
+"""What processes, pools and shared fixtures cost: the accounts that the reducer keeps beside the items."""
+
+from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Sample
+
+from . import metrics
+from .model import Delta, Pool, Session, Worker
+
+_MEMORY_STEP_NS = 50_000_000  # finer than the series can show
+
+
+def worker_of(session: Session, id: str, delta: Delta) -> Worker:
+    """The worker of that id; heard of for the first time, it is alive."""
+    worker = session.workers.get(id)
+    if worker is None:
+        worker = session.workers[id] = Worker(id, role="worker" if id else "single")
+        delta.run = True
+    return worker
+
+
+def add_test(session: Session, worker: Worker, record: FinishedTest, t_ns: int, delta: Delta) -> None:
+    """What one attempt tells about its process and about the shared fixtures that it started or ended."""
+    for use in record.fixtures:
+        if metrics.is_shared(use) and (not use.cached or use.teardown_ns):
+            merge_shared(session, use, record.nodeid)
+    worker.finished += 1
+    if worker.running == record.nodeid and not worker.crashed:
+        worker.running = ""
+    worker.drift_bytes += record.drift_bytes
+    if record.phases:
+        _add_memory(session, worker, t_ns, record.phases[-1].rss_bytes)
+    worker.peak_rss_bytes = max(worker.peak_rss_bytes, record.peak_rss_bytes)
+    delta.run = delta.samples = True
+
+
+def merge_shared(session: Session, use: FixtureUse, nodeid: str) -> None:
+    """Set-up and teardown of one shared fixture come with different tests."""
+    key = (use.name, use.scope, use.first_user or nodeid)
+    known = session.shared_fixtures.get(key)
+    if known is None or use.setup_ns:
+        session.shared_fixtures[key] = use
+    else:
+        session.shared_fixtures[key] = known._replace(teardown_ns=use.teardown_ns)
+
+
+def add_sample(session: Session, worker: Worker, sample: Sample, t_ns: int, delta: Delta) -> None:
+    """A process and its pools at one moment."""
+    _add_memory(session, worker, t_ns, sample.rss_bytes)
+    for latest in sample.pools:
+        pool = session.pools.get((worker.id, latest.name))
+        if pool is None:
+            pool = session.pools[worker.id, latest.name] = Pool(worker.id, latest)
+        pool.latest = latest
+        pool.history.append((t_ns, latest.in_use, latest.waiting))
+        pool.peak_in_use = max(pool.peak_in_use, latest.in_use)
+        pool.peak_waiting = max(pool.peak_waiting, latest.waiting)
+    session.servers = sample.servers or session.servers
+    delta.samples = True
+
+
+def _add_memory(session: Session, worker: Worker, t_ns: int, rss_bytes: int) -> None:
+    if rss_bytes <= 0:
+        return
+    worker.rss_bytes = rss_bytes
+    worker.first_rss_bytes = worker.first_rss_bytes or rss_bytes
+    worker.peak_rss_bytes = max(worker.peak_rss_bytes, rss_bytes)
+    total = sum(worker.rss_bytes for worker in session.workers.values() if worker.alive)
+    last_ns = session.memory[-1][0] if session.memory else 0
+    if session.memory and t_ns - last_ns < _MEMORY_STEP_NS:
+        session.memory[-1] = (last_ns, max(total, session.memory[-1][1]))
+    else:
+        session.memory.append((t_ns, total))
