@@ -12,6 +12,8 @@ async def use(context):
     assert await context.connection.fetchval("SELECT 1") == 1
     BACKENDS.add(context.connection.get_server_pid())
 """
+# But the one of pytest-asyncio that its own option is not set.
+NO_WARNING = ("-W", "error", "-W", "ignore:The configuration option:pytest.PytestDeprecationWarning")
 MARKED = (
     BACKENDS
     + """
@@ -46,7 +48,7 @@ def marked(scope: str = "", backends: str = "== 1", fixture_scope: str = "") -> 
 
 
 def test_pytest_asyncio_strict(run_pytest: Run) -> None:
-    result = run_pytest("-W", "error", test_it=marked())
+    result = run_pytest(*NO_WARNING, test_it=marked())
     result_ok(result, 23)
 
 
@@ -56,12 +58,12 @@ def test_pytest_asyncio_auto(run_pytest: Run) -> None:
 
 @pytest.mark.parametrize(("scope", "backends"), [("class", "== 20"), ("module", "== 1"), ("session", "== 1")])
 def test_loops_of_wider_scope_each_have_a_connection(run_pytest: Run, scope: str, backends: str) -> None:
-    result_ok(run_pytest("-W", "error", test_it=marked(f"(loop_scope='{scope}')", backends)), 23)
+    result_ok(run_pytest(*NO_WARNING, test_it=marked(f"(loop_scope='{scope}')", backends)), 23)
 
 
 def test_pytest_asyncio_with_one_loop_for_everything(run_pytest: Run) -> None:
     options = ["asyncio_default_test_loop_scope=session", "asyncio_default_fixture_loop_scope=session"]
-    result_ok(run_pytest("-W", "error", "-o", options[0], "-o", options[1], test_it=marked()), 23)
+    result_ok(run_pytest(*NO_WARNING, "-o", options[0], "-o", options[1], test_it=marked()), 23)
 
 
 def test_a_loop_factory_of_the_user_is_respected(run_pytest: Run) -> None:
@@ -78,7 +80,7 @@ async def use_mine():
     module = (
         marked(backends="== 20").replace("    await use(", "    await use_mine()\n    await use(") + check
     )
-    result_ok(run_pytest("-W", "error", conftest=conftest, test_it=module), 23)
+    result_ok(run_pytest(*NO_WARNING, conftest=conftest, test_it=module), 23)
 
 
 def test_a_loop_policy_of_the_user_is_respected(run_pytest: Run) -> None:
@@ -95,7 +97,7 @@ def test_uvloop(run_pytest: Run) -> None:
     conftest = (
         "import uvloop\ndef pytest_asyncio_loop_factories(): return {'uvloop': uvloop.new_event_loop}\n"
     )
-    result_ok(run_pytest("-W", "error", conftest=conftest, test_it=marked(backends="== 20")), 23)
+    result_ok(run_pytest(*NO_WARNING, conftest=conftest, test_it=marked(backends="== 20")), 23)
 
 
 ANYIO = (
@@ -139,7 +141,7 @@ def test_run():
     assert asyncio.run(use()) == 1
     assert asyncio.run(use()) == 1
 """
-    result_ok(run_pytest("-W", "error", "-p", "no:asyncio", "-p", "no:anyio", test_it=module), 1)
+    result_ok(run_pytest(*NO_WARNING, "-p", "no:asyncio", "-p", "no:anyio", test_it=module), 1)
 
 
 def test_each_xdist_worker_has_a_database_of_its_own(run_pytest: Run) -> None:

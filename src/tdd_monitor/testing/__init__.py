@@ -14,11 +14,21 @@ if TYPE_CHECKING:
     from .database_manager import get_database_manager as get_database_manager
     from .isolation import IsolationError as IsolationError
     from .isolation import IsolationWarning as IsolationWarning
+    from .own_database import TDDDatabase as TDDDatabase
+    from .own_database import tdd_database as tdd_database
+    from .schema_cache import SchemaCache as SchemaCache
+    from .schemas import Schema as Schema
+    from .schemas import SchemaError as SchemaError
+    from .schemas import declare_schema as declare_schema
+    from .schemas import schema_hash as schema_hash
 
 _ROOMS = {
     "context": ("TDDTestContext", "tdd_test_context"),
     "database_manager": ("DatabaseManager", "get_database_manager"),
     "isolation": ("IsolationError", "IsolationWarning"),
+    "own_database": ("TDDDatabase", "tdd_database"),
+    "schema_cache": ("SchemaCache",),
+    "schemas": ("Schema", "SchemaError", "declare_schema", "schema_hash"),
 }
 
 

@@ -18,7 +18,9 @@ from tdd_monitor.plugin import record_metric
 from . import isolation
 from .connection import ContextConnection
 from .database_manager import DatabaseManager, get_database_manager
+from .databases import Provided
 from .isolation import Ending, IsolationWarning
+from .schemas import Schema, schema_of
 from .worker_databases import Database
 
 
@@ -28,17 +30,24 @@ class ContextTimings:
 
     context_setup_ms: float = 0.0
     connection_acquire_ms: float = 0.0
+    database_made_ms: float = 0.0  # 0 unless this test was the first to need its database
+    schema_operation_ms: float = 0.0  # the mean of one statement, 0 unless this test built its schema
     test_cleanup_ms: float = 0.0
 
 
 class TDDTestContext:
-    """What a test gets: `connection`, `database_url`, `timings`, and what was allocated for it."""
+    """What a test gets: `connection`, `database_url`, and what that took: `timings`, `path`, `allocated`.
+
+    `schema` is anything that `declare_schema` takes.
+    """
 
     # Bound here: freezegun replaces the names of modules, and then durations are nonsense.
     now = staticmethod(time.perf_counter_ns)
 
-    def __init__(self, test_id: str | None = None) -> None:
-        self.test_id = test_id or _current_test()
+    def __init__(self, test_id: str | None = None, schema: Any = None) -> None:
+        self.test_id = test_id or current_test()
+        self.schema: Schema | None = schema_of(schema)
+        self.path = "transaction" if schema is None else "transaction, schema stood"
         self.timings = ContextTimings()
         self.allocated: list[str] = []
         self._connection: ContextConnection | None = None
@@ -72,6 +81,16 @@ class TDDTestContext:
         self._connection, self._database = connection, database
         self.allocated += [f"backend {connection.get_server_pid()}", f"database {database.name}"]
 
+    def note_provided(self, provided: Provided) -> None:
+        """Called by the manager when it had to make the database for this test."""
+        self.timings.database_made_ms = provided.took_ms
+        template = provided.template
+        if template is None:
+            return
+        self.path = "transaction, schema built" if template.built_now else "transaction, schema copied"
+        if template.built_now:
+            self.timings.schema_operation_ms = template.built_ms / max(1, template.operations)
+
     def take_back(self) -> tuple[ContextConnection, Database]:
         """Called by the manager, which is about to end the transaction."""
         connection, database = self._connection, self._database
@@ -84,7 +103,7 @@ class TDDTestContext:
         started_ns = self.now()
         task = asyncio.current_task()
         outer = _current.get()
-        if outer is not None and outer.embraces(task):
+        if outer is not None and outer.embraces(task, self.schema):
             await self._join(outer)
         else:
             await self._manager.get_test_connection(self)
@@ -109,10 +128,12 @@ class TDDTestContext:
         if ending is not Ending.ROLLED_BACK:
             self._tell(ending)
 
-    def embraces(self, task: asyncio.Task[Any] | None) -> bool:
+    def embraces(self, task: asyncio.Task[Any] | None, schema: Schema | None) -> bool:
         """Tell whether a context that is opened in `task` is within this one, or beside it."""
         if self._connection is None or self._inner is not None:
             return False
+        if schema is not None and schema != self.schema:
+            return False  # in another database
         if task is self._task:
             return True
         if self._task is None or not self._task.done() or task is None:
@@ -150,6 +171,12 @@ class TDDTestContext:
         record_metric("context_setup_ms", self.timings.context_setup_ms)
         record_metric("connection_acquire_ms", self.timings.connection_acquire_ms)
         record_metric("test_cleanup_ms", self.timings.test_cleanup_ms)
+        if self.schema is not None:
+            record_metric("schema_cached", 0.0 if self.timings.schema_operation_ms else 1.0)
+        if self.timings.database_made_ms:
+            record_metric("database_made_ms", self.timings.database_made_ms)
+        if self.timings.schema_operation_ms:
+            record_metric("schema_operation_ms", self.timings.schema_operation_ms)
 
     def _tell(self, ending: Ending) -> None:
         if ending is Ending.ESCAPED and self._database is not None:
@@ -161,17 +188,19 @@ class TDDTestContext:
         warnings.warn(text, IsolationWarning, stacklevel=3)
 
 
-def tdd_test_context(test_id: str | None = None) -> TDDTestContext:
+def tdd_test_context(test_id: str | None = None, schema: Any = None) -> TDDTestContext:
     """Return a context to open with `async with`; within another one of the same test it nests.
 
-    Contexts that are open at once in several tasks each have their own connection.
+    Contexts that are open at once in several tasks each have their own connection. With a `schema`
+    (anything that `declare_schema` takes) its tables stand ready. Raises SchemaError.
     """
-    return TDDTestContext(test_id)
+    return TDDTestContext(test_id, schema)
 
 
 _current: ContextVar[TDDTestContext | None] = ContextVar("tdd_monitor_context", default=None)
 
 
-def _current_test() -> str:
+def current_test() -> str:
+    """Return the node id of the running test, as pytest tells it."""
     test = os.environ.get("PYTEST_CURRENT_TEST", "")
     return test.rpartition(" (")[0] or "a context outside of pytest"

@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import contextlib
 import os
 import threading
 import weakref
@@ -13,9 +14,13 @@ from . import isolation, project
 from .connection import ContextConnection
 from .database_server import DatabaseServer
 from .database_url import find_database_url
+from .databases import Databases, Provided
 from .isolation import Ending, IsolationError
+from .schema_cache import SchemaCache
+from .schemas import Schema
+from .usage import Usage
 from .warm_connections import WarmConnections
-from .worker_databases import Database, WorkerDatabases
+from .worker_databases import Database
 
 if TYPE_CHECKING:
     from .context import TDDTestContext
@@ -30,10 +35,10 @@ class DatabaseManager:
     """
 
     def __init__(self) -> None:
-        self.connections_opened = 0
+        self.schema_cache = SchemaCache()
+        self.usage = Usage()
         self._lock = threading.Lock()
-        self._server: DatabaseServer | None = None
-        self._databases: WorkerDatabases | None = None
+        self._databases: Databases | None = None
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, WarmConnections] = (
             weakref.WeakKeyDictionary()
         )
@@ -45,18 +50,30 @@ class DatabaseManager:
         """
         self.database()
 
-    def database(self, template: str = "") -> Database:
-        """Return this process's database with the contents of `template`; the first call makes it. Blocks."""
+    def database(self, schema: Schema | None = None) -> Database:
+        """Return the database in which tests with this schema run; the first call makes it. Blocks."""
         with self._lock:
-            if self._databases is None:
-                self._server = DatabaseServer(find_database_url(project.root()), project.on_progress)
-                self._databases = WorkerDatabases(self._server)
-                atexit.register(self.close_now)
-            return self._databases.get(template)
+            databases = self._start()
+            return databases.standing(schema) or self._provide(databases, schema).database
+
+    def take_own_database(self, schema: Schema | None) -> Provided:
+        """Return a database for one test alone, for tests that must commit. Blocks until one is ready."""
+        with self._lock:
+            self.usage.own_databases += 1
+            return self._start().take_own(schema)
+
+    def give_back_own_database(self, database: Database) -> None:
+        """Let go of what `take_own_database` returned; it is dropped."""
+        with self._lock:
+            if self._databases is not None:
+                self._databases.give_back_own(database)
 
     async def get_test_connection(self, context: "TDDTestContext") -> ContextConnection:
-        """Open the context: lend it a connection on which its transaction has begun."""
-        database = self.database()
+        """Open the context: lend it a connection on which its transaction has begun.
+
+        Raises SchemaError for a schema that PostgreSQL refuses, and what `initialize` raises.
+        """
+        database = self._database_for(context)
         warm = self._warm()
         while True:
             started_ns = context.now()
@@ -76,6 +93,7 @@ class DatabaseManager:
                 raise
             else:
                 break
+        self.usage.contexts += 1
         context.lend(connection, database)
         return connection
 
@@ -117,16 +135,42 @@ class DatabaseManager:
             for warm in list(self._loops.values()):
                 warm.abandon()
             self._loops.clear()
-            server, databases = self._server, self._databases
-            self._server = self._databases = None
+            databases, self._databases = self._databases, None
+            self.schema_cache.clear()
         atexit.unregister(self.close_now)
-        if server is not None and databases is not None:
-            try:
-                databases.drop_all()
-            except _DEAD:
-                pass  # The server is gone; a later run drops what is left.
-            finally:
-                server.close()
+        if databases is not None:
+            with contextlib.suppress(*_DEAD):  # The server is gone; a later run drops what is left.
+                databases.close()
+
+    def _start(self) -> Databases:
+        if self._databases is None:
+            server = DatabaseServer(find_database_url(project.root()), project.on_progress)
+            self._databases = Databases(server)
+            atexit.register(self.close_now)
+        return self._databases
+
+    def _database_for(self, context: "TDDTestContext") -> Database:
+        """The steady state of this is two look-ups: it runs before every test."""
+        schema = context.schema
+        with self._lock:
+            databases = self._start()
+            database = databases.standing(schema)
+            if schema is not None and self.schema_cache.get_cached_ddl(schema.hash) is not None:
+                self.schema_cache.note_saved(schema.hash)
+            if database is None:
+                provided = self._provide(databases, schema)
+                context.note_provided(provided)
+                database = provided.database
+        return database
+
+    def _provide(self, databases: Databases, schema: Schema | None) -> Provided:
+        provided = databases.provide(schema)
+        self.usage.databases += 1
+        if schema is not None and provided.template is not None:
+            self.schema_cache.cache_ddl(schema.hash, schema.ddl, provided.template.operations)
+            if not provided.template.built_now:
+                self.schema_cache.note_saved(schema.hash)
+        return provided
 
     def _warm(self) -> WarmConnections:
         loop = asyncio.get_running_loop()
@@ -149,12 +193,13 @@ class DatabaseManager:
             connection = await warm.open(database)
         except (OSError, asyncpg.CannotConnectNowError):
             with self._lock:
-                if self._server is None or self._server.given is not None:
+                if self._databases is None or self._databases.server.given is not None:
                     raise
-                self._server.revive()
-                database.url = self._server.url_of(database.name)
+                server = self._databases.server
+                server.revive()
+                database.url = server.url_of(database.name)
             connection = await warm.open(database)
-        self.connections_opened += 1
+        self.usage.connections += 1
         return connection
 
     async def _remove(
@@ -174,13 +219,14 @@ class DatabaseManager:
             database.spoilt = False
             self._refuse(context)
         with self._lock:
-            assert self._databases is not None
-            self._databases.renew(database)
+            if self._databases is not None:
+                self._databases.renew(database)
+                self.usage.renewals += 1
 
     def _refuse(self, context: "TDDTestContext") -> NoReturn:
-        assert self._server is not None
-        assert self._server.given is not None
-        raise IsolationError(isolation.escaped_error(context.test_id, self._server.given.source))
+        given = self._databases.server.given if self._databases is not None else None
+        source = given.source if given is not None else "the user"
+        raise IsolationError(isolation.escaped_error(context.test_id, source))
 
 
 async def _end_backend(database: Database, backend: int) -> None:

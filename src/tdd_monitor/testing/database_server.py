@@ -1,7 +1,7 @@
 """The PostgreSQL server that the tests use: the embedded one, or the user's.
 
-Administration (CREATE DATABASE and the like) blocks its caller, on a connection, a loop and a thread of
-its own: so it works the same from a coroutine, from a plain fixture and at exit.
+Administration (CREATE DATABASE and the like) blocks its caller, on a connection and a loop of its own:
+so it works the same from a coroutine, from a plain fixture and at exit.
 """
 
 import asyncio
@@ -81,15 +81,18 @@ class DatabaseServer:
 
 
 def run_apart(make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-    """Run a coroutine to its end in a thread and loop of its own, also from within a loop. Blocks."""
+    """Run a coroutine to its end in a loop of its own; from within a running loop, in a thread. Blocks."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        # No thread: at exit, Python 3.12 and later refuse to start one.
+        return _run(make)
     results: list[Result] = []
     errors: list[BaseException] = []
 
     def run() -> None:
         try:
-            # Not the loop of the user's policy: that may be anything.
-            with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-                results.append(runner.run(make()))
+            results.append(_run(make))
         except BaseException as error:
             errors.append(error)
 
@@ -99,3 +102,9 @@ def run_apart(make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
     if errors:
         raise errors[0]
     return results[0]
+
+
+def _run(make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    # Not the loop of the user's policy: that may be anything.
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        return runner.run(make())

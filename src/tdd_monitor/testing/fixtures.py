@@ -5,7 +5,7 @@ drivers and server come with the first test that asks for them.
 """
 
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,23 +15,57 @@ from .async_runners import AsyncRunners, for_any_runner
 
 if TYPE_CHECKING:
     from .context import TDDTestContext
+    from .own_database import TDDDatabase
 
-_ON_A_LOOP = frozenset(["tdd_test_context"])
+_ON_A_LOOP = frozenset(["tdd_test_context", "tdd_database"])
 
 # A pytest that runs inside a test (pytester) configures a second time; the first to come is the last to go.
 _configured: list[pytest.Config] = []
 
 
+@pytest.fixture(scope="session")
+def tdd_schema() -> Any:
+    """The tables that tests find. Override it with anything that `declare_schema` takes; None: no tables."""
+    return None
+
+
 @for_any_runner
-async def _tdd_test_context(request: pytest.FixtureRequest) -> "AsyncGenerator[TDDTestContext, None]":
+async def _tdd_test_context(
+    request: pytest.FixtureRequest, tdd_schema: Any
+) -> "AsyncGenerator[TDDTestContext, None]":
     """A warm asyncpg connection in a transaction that is rolled back: `tdd_test_context.connection`."""
     from .context import TDDTestContext
 
-    async with TDDTestContext(request.node.nodeid) as context:
+    async with TDDTestContext(request.node.nodeid, tdd_schema) as context:
+        request.node.user_properties.append(("database", context.path))
         yield context
 
 
+@for_any_runner
+async def _tdd_database(
+    request: pytest.FixtureRequest, tdd_schema: Any
+) -> "AsyncGenerator[TDDDatabase, None]":
+    """A database of its own for a test that must commit: `tdd_database.connection`, `tdd_database.url`."""
+    from .own_database import TDDDatabase
+
+    async with TDDDatabase(request.node.nodeid, tdd_schema) as database:
+        request.node.user_properties.append(("database", database.path))
+        yield database
+
+
 tdd_test_context = pytest.fixture(name="tdd_test_context")(_tdd_test_context)
+tdd_database = pytest.fixture(name="tdd_database")(_tdd_database)
+
+
+@pytest.fixture
+def tdd_database_url(request: pytest.FixtureRequest, tdd_schema: Any) -> Generator[str, None, None]:
+    """The URL of a database of its own, for plain tests and other drivers."""
+    from .own_database import TDDDatabase
+
+    database = TDDDatabase(request.node.nodeid, tdd_schema).take()
+    request.node.user_properties.append(("database", database.path))
+    yield database.url
+    database.give_back()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -7,14 +7,18 @@ A database of the user (by URL) is used as it is: nothing is created, nothing dr
 import os
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from .database_server import DatabaseServer
 
 _NAME = re.compile(r"tdd_\w+?_(\d+)_(\d+)_\d+")
-_LIST = "SELECT datname FROM pg_database WHERE datname LIKE 'tdd\\_%'"
+_LIST = (
+    "SELECT datname FROM pg_database WHERE datname LIKE 'tdd\\_%' AND datname NOT LIKE 'tdd\\_template\\_%'"
+)
 _SWEPT_AT_ONCE = 10
+
+Settings = tuple[tuple[str, str], ...]
 
 
 @dataclass(eq=False)
@@ -24,10 +28,10 @@ class Database:
     name: str
     url: str
     template: str = ""
+    settings: Settings = ()
     owned: bool = True
     generation: int = 0
     spoilt: bool = False
-    built_ms: float = field(default=0.0)
 
 
 class WorkerDatabases:
@@ -38,27 +42,24 @@ class WorkerDatabases:
         self._databases: dict[str, Database] = {}
         self._count = 0
 
-    def get(self, template: str = "") -> Database:
+    def get(self, template: str = "", settings: Settings = ()) -> Database:
         """Return the database of this process with the contents of `template`; "" means an empty one.
 
         Empty means as it is, where the user has given a URL.
         """
         database = self._databases.get(template)
         if database is None:
-            database = self._databases[template] = self._provide(template)
+            database = self._databases[template] = self._provide(template, settings)
         return database
-
-    def create(self, template: str) -> Database:
-        """Make one more database, for the caller alone: he drops it."""
-        name = self._next_name()
-        started_s = time.perf_counter()
-        self._server.execute(_create(name, template))
-        built_ms = (time.perf_counter() - started_s) * 1e3
-        return Database(name, self._server.url_of(name), template, built_ms=built_ms)
 
     def renew(self, database: Database) -> None:
         """Make the database anew under its name; what is still connected to it is disconnected."""
-        self._server.execute(drop(database.name), _create(database.name, database.template))
+
+        async def drop_and_make(connection: Any) -> None:
+            await connection.execute(drop(database.name))
+            await make(connection, database)
+
+        self._server.administer(drop_and_make)
         database.generation += 1
         database.spoilt = False
 
@@ -69,33 +70,45 @@ class WorkerDatabases:
         if owned:
             self._server.execute(*owned)
 
-    def _provide(self, template: str) -> Database:
-        if self._server.given is not None and not template:
-            url = self._server.given.url
-            return Database(url.rpartition("/")[2].partition("?")[0], url, owned=False)
-        if self._count == 0:
-            return self._first(template)
-        return self.create(template)
+    def describe(self, template: str, settings: Settings) -> Database:
+        """Return a database with a name of its own, which the caller makes and drops."""
+        name = self.next_name()
+        return Database(name, self._server.url_of(name), template, settings)
 
-    def _first(self, template: str) -> Database:
-        """As `create`, and drop what dead processes have left, on the one connection."""
-        name = self._next_name()
-        started_s = time.perf_counter()
-
-        async def sweep_and_create(connection: Any) -> None:
-            found = [row["datname"] for row in await connection.fetch(_LIST)]
-            for old in [name for name in found if is_orphan(name)][:_SWEPT_AT_ONCE]:
-                await connection.execute(drop(old))
-            await connection.execute(_create(name, template))
-
-        self._server.administer(sweep_and_create)
-        built_ms = (time.perf_counter() - started_s) * 1e3
-        return Database(name, self._server.url_of(name), template, built_ms=built_ms)
-
-    def _next_name(self) -> str:
+    def next_name(self) -> str:
+        """Return a name that no other database has, and that says whose it is."""
         self._count += 1
         worker = re.sub(r"\W", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or "main"
         return f"tdd_{worker}_{os.getpid()}_{int(time.time())}_{self._count}"
+
+    def _provide(self, template: str, settings: Settings) -> Database:
+        if self._server.given is not None and not template:
+            url = self._server.given.url
+            return Database(url.rpartition("/")[2].partition("?")[0], url, owned=False)
+        first = not self._databases
+        database = self.describe(template, settings)
+
+        async def sweep_and_make(connection: Any) -> None:
+            if first:
+                await _drop_orphans(connection)
+            await make(connection, database)
+
+        self._server.administer(sweep_and_make)
+        return database
+
+
+async def make(admin: Any, database: Database) -> None:
+    """Create the database on the server to which `admin` is connected."""
+    await admin.execute(f'CREATE DATABASE "{database.name}" TEMPLATE "{database.template or "template1"}"')
+    # Settings belong to the database, not to its contents, so a copy does not have them.
+    for name, value in database.settings:
+        await admin.execute("SELECT set_config($1, $2, false)", name, value)
+        await admin.execute(f'ALTER DATABASE "{database.name}" SET {name} FROM CURRENT; RESET {name}')
+
+
+def drop(name: str) -> str:
+    """The statement that drops a database, connected users or not."""
+    return f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'
 
 
 def is_orphan(name: str) -> bool:
@@ -115,10 +128,15 @@ def is_orphan(name: str) -> bool:
         return False
 
 
-def drop(name: str) -> str:
-    """The statement that drops a database, connected users or not."""
-    return f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'
+async def _drop_orphans(admin: Any) -> None:
+    import asyncpg
 
-
-def _create(name: str, template: str) -> str:
-    return f'CREATE DATABASE "{name}" TEMPLATE "{template or "template1"}"'
+    found = [row["datname"] for row in await admin.fetch(_LIST)]
+    for name in [name for name in found if is_orphan(name)][:_SWEPT_AT_ONCE]:
+        try:
+            # Without FORCE: a database that somebody uses is no orphan, whatever the process list says
+            # (containers that share a home have process numbers of their own).
+            await admin.execute(f'ALTER DATABASE "{name}" IS_TEMPLATE false')
+            await admin.execute(f'DROP DATABASE "{name}"')
+        except asyncpg.PostgresError:
+            continue

@@ -1,0 +1,74 @@
+"""All databases of this process on one server, by the schema that a test wants. Everything here blocks."""
+
+import time
+from dataclasses import dataclass
+
+from .database_server import DatabaseServer
+from .schemas import Schema
+from .spare_databases import SpareDatabases
+from .template_databases import Template, TemplateDatabases
+from .worker_databases import Database, WorkerDatabases
+
+
+@dataclass(frozen=True)
+class Provided:
+    """A database, and what it took to provide it. `template` is None without a schema."""
+
+    database: Database
+    took_ms: float
+    template: Template | None = None
+    was_ready: bool = False
+
+
+class Databases:
+    """Made with the server; `close` drops what it has made and gives the server back."""
+
+    def __init__(self, server: DatabaseServer) -> None:
+        self.server = server
+        self._worker = WorkerDatabases(server)
+        self._templates = TemplateDatabases(server)
+        self._spares = SpareDatabases(server, self._worker.describe)
+        self._standing: dict[str, Database] = {}
+
+    def standing(self, schema: Schema | None) -> Database | None:
+        """Return the database in which all tests with this schema run, when it has been made."""
+        return self._standing.get(schema.hash if schema is not None else "")
+
+    def provide(self, schema: Schema | None) -> Provided:
+        """Make the database in which all tests with this schema run. Raises SchemaError."""
+        started_s = time.perf_counter()
+        template = self._template(schema)
+        if schema is None or template is None:
+            database = self._standing[""] = self._worker.get()
+        else:
+            database = self._standing[schema.hash] = self._worker.get(template.name, schema.settings)
+        return Provided(database, (time.perf_counter() - started_s) * 1e3, template)
+
+    def take_own(self, schema: Schema | None) -> Provided:
+        """Return a database for one test alone. Raises SchemaError."""
+        started_s = time.perf_counter()
+        template = self._template(schema)
+        database, was_ready = self._spares.take(
+            template.name if template is not None else "", schema.settings if schema is not None else ()
+        )
+        return Provided(database, (time.perf_counter() - started_s) * 1e3, template, was_ready)
+
+    def give_back_own(self, database: Database) -> None:
+        """Drop it, when there is time."""
+        self._spares.give_back(database)
+
+    def renew(self, database: Database) -> None:
+        """Make a spoilt database anew."""
+        self._worker.renew(database)
+
+    def close(self) -> None:
+        """Drop everything. Raises what the server says, after it has been given back."""
+        try:
+            self._spares.close()
+            self._worker.drop_all()
+            self._templates.drop_own()
+        finally:
+            self.server.close()
+
+    def _template(self, schema: Schema | None) -> Template | None:
+        return None if schema is None else self._templates.get(schema, self._worker.next_name)

@@ -1,0 +1,100 @@
+"""`tdd_database`: a database for one test alone, which may commit, open several connections, or run DDL.
+
+Slower than a transaction, so for the tests that need it only. The next one is made while a test runs.
+"""
+
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import asyncpg
+
+from tdd_monitor.plugin import record_metric
+
+from .context import current_test
+from .database_manager import DatabaseManager, get_database_manager
+from .databases import Provided
+from .schemas import Schema, schema_of
+from .warm_connections import close_quietly
+
+
+class TDDDatabase:
+    """A database of one test: `url`, and an open `connection` to it where it was entered with `async with`.
+
+    `path` says whether it was ready, `ready_ms` how long the test waited for it.
+    """
+
+    def __init__(self, test_id: str | None = None, schema: Any = None) -> None:
+        self.test_id = test_id or current_test()
+        self.schema: Schema | None = schema_of(schema)
+        self.path = ""
+        self.ready_ms = 0.0
+        self._manager: DatabaseManager = get_database_manager()
+        self._provided: Provided | None = None
+        self._connection: Any = None
+
+    @property
+    def url(self) -> str:
+        """Where it is, for any driver."""
+        return self._held().database.url
+
+    @property
+    def name(self) -> str:
+        """What it is called on the server."""
+        return self._held().database.name
+
+    @property
+    def connection(self) -> Any:
+        """An asyncpg connection to it, in no transaction."""
+        if self._connection is None:
+            raise RuntimeError(
+                f"The database of {self.test_id} has no connection: enter it with `async with`."
+            )
+        return self._connection
+
+    def take(self) -> Self:
+        """Get the database. Blocks until one is ready. Raises SchemaError."""
+        provided = self._provided = self._manager.take_own_database(self.schema)
+        self.ready_ms = provided.took_ms
+        self.path = "own database, was ready" if provided.was_ready else "own database, was waited for"
+        record_metric("own_database_ms", self.ready_ms)
+        record_metric("own_database_was_ready", float(provided.was_ready))
+        return self
+
+    def give_back(self) -> None:
+        """Let it be dropped, with all connections that the test has left open."""
+        provided, self._provided = self._provided, None
+        if provided is not None:
+            self._manager.give_back_own_database(provided.database)
+
+    async def __aenter__(self) -> Self:
+        self.take()
+        try:
+            self._connection = await asyncpg.connect(self.url, statement_cache_size=0)
+        except BaseException:
+            self.give_back()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        started_s = time.perf_counter()
+        connection, self._connection = self._connection, None
+        try:
+            await close_quietly(connection)
+        finally:
+            self.give_back()
+        record_metric("test_cleanup_ms", (time.perf_counter() - started_s) * 1e3)
+
+    def _held(self) -> Provided:
+        if self._provided is None:
+            raise RuntimeError(
+                f"The database of {self.test_id} is not open: use `async with`, or the fixture."
+            )
+        return self._provided
+
+
+def tdd_database(test_id: str | None = None, schema: Any = None) -> TDDDatabase:
+    """Return a database to open with `async with`. `schema` is anything that `declare_schema` takes."""
+    return TDDDatabase(test_id, schema)

@@ -1,0 +1,122 @@
+"""Databases that hold a declared schema and nothing else: built once, then only copied.
+
+On the embedded server a template serves all workers and later runs. On a server of the user it belongs
+to this process and goes with it.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .database_server import DatabaseServer
+from .schemas import Schema, SchemaError, is_async
+from .worker_databases import drop
+
+_KEPT = 20
+_PREFIX = "tdd_template_"
+_STATE = """
+    SELECT d.datistemplate AS finished, shobj_description(d.oid, 'pg_database') AS note
+    FROM pg_database d WHERE d.datname = $1
+"""
+_OLDEST = f"""
+    SELECT datname FROM pg_database WHERE starts_with(datname, '{_PREFIX}') AND datistemplate
+    ORDER BY oid DESC OFFSET {_KEPT}
+"""
+_OBJECTS = (
+    "SELECT count(*) FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'i')"
+)
+
+
+@dataclass(frozen=True)
+class Template:
+    """A finished template database. `built_now`: this process had to build it, which took `built_ms`."""
+
+    name: str
+    operations: int
+    built_ms: float
+    built_now: bool
+
+
+class TemplateDatabases:
+    """Builds templates on one server, each under a lock that all processes share. Blocks."""
+
+    def __init__(self, server: DatabaseServer) -> None:
+        self._server = server
+        self._ready: dict[str, Template] = {}
+        self._own: list[str] = []
+
+    def get(self, schema: Schema, name_own: Callable[[], str]) -> Template:
+        """Return the template of the schema; it is built when nobody has done so yet.
+
+        `name_own` names a template that is for this process alone. Raises SchemaError.
+        """
+        template = self._ready.get(schema.hash)
+        if template is None:
+            lasting = schema.lasting and self._server.given is None
+            name = _PREFIX + schema.hash if lasting else name_own()
+            if not lasting:
+                self._own.append(name)
+            template = self._ready[schema.hash] = self._find_or_build(name, schema)
+        return template
+
+    def drop_own(self) -> None:
+        """Drop the templates that are for this process alone."""
+        own, self._own = self._own, []
+        self._ready.clear()
+        for name in own:
+            self._server.execute(f'ALTER DATABASE "{name}" IS_TEMPLATE false', drop(name))
+
+    def _find_or_build(self, name: str, schema: Schema) -> Template:
+        async def find_or_build(admin: Any) -> Template:
+            # Held by the connection, so a builder that dies gives it back.
+            await admin.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", name)
+            found = await admin.fetchrow(_STATE, name)
+            if found is not None and found["finished"]:
+                noted = json.loads(found["note"])
+                return Template(name, noted["operations"], noted["built_ms"], built_now=False)
+            return await self._build(admin, name, schema)
+
+        return self._server.administer(find_or_build)
+
+    async def _build(self, admin: Any, name: str, schema: Schema) -> Template:
+        await admin.execute(drop(name))
+        await admin.execute(f'CREATE DATABASE "{name}"')
+        started_s = time.perf_counter()
+        operations = await fill(self._server.url_of(name), schema)
+        built_ms = (time.perf_counter() - started_s) * 1e3
+        note = json.dumps({"operations": operations, "built_ms": round(built_ms, 3)})
+        await admin.execute(f"COMMENT ON DATABASE \"{name}\" IS '{note}'")
+        # Also the mark that it is finished: a half-built one is dropped by the next who wants it.
+        await admin.execute(f'ALTER DATABASE "{name}" IS_TEMPLATE true')
+        for old in await admin.fetch(_OLDEST):
+            await admin.execute(f'ALTER DATABASE "{old["datname"]}" IS_TEMPLATE false')
+            await admin.execute(drop(old["datname"]))
+        return Template(name, operations, built_ms, built_now=True)
+
+
+async def fill(url: str, schema: Schema) -> int:
+    """Build the schema in an empty database; return its number of operations. Raises SchemaError."""
+    import asyncpg
+
+    connection = await asyncpg.connect(url, statement_cache_size=0)
+    try:
+        for name, value in schema.settings:
+            await connection.execute("SELECT set_config($1, $2, false)", name, value)
+        for text in schema.ddl:
+            if text.strip():
+                await connection.execute(text)
+        if schema.build is None:
+            return schema.operations
+        if is_async(schema.build):
+            await schema.build(connection)
+        else:
+            # A thread without a loop: Alembic's env.py for asynchronous engines calls asyncio.run.
+            await asyncio.to_thread(schema.build, url)
+        return int(await connection.fetchval(_OBJECTS))
+    except asyncpg.PostgresError as error:
+        raise SchemaError(f"PostgreSQL refused the declared schema: {error}") from error
+    finally:
+        await connection.close()
