@@ -76,7 +76,8 @@ def load(start: Path) -> Settings:
         raise ConfigError(f"{file}: cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file}: not valid TOML: {error}") from error
-    table = document.get("tool", {}).get("tdd-monitor", {})
+    tools = document.get("tool", {})
+    table = tools.get("tdd-monitor", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):
         raise ConfigError(f"{file}: [{TABLE}] must be a table")
     values = _read(table, Settings, f"[{TABLE}]", file)
@@ -90,6 +91,8 @@ def _read(table: dict[str, Any], kind: Any, where: str, file: Path) -> dict[str,
         name = key.replace("-", "_")
         if name not in known:
             raise ConfigError(_unknown(key, list(known), where, file))
+        if name in values:
+            raise ConfigError(f"{file}: {where} {name} is given twice, once with dashes")
         if name == "thresholds":
             if not isinstance(value, dict):
                 raise ConfigError(f"{file}: {where} thresholds must be a table of numbers, not {value!r}")
@@ -100,7 +103,7 @@ def _read(table: dict[str, Any], kind: Any, where: str, file: Path) -> dict[str,
 
 
 def _unknown(key: str, known: list[str], where: str, file: Path) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
+    near = difflib.get_close_matches(key.replace("-", "_"), known, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return f"{file}: {where} has no key '{key}'{hint}\n  Accepted keys: {', '.join(sorted(known))}"
 
@@ -111,9 +114,11 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
             return value
         raise ConfigError(f"{where} must be true or false, not {value!r}")
     if kind in (int, float):
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12:
+        accepted = (int,) if kind is int else (int, float)
+        if type(value) in accepted and 0 <= value < 1e12:
             return kind(value)
-        raise ConfigError(f"{where} must be a number of 0 or more, not {value!r}")
+        number = "whole number" if kind is int else "number"
+        raise ConfigError(f"{where} must be a {number} of 0 or more, not {value!r}")
     if kind is str:
         if isinstance(value, str):
             return value

@@ -32,20 +32,25 @@ class Recorder:
         try:
             self._file.write(raw + b"\n")
         except OSError as error:
-            self.error = f"Recording to {self.path} stopped: {error.strerror}. What it holds can be replayed."
+            self._stop(error)
 
     def flush(self) -> None:
         """Put what is buffered on disk."""
         try:
             self._file.flush()
         except OSError as error:
-            self.error = self.error or f"Recording to {self.path} stopped: {error.strerror}."
+            self._stop(error)
+
+    def _stop(self, error: OSError) -> None:
+        why = f"Recording to {self.path} stopped: {error.strerror}. What it holds can be replayed."
+        self.error = self.error or why
 
     def close(self) -> None:
         """Flush and close; again: nothing."""
-        if not self._file.closed:
-            self.flush()
+        try:
             self._file.close()
+        except OSError as error:
+            self._stop(error)
 
 
 def read(path: Path) -> Iterator[Line]:

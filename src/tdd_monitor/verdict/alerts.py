@@ -87,7 +87,8 @@ def of_test(record: FinishedTest, thresholds: Thresholds, t_ns: int) -> list[Ale
     alerts = list(_fixture_alerts(record, limits["fixture_setup_ms"], t_ns))
     for name, limit in limits.items():
         value = values.get(name, 0.0)
-        if limit and value > limit and name != "fixture_setup_ms":
+        by_fixture = name == "fixture_setup_ms" and name not in record.metrics
+        if limit and value > limit and not by_fixture:
             alerts.append(_alert(name, value, limit, record.nodeid, _detail(record, name), t_ns))
     leaked = values.get("leaked_connections", 0.0)
     if leaked:

@@ -1,7 +1,7 @@
 """The session and what is judged of it, kept in step: what every reader of a run looks at."""
 
 from tdd_monitor.config import Thresholds
-from tdd_monitor.protocol.events import Line
+from tdd_monitor.protocol.events import FinishedTest, Line
 from tdd_monitor.session import reducer
 from tdd_monitor.session.model import Delta, Session
 
@@ -27,16 +27,19 @@ class Board:
             item = self.session.items.get(nodeid)
             if item is None or item.record is None:
                 self.of_test.pop(nodeid, None)
-                continue
-            found = alerts.of_test(item.record, self.thresholds, line.t_ns)
-            if found:
-                self.of_test[nodeid] = found
-            else:
-                self.of_test.pop(nodeid, None)
+            elif item.record is line.event:
+                self._judge(item.record, line.t_ns)
         if delta.rows:
             for nodeid in [nodeid for nodeid in self.of_test if nodeid not in self.session.items]:
                 del self.of_test[nodeid]
         return delta
+
+    def _judge(self, record: FinishedTest, t_ns: int) -> None:
+        found = alerts.of_test(record, self.thresholds, t_ns)
+        if found:
+            self.of_test[record.nodeid] = found
+        else:
+            self.of_test.pop(record.nodeid, None)
 
     def process_alerts(self) -> list[Alert]:
         """Alerts of pools and processes, worst first."""

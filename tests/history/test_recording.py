@@ -1,0 +1,136 @@
+"""A recording gives back what was recorded, and a full disk ends it without ending the run."""
+
+import errno
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.streams import shop
+
+from tdd_monitor.history import recording
+from tdd_monitor.history.recording import Recorder, RecordingError
+from tdd_monitor.protocol.codec import encode
+from tdd_monitor.protocol.events import Hello, Line, StartedTest
+
+LINE = Line(1, 1, "", StartedTest("a.py::t", 1))
+
+
+def record(path: Path, lines: list[Line]) -> Recorder:
+    recorder = Recorder(path)
+    for line in lines:
+        recorder.write(line, encode(line).rstrip(b"\n"))
+    return recorder
+
+
+def test_what_was_recorded_is_read_again(tmp_path: Path) -> None:
+    lines = shop()
+    recorder = record(tmp_path / "run.ndjson", lines)
+    recorder.close()
+    assert recorder.error == ""
+    read = list(recording.read(tmp_path / "run.ndjson"))
+    assert [line for line in read if not isinstance(line.event, Hello)] == [
+        line for line in lines if not isinstance(line.event, Hello)
+    ]
+    assert len(read) == len(lines)
+
+
+def test_what_was_flushed_is_there_before_the_end(tmp_path: Path) -> None:
+    recorder = record(tmp_path / "run.ndjson", [LINE])
+    recorder.flush()
+    assert list(recording.read(tmp_path / "run.ndjson")) == [LINE]
+    recorder.close()
+
+
+def test_the_token_is_not_kept(tmp_path: Path) -> None:
+    hello = Hello(1, "s3cret", "run", 7, "single", argv=("-x",))
+    record(tmp_path / "run.ndjson", [Line(1, 1, "", hello)]).close()
+    assert b"s3cret" not in (tmp_path / "run.ndjson").read_bytes()
+    (read,) = recording.read(tmp_path / "run.ndjson")
+    assert read == Line(1, 1, "", hello._replace(token="-"))
+
+
+@pytest.mark.parametrize("cut", [1, 10, 30])
+def test_a_last_line_that_was_cut_is_skipped(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "run.ndjson"
+    record(path, [LINE, LINE._replace(seq=2)]).close()
+    path.write_bytes(path.read_bytes()[: -1 - cut])
+    assert list(recording.read(path)) == [LINE]
+
+
+def test_lines_of_tomorrow_and_garbage_between_are_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "run.ndjson"
+    path.write_bytes(b'{"ev":"of_tomorrow"}\n' + encode(LINE) + b"\x00\xff\n\n" + encode(LINE))
+    assert list(recording.read(path)) == [LINE, LINE]
+
+
+def test_an_old_recording_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "run.ndjson"
+    path.write_bytes(b"old\n" * 10_000)
+    record(path, [LINE]).close()
+    assert list(recording.read(path)) == [LINE]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"# A heading\n", b"{}\n", b"\x89PNG\r\n\x1a\n"])
+def test_a_file_that_is_no_recording_says_how_one_is_made(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match=r"notes\.txt holds no recording .*\n?.*--record"):
+        list(recording.read(path))
+
+
+@pytest.mark.parametrize("name", ["missing.ndjson", "."])
+def test_what_cannot_be_read_is_an_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RecordingError, match="Cannot read"):
+        list(recording.read(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", [".", "missing/run.ndjson"])
+def test_what_cannot_be_written_is_an_error_before_the_run(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RecordingError, match="Cannot record to"):
+        Recorder(tmp_path / name)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("lines", [1, 10_000], ids=["at the flush", "at a write"])
+def test_a_full_disk_is_told_once_and_never_raised(lines: int) -> None:
+    recorder = record(Path("/dev/full"), [LINE] * lines)
+    recorder.flush()
+    error = recorder.error
+    assert error.startswith("Recording to /dev/full stopped: No space left on device.")
+    recorder.write(LINE, b"{}")
+    recorder.close()
+    recorder.close()
+    assert recorder.error == error
+
+
+class FullDisk(io.RawIOBase):
+    """Takes `room` bytes."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.taken = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        if not self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        part = bytes(data[: self.room])
+        self.taken += part
+        self.room -= len(part)
+        return len(part)
+
+
+def test_what_went_to_a_disk_before_it_was_full_can_be_replayed(tmp_path: Path) -> None:
+    disk = FullDisk(150)
+    recorder = Recorder(tmp_path / "run.ndjson")
+    recorder._file.close()
+    recorder._file = io.BufferedWriter(disk, buffer_size=64)
+    for _ in range(20):
+        recorder.write(LINE, encode(LINE).rstrip(b"\n"))
+    recorder.close()
+    assert "What it holds can be replayed" in recorder.error
+    (tmp_path / "rest.ndjson").write_bytes(disk.taken)
+    assert set(recording.read(tmp_path / "rest.ndjson")) == {LINE}

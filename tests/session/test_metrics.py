@@ -1,0 +1,90 @@
+"""Figures of one record, under their public names."""
+
+import pytest
+from support.scenarios import CRASHED, ENDS, RERUNS, Fate, Script, record
+
+from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Phase, PoolUse, Statement
+from tdd_monitor.session import metrics
+
+MS = 1_000_000
+MB = 1 << 20
+
+
+@pytest.mark.parametrize("fate", [*ENDS, *RERUNS, CRASHED], ids=lambda fate: f"{fate.outcome}: {fate.phases}")
+def test_words_are_those_of_pytests_summary_line(fate: Fate) -> None:
+    assert tuple(metrics.categories(record(Script("a.py::t", (fate,)), 1, 0))) == fate.words
+
+
+def test_an_attempt_without_phases_counts_as_its_outcome() -> None:
+    assert metrics.categories(FinishedTest("a.py::t", "failed")) == ["failed"]
+
+
+def use(scope: str, self_ms: int = 0, teardown_ms: int = 0, **more: bool) -> FixtureUse:
+    return FixtureUse("f", scope, self_ms * MS, self_ms * MS, teardown_ms * MS, **more)  # type: ignore[arg-type]
+
+
+THREE_PHASES = tuple(Phase(when, "passed", ms * MS, ms * MS // 2, 0, ms * MB) for when, ms in
+                     (("setup", 50), ("call", 20), ("teardown", 10)))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fixtures", "own_ms"),
+    [
+        ((), 80),
+        ((use("function", 40, 5),), 80),
+        ((use("session", 40), use("function", 5)), 40),
+        ((use("module", 40), use("class", 0, 8, cached=True)), 32),
+        ((use("session", 500),), 0),
+    ],
+    ids=["none", "own", "set up", "torn down", "more than there was"],
+)
+def test_shared_fixtures_are_not_the_tests_own_time(fixtures: tuple[FixtureUse, ...], own_ms: int) -> None:
+    values = metrics.metric_values(FinishedTest("a", "passed", 1, 0, THREE_PHASES, fixtures))
+    assert (values["test_duration_ms"], values["total_duration_ms"]) == (own_ms, 80)
+    assert (values["cpu_ms"], values["memory_usage_mb"]) == (40, 80)
+
+
+def test_the_slowest_set_up_counts_and_cached_ones_do_not() -> None:
+    fixtures = (use("function", 3), use("session", 7), use("session", 90, cached=True))
+    assert metrics.metric_values(FinishedTest("a", "passed", fixtures=fixtures))["fixture_setup_ms"] == 7
+
+
+def test_database_figures_are_summed_or_the_worst_over_pools() -> None:
+    pools = (
+        PoolUse("asyncpg", "shop", 2, 9 * MS, 6 * MS, 1, 2, 1, (), 5, 4 * MS, 1, 12 * MS, 12 * MS),
+        PoolUse("asyncpg", "log", 1, 2 * MS, 2 * MS, 0, 1, 1, (), 3, MS, repeated=(Statement("S", 4),)),
+    )
+    values = metrics.metric_values(FinishedTest("a", "passed", db=pools))
+    assert {name: values[name] for name in list(values)[-6:]} == {
+        "connection_acquire_ms": 6,
+        "schema_operation_ms": 12,
+        "query_ms": 5,
+        "leaked_connections": 2,
+        "pool_peak": 2,
+        "repeated_queries": 4,
+    }
+    assert values["queries"] == 8
+
+
+def test_what_did_not_happen_has_no_figure() -> None:
+    assert set(metrics.metric_values(FinishedTest("a", "passed"))) == {
+        "test_duration_ms",
+        "total_duration_ms",
+        "cpu_ms",
+        "memory_usage_mb",
+        "queries",
+    }
+
+
+def test_metrics_that_the_test_reported_itself_win() -> None:
+    values = metrics.metric_values(FinishedTest("a", "passed", metrics={"queries": 99.0, "mine": 1.5}))
+    assert (values["queries"], values["mine"]) == (99.0, 1.5)
+
+
+def test_tracebacks_of_all_phases_are_in_order() -> None:
+    phases = (
+        Phase("setup", "passed"),
+        Phase("call", "failed", longrepr="E 1"),
+        Phase("teardown", "failed", longrepr="E 2"),
+    )
+    assert metrics.longrepr(FinishedTest("a", "failed", phases=phases)) == "E 1\n\nE 2"

@@ -1,0 +1,103 @@
+"""The board judges what changed and forgets what is gone."""
+
+import pytest
+from support.streams import lost, rerun_failed, shop, xdist
+
+from tdd_monitor.config import Thresholds
+from tdd_monitor.protocol.events import (
+    Collect,
+    CollectedTest,
+    CollectFinish,
+    Event,
+    FinishedTest,
+    Line,
+    Phase,
+    RunFinish,
+    RunLost,
+    RunRequest,
+    Sample,
+    StartedTest,
+)
+from tdd_monitor.verdict import Board, Severity
+from tdd_monitor.verdict.alerts import of_test
+
+A, B = "a.py::test_1", "a.py::test_2"
+MB = 1 << 20
+
+
+def board_after(*events: Event, thresholds: Thresholds | None = None, board: Board | None = None) -> Board:
+    board = board or Board(thresholds)
+    for event in events:
+        board.apply(Line(0, board.session.now_ns + 1, "", event))
+    return board
+
+
+def taking(nodeid: str, ms: int) -> FinishedTest:
+    return FinishedTest(nodeid, "passed", 1, phases=(Phase("call", "passed", ms * 1_000_000),))
+
+
+def run_of(*records: FinishedTest) -> tuple[Event, ...]:
+    collected = Collect(tuple(CollectedTest(record.nodeid) for record in records))
+    return RunRequest("r", "all"), collected, CollectFinish(len(records)), *records, RunFinish(0)
+
+
+def test_tests_over_a_threshold_are_listed_in_their_order() -> None:
+    board = board_after(*run_of(taking(B, 300), taking("b.py::t", 20), taking(A, 120)))
+    assert board.over_threshold() == [B, A]
+    assert [(alert.subject, alert.severity.value) for alert in board.alerts()] == [
+        (B, "critical"),
+        (A, "warning"),
+    ]
+
+
+def test_a_test_that_became_quick_is_off_the_list() -> None:
+    board = board_after(*run_of(taking(A, 300)), *run_of(taking(A, 20)))
+    assert board.of_test == {}
+
+
+@pytest.mark.parametrize(
+    "second", [run_of(taking(B, 1)), (RunRequest("s", "all"), StartedTest(A, 1), RunLost(-9))]
+)
+def test_a_test_that_was_deleted_or_lost_has_no_alerts_left(second: tuple[Event, ...]) -> None:
+    board = board_after(*run_of(taking(A, 300), taking(B, 1)))
+    assert board.over_threshold() == [A]
+    board_after(*second, board=board)
+    assert board.over_threshold() == []
+    assert board.alerts() == []
+
+
+def test_an_alert_keeps_its_time_while_its_test_runs_again() -> None:
+    board = board_after(*run_of(taking(A, 300)))
+    (alert,) = board.of_test[A]
+    board_after(RunRequest("s", "all"), StartedTest(A, 1), board=board)
+    assert board.of_test[A] == [alert]
+
+
+def test_processes_and_tests_are_sorted_together() -> None:
+    grown = [Sample(rss * MB) for rss in (50, 61)]
+    board = board_after(RunRequest("r", "all"), *grown, taking(A, 400), taking(B, 101))
+    assert [alert.metric for alert in board.alerts()] == [
+        "test_duration_ms",
+        "memory_growth_mb",
+        "test_duration_ms",
+    ]
+
+
+def test_thresholds_are_those_that_were_given() -> None:
+    assert board_after(*run_of(taking(A, 300)), thresholds=Thresholds(test_duration_ms=0)).alerts() == []
+
+
+@pytest.mark.parametrize("lines", [shop(), xdist(), xdist(finish=True), lost(), rerun_failed()])
+def test_what_the_board_kept_is_what_judging_all_anew_finds(lines: list[Line]) -> None:
+    board = Board()
+    for line in lines:
+        board.apply(line)
+    kept = {nodeid: [alert.metric for alert in found] for nodeid, found in board.of_test.items()}
+    anew = {
+        item.nodeid: [alert.metric for alert in of_test(item.record, board.thresholds, 0)]
+        for item in board.session.items.values()
+        if item.record is not None
+    }
+    assert kept == {nodeid: found for nodeid, found in anew.items() if found}
+    order = [(alert.severity is not Severity.CRITICAL, -alert.factor) for alert in board.alerts()]
+    assert order == sorted(order)
