@@ -1,5 +1,6 @@
 """The Textual application: starts and stops the control, drives the frames, does what run keys ask."""
 
+import gc
 import os
 import subprocess
 import time
@@ -62,7 +63,12 @@ class MonitorApp(App[None]):
             known = ", ".join(sorted(self.available_themes))
             self.notify(f"There is no theme '{self.settings.theme}'. Known: {known}", severity="warning")
         self.set_interval(1 / FRAMES_PER_SECOND, self._frame)
-        self.call_after_refresh(self.control.start)
+        self.call_after_refresh(self._begin)
+
+    async def _begin(self) -> None:
+        """After the first frame: what it did not need."""
+        gc.enable()  # the command line switches it off, to be here sooner
+        await self.control.start()
 
     def _frame(self) -> None:
         run = self.control.board.session.run
@@ -93,9 +99,10 @@ class MonitorApp(App[None]):
             await self.control.stop()
 
     async def action_quit(self) -> None:
-        """Leave; ask first if a run is going."""
+        """Leave; ask first if a run is going, unless there is no room for a question."""
         run = self.control.board.session.run
-        if self.control.can_run and run is not None and run.active:
+        tiny = self.screen.has_class("-tiny-wide") or self.screen.has_class("-tiny-high")
+        if self.control.can_run and run is not None and run.active and not tiny:
             self.push_screen(QuitScreen(), self._leave_if)
         else:
             await self._leave()

@@ -119,11 +119,14 @@ def name(nodeid: str, width: int) -> str:
         if "/" in path and cell_len(shorter) <= width:
             return shorter
     # Ids of thousands of characters exist; nothing beyond the width needs to be looked at.
-    inner = visible((rest or path)[: width + 1])
-    room = width - cell_len(inner) - 2
-    if colons and room >= PATH_MIN:
-        return f"{cut_left(visible(path[-width:]), room)}{colons}{inner}"
-    return cut_left(inner, width) if not colons else fit(inner, width).rstrip()
+    tail = path[-width - 1 :]
+    if not colons:
+        return cut_left(visible(tail), width)
+    inner = visible(rest[: width + 1])
+    room = width - cell_len(inner) - len(colons)
+    if room >= PATH_MIN:
+        return f"{cut_left(visible(tail), room)}{colons}{inner}"
+    return fit(inner, width).rstrip()
 
 
 def short(nodeid: str) -> str:

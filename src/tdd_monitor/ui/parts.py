@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 
 Part = tuple[str, str]  # text, role
 Parts = tuple[Part, ...]
@@ -76,6 +76,21 @@ BLANK = Row()
 def width_of(parts: Iterable[Part]) -> int:
     """How many cells the parts take."""
     return sum(cell_len(text) for text, _role in parts)
+
+
+def clip(parts: Iterable[Part], width: int) -> Parts:
+    """The parts within `width` cells; what does not fit ends in an ellipsis."""
+    kept: list[Part] = []
+    left = width
+    for text, role in parts:
+        length = cell_len(text)
+        if length > left:
+            if left > 0:
+                kept.append((set_cell_size(text, left - 1) + "…", role))
+            break
+        kept.append((text, role))
+        left -= length
+    return tuple(kept)
 
 
 def spread(left: Parts, right: Parts, width: int) -> Parts:

@@ -52,7 +52,7 @@ def rows(found: FixtureCost, width: int) -> Iterator[Row]:
     base = next((use.baseid for _nodeid, use in found.uses if use.baseid), "")
     yield row(
         (f"{format.visible(found.name)}  ", "strong"),
-        (f"{found.scope} scope  ", "shared" if found.scope != "function" else "fixture"),
+        (f"{format.visible(found.scope)} scope  ", "shared" if found.scope != "function" else "fixture"),
         (format.visible(base), "dim"),
     )
     yield BLANK

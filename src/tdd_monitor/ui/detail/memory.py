@@ -8,6 +8,8 @@ from tdd_monitor.ui.parts import BLANK, Part, Row, row, text_row
 
 from .subject import Subject, headline, text_rows
 
+CELL = 11
+
 
 def rows(subject: Subject, width: int) -> Iterator[Row]:
     """A line a phase, then the process."""
@@ -16,11 +18,11 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
         yield text_row("It has not run yet.", "dim")
         return
     python = any(phase.python_delta_bytes or phase.python_peak_bytes for phase in record.phases)
-    titles = ["phase", "added", "process after", *(("Python objects", "Python peak") if python else ())]
-    yield row(*((format.fit(title, 16, right=number > 0), "head") for number, title in enumerate(titles)))
+    titles = ["phase", "added", "after it", *(("objects", "their peak") if python else ())]
+    yield row(*((format.fit(title, CELL, right=number > 0), "head") for number, title in enumerate(titles)))
     for phase in record.phases:
         cells: list[Part] = [
-            (format.fit(phase.when, 16), "strong"),
+            (format.fit(format.visible(phase.when), CELL), "strong"),
             _size(phase.rss_delta_bytes, signed=True),
             _size(phase.rss_bytes),
         ]
@@ -28,7 +30,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
             cells += [_size(phase.python_delta_bytes, signed=True), _size(phase.python_peak_bytes)]
         yield row(*cells)
     delta = memory_delta_bytes(record)
-    yield row((format.fit("whole test", 16), "strong"), _size(delta, signed=True))
+    yield row((format.fit("whole test", CELL), "strong"), _size(delta, signed=True))
     yield BLANK
     limit = subject.view.board.thresholds.memory_usage_mb
     if limit and delta > limit * MB:
@@ -46,7 +48,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
 
 def _size(value: int, signed: bool = False) -> Part:
     text = format.size(value, signed) if value else "·"
-    return (format.fit(text, 16, right=True), "text" if value else "idle")
+    return (format.fit(text, CELL, right=True), "text" if value else "idle")
 
 
 def _around(name: str, value: str) -> Row:

@@ -28,7 +28,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
 
 
 def _pool(use: PoolUse, width: int) -> Iterator[Row]:
-    yield headline(f"{format.visible(use.pool) or 'outside any pool'} ({use.engine})")
+    yield headline(f"{format.visible(use.pool) or 'outside any pool'} ({format.visible(use.engine)})")
     yield _figure("statements", f"{use.queries:,}", f"in {format.nanoseconds(use.query_ns)}")
     if use.ddl:
         longest = format.nanoseconds(use.ddl_max_ns)

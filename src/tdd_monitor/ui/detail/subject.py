@@ -48,7 +48,7 @@ def heading(subject: Subject, width: int) -> list[tuple[Part, ...]]:
     )
     facts = []
     if subject.running_ms is not None:
-        on = f" on {item.worker}" if item.worker else ""
+        on = f" on {format.visible(item.worker)}" if item.worker else ""
         facts.append(f"running for {format.milliseconds(subject.running_ms)}{on}")
     if record is not None:
         facts.append(format.nanoseconds(own_ns(record)))
@@ -65,7 +65,7 @@ def heading(subject: Subject, width: int) -> list[tuple[Part, ...]]:
 
 def text_rows(text: str, width: int, role: str = "text", indent: int = 2) -> Iterator[Row]:
     """Prose, wrapped."""
-    for line in format.wrap(text, max(10, width - indent)):
+    for line in format.wrap(format.visible(text), max(10, width - indent)):
         yield row((" " * indent + line, role))
 
 

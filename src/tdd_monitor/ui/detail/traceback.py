@@ -32,7 +32,7 @@ def of_record(record: FinishedTest) -> Iterator[Row]:
     """All texts of one attempt."""
     for phase in record.phases:
         if phase.longrepr:
-            yield headline(f"{phase.when} {phase.outcome}")
+            yield headline(format.visible(f"{phase.when} {phase.outcome}"))
             yield from lines(phase.longrepr)
             yield BLANK
         for section in phase.sections:

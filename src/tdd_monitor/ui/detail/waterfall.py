@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse
 from tdd_monitor.session import metrics
 from tdd_monitor.ui import draw, format, words
-from tdd_monitor.ui.parts import BLANK, Part, Row, Target, row, text_row
+from tdd_monitor.ui.parts import BLANK, Part, Row, Target, clip, row, text_row
 from tdd_monitor.verdict import Severity
 from tdd_monitor.verdict.alerts import severity
 
@@ -52,7 +52,7 @@ def _why(record: FinishedTest, width: int) -> Iterator[Row]:
     for phase in failed:
         lines = format.plain_lines(phase.longrepr)
         text = next((line[1:].strip() for line in lines if line.startswith("E ")), lines[0].strip())
-        yield row((f"✗ {phase.when}  ", "failed"), (format.fit(text, max(10, width - 14)), "failed"))
+        yield row((f"✗ {format.visible(phase.when)}  ", "failed"), (format.fit(text, max(10, width - 14)), "failed"))
     if failed:
         yield BLANK
 
@@ -75,7 +75,7 @@ def stretches(record: FinishedTest, fixture_limit_ms: float) -> list[Stretch]:
         busy = f"cpu {phase.cpu_ns / phase.wall_ns:.0%}" if phase.wall_ns else ""
         role = phase.when if phase.when in ("setup", "call", "teardown") else "lost"
         failed = "✗ " if phase.outcome == "failed" else ""
-        found.append(Stretch(f"{failed}{phase.when}", role, start_ns, phase.wall_ns, busy))
+        found.append(Stretch(f"{failed}{format.visible(phase.when)}", role, start_ns, phase.wall_ns, busy))
         found += _fixtures(record, phase.when, fixture_limit_ms)
         start_ns += phase.wall_ns
     return found
@@ -87,7 +87,7 @@ def _fixtures(record: FinishedTest, when: str, limit_ms: float) -> Iterator[Stre
         role = "shared" if shared else "fixture"
         target = fixture_target(use)
         if when == "setup" and not use.cached and use.setup_ns:
-            note, note_role = f"{use.scope} scope" if shared else "", "dim"
+            note, note_role = f"{format.visible(use.scope)} scope" if shared else "", "dim"
             ratio = use.self_ns / metrics.NS_PER_MS / limit_ms if limit_ms else 0.0
             if ratio > 1:
                 word = words.SEVERITIES[severity(ratio, 1.0)]
@@ -128,13 +128,19 @@ def _sums(subject: Subject, record: FinishedTest, width: int) -> Iterator[Row]:
     verdict = f"{format.factor(ratio) if over else f'{ratio:.0%}'} of its {limit:g} ms" if limit else ""
     glyph = words.SEVERITIES[Severity.CRITICAL].glyph if role == "critical" else "▲" if over else "✓"
     yield headline("Sums")
-    yield _figure("own time", format.milliseconds(own_ms), f"{glyph} {verdict}", role)
+    for found in _figures(subject, record, own_ms, f"{glyph} {verdict}", role):
+        yield Row(clip(found.parts, width))
+    yield BLANK
+
+
+def _figures(subject: Subject, record: FinishedTest, own_ms: float, verdict: str, role: str) -> Iterator[Row]:
+    yield _figure("own time", format.milliseconds(own_ms), verdict, role)
     shared_ns = metrics.shared_ns(record)
     if shared_ns:
-        note = "of wider scope: counted apart, others use them too"
+        note = "counted apart: others use them too"
         yield _figure("shared fixtures", format.nanoseconds(shared_ns), note)
     total_ns, cpu_ns = metrics.total_ns(record), metrics.cpu_ns(record)
-    yield _figure("wall time", format.nanoseconds(total_ns), "all phases, shared fixtures included")
+    yield _figure("wall time", format.nanoseconds(total_ns), "all phases, and shared fixtures")
     if total_ns:
         share = cpu_ns / total_ns
         note = "computing" if share > 0.5 else "waiting for something else"
@@ -146,7 +152,6 @@ def _sums(subject: Subject, record: FinishedTest, width: int) -> Iterator[Row]:
         yield _figure("database", format.nanoseconds(query_ns), note)
     for name, value in sorted(record.metrics.items()):
         yield _figure(format.visible(name), f"{value:g}", "measured by the test")
-    yield BLANK
 
 
 def _figure(name: str, value: str, note: str, role: str = "dim") -> Row:
@@ -165,7 +170,7 @@ def _cached(record: FinishedTest, width: int) -> Iterator[Row]:
         whose = f"set up for {format.short(use.first_user)}" if use.first_user else ""
         yield row(
             (format.fit(f"  {format.visible(use.name)}", 24), "shared"),
-            (format.fit(use.scope, 10), "dim"),
+            (format.fit(format.visible(use.scope), 10), "dim"),
             (format.fit(whose, width - 34), "dim"),
             target=fixture_target(use),
         )

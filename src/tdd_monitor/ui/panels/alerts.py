@@ -63,7 +63,7 @@ def alert_rows(alert: Alert, view: View, width: int) -> Iterator[Row]:
     target = Target("test", alert.subject) if is_test else None
     parts: list[Part] = [
         (f"{word.glyph} {word.word:<8} ", word.role),
-        (f"{metric:<15} ", "text"),
+        (format.fit(metric, min(15, max(8, width - 22))) + " ", "text"),
         (format.fit(amount(alert), 9, right=True) + " ", word.role),
     ]
     room = width - width_of(parts)

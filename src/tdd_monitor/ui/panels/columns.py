@@ -134,7 +134,7 @@ def _queries(facts: Facts, width: int) -> Parts:
 
 
 def _worker(facts: Facts, width: int) -> Parts:
-    return ((format.fit(facts.item.worker, width), "dim"),)
+    return ((format.fit(format.visible(facts.item.worker), width), "dim"),)
 
 
 def _severity(facts: Facts, metric: str) -> Severity | None:
@@ -192,7 +192,8 @@ def title_row(columns: list[Column], sort: str, reverse: bool) -> Parts:
     """The titles, with a mark at the column that the rows are sorted by."""
     parts: list[Part] = [(" " * GUTTER, "head")]
     marked = False
-    for column in columns:
+    for number, column in enumerate(columns):
+        parts += [(" ", "head")] if number else []
         here = column.sort == sort and not marked
         marked = marked or here
         text = column.title
@@ -200,14 +201,13 @@ def title_row(columns: list[Column], sort: str, reverse: bool) -> Parts:
             text = f"{text} {'▲' if reverse else '▼'}"
             text = text if cell_len(text) <= column.width else text.replace(" ", "", 1)
         parts.append((format.fit(text, column.width, right=column.right), "accent" if here else "head"))
-        parts.append((" ", "head"))
     return tuple(parts)
 
 
 def row_parts(columns: list[Column], facts: Facts, on_cursor: bool, marked: bool) -> Parts:
     """One row. The cursor and the mark have characters of their own: they show without colour."""
     parts: list[Part] = [("▌" if on_cursor else " ", "accent"), ("•" if marked else " ", "accent")]
-    for column in columns:
+    for number, column in enumerate(columns):
+        parts += [(" ", "text")] if number else []
         parts += column.cell(facts, column.width)
-        parts.append((" ", "text"))
     return tuple(parts)

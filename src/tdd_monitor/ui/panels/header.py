@@ -1,5 +1,7 @@
 """The top of the screen: what is watched, how the run stands, how far it is, what came of it."""
 
+from rich.cells import cell_len
+
 from tdd_monitor.session.model import OUTCOMES, Run, RunState
 from tdd_monitor.ui import draw, format, words
 from tdd_monitor.ui.parts import Part, Parts, spread, width_of
@@ -31,9 +33,9 @@ def _title_line(view: View, run: Run | None, width: int) -> Parts:
     room = width - width_of(left) - width_of(right) - 2
     text = format.visible(view.title)
     about = f" · run {run.number}" + (f" {format.visible(run.reason)}" if run.reason else "") if run else ""
-    shown = format.cut_left(text, max(8, room - len(about))) if room > 12 else ""
+    shown = format.cut_left(text, max(8, room - cell_len(about))) if room > 12 else ""
     left.append((shown, "strong"))
-    if run is not None and width_of(left) + len(about) + width_of(right) < width:
+    if run is not None and width_of(left) + cell_len(about) + width_of(right) < width:
         left.append((about, "dim"))
     return spread(tuple(left), (*right, (" ", "text")), width)
 

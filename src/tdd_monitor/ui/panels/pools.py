@@ -46,10 +46,11 @@ def _pool(view: View, pool: Pool, width: int, chart: int, several: bool) -> Iter
     fill = sample.in_use / maximum
     limit = view.board.thresholds.pool_utilization
     role = "critical" if sample.waiting else "warning" if limit and fill > limit else "good"
-    name = format.visible(sample.name or "pool") + (f" {pool.worker}" if several and pool.worker else "")
-    left: Part = (format.fit(f"{name} ", min(width // 3, 14)), "strong")
+    name = format.visible((sample.name or "pool") + (f" {pool.worker}" if several and pool.worker else ""))
+    left_width = min(width // 3, 14)
+    left: Part = (format.fit(f"{name} ", left_width), "strong")
     numbers = f" {sample.in_use} of {sample.max_size or 'any'} in use"
-    room = width - len(left[0]) - len(numbers)
+    room = width - left_width - len(numbers)
     yield row(left, *draw.bar(fill, max(3, room), role), (numbers, role if role != "good" else "text"))
     points = [(t_ns, float(in_use)) for t_ns, in_use, _waiting in pool.history]
     if chart and points:

@@ -8,6 +8,8 @@ from tdd_monitor.ui import format
 from tdd_monitor.ui.parts import Part, Row, Target, row, text_row
 from tdd_monitor.ui.view import View
 
+NAME_WIDTH = 5
+
 
 def heading(view: View) -> str:
     """How many there are, and how many crashed."""
@@ -41,10 +43,10 @@ def _line(view: View, worker: Worker, width: int) -> Row:
     limit = view.board.thresholds.test_duration_ms
     run = view.board.session.run
     active = run is not None and run.active
-    name = format.fit(worker.id or "main", 5)
+    name = format.fit(format.visible(worker.id) or "main", NAME_WIDTH)
     tail = format.fit(f"{worker.finished:,}", 5, right=True)
     tail += format.fit(format.size(worker.rss_bytes), 9, right=True) if width >= 44 else ""
-    room = width - len(name) - len(tail)
+    room = width - NAME_WIDTH - len(tail)
     what: list[Part]
     target = None
     if worker.crashed:

@@ -8,6 +8,7 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tdd_monitor.ui.format import visible
 from tdd_monitor.ui.parts import ROLES, Part, Parts
 
 
@@ -33,7 +34,14 @@ class Painted(Widget):
 
     def paint(self, parts: Iterable[Part], width: int, *over: str) -> Strip:
         """The parts as a strip of exactly `width` cells."""
-        strip = Strip([Segment(text, self.role_style(role, *over)) for text, role in parts if text])
+        # Whatever comes in, no control character goes out to the terminal.
+        strip = Strip(
+            [
+                Segment(text if text.isprintable() else visible(text), self.role_style(role, *over))
+                for text, role in parts
+                if text
+            ]
+        )
         return strip.adjust_cell_length(width, self.role_style("text", *over))
 
 

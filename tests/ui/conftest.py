@@ -1,0 +1,74 @@
+"""A control that has played a stream, and the application on it."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import pytest
+
+from tdd_monitor.config import Settings
+from tdd_monitor.protocol.events import Line
+from tdd_monitor.runner.control import Control, Listener
+from tdd_monitor.ui.app import MonitorApp
+from tdd_monitor.verdict import Board
+
+
+class PlayedControl:
+    """Lines that have come in; what is asked of it is written down. The clock stands still."""
+
+    def __init__(self, lines: Iterable[Line] = (), can_run: bool = True) -> None:
+        self.board = Board()
+        self.title = "tests/"
+        self.output: deque[str] = deque()
+        self.notices: deque[str] = deque()
+        self.can_run = can_run
+        self.watching = can_run
+        self.asked: list[tuple[str, object]] = []
+        self._listeners: list[Listener] = []
+        self.play(lines)
+
+    def play(self, lines: Iterable[Line]) -> None:
+        """Lines come in now."""
+        for line in lines:
+            delta = self.board.apply(line)
+            for listener in self._listeners:
+                listener(delta)
+
+    def subscribe(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def now_ns(self) -> int:
+        return self.board.session.now_ns + 180_000_000
+
+    async def start(self) -> None:
+        self.asked.append(("start", None))
+
+    async def stop(self) -> None:
+        self.asked.append(("stop", None))
+
+    def rerun(self, nodeids: Sequence[str] | None, reason: str) -> None:
+        self.asked.append((reason, None if nodeids is None else list(nodeids)))
+
+    def cancel(self) -> None:
+        self.asked.append(("cancel", None))
+
+    def toggle_watching(self) -> None:
+        self.watching = not self.watching
+
+    def command(self, nodeids: Sequence[str]) -> str:
+        return "pytest " + " ".join(nodeids)
+
+
+_: Control = PlayedControl()  # mypy checks that it is one
+
+MakeApp = Callable[..., MonitorApp]
+
+
+@pytest.fixture
+def make_app(tmp_path: Path) -> MakeApp:
+    """Makes the application on a control that has played these lines."""
+
+    def make(lines: Iterable[Line] = (), theme: str = "textual-dark", can_run: bool = True) -> MonitorApp:
+        return MonitorApp(PlayedControl(lines, can_run), Settings(root=tmp_path, theme=theme))
+
+    return make

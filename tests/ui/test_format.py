@@ -1,0 +1,122 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from tdd_monitor.ui import format
+
+TEXTS = st.text(max_size=60)
+WIDTHS = st.integers(1, 60)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0.00 ms"),
+        (0.42, "0.42 ms"),
+        (9.994, "9.99 ms"),
+        (9.996, "10.0 ms"),
+        (99.96, "100 ms"),
+        (999.4, "999 ms"),
+        (999.6, "1.00 s"),
+        (9_996, "10.0 s"),
+        (99_960, "1m 40s"),
+        (125_000, "2m 05s"),
+        (3_780_000, "1h 03m"),
+        (math.nan, "-"),
+    ],
+)
+def test_durations_have_three_figures_and_a_unit(value: float, text: str) -> None:
+    assert format.milliseconds(value) == text
+
+
+@given(st.floats(0, 3.6e7))
+def test_a_duration_takes_seven_cells_at_most(value: float) -> None:
+    assert len(format.milliseconds(value)) <= 7
+
+
+@pytest.mark.parametrize(
+    ("value", "signed", "text"),
+    [
+        (0, False, "0.0 MB"),
+        (-(3 << 20), True, "-3.0 MB"),
+        (150 << 20, True, "+150 MB"),
+        (20 << 30, False, "20.0 GB"),
+    ],
+)
+def test_sizes(value: int, signed: bool, text: str) -> None:
+    assert format.size(value, signed) == text
+
+
+@given(TEXTS, WIDTHS)
+def test_fit_fills_its_cells_exactly(text: str, width: int) -> None:
+    shown = format.visible(text)
+    assert cell_len(format.fit(shown, width)) == width
+    assert cell_len(format.fit(shown, width, right=True)) == width
+
+
+@given(TEXTS, st.integers(2, 60))
+def test_names_stay_within_their_cells_and_on_their_line(text: str, width: int) -> None:
+    name = format.name(text, width)
+    assert cell_len(name) <= width
+    assert name == format.visible(name)
+
+
+@given(st.text(max_size=300), st.integers(4, 60))
+def test_wrapped_lines_fit_and_lose_nothing(text: str, width: int) -> None:
+    shown = format.visible(text)
+    lines = format.wrap(shown, width)
+    assert all(cell_len(line) <= width for line in lines)
+    assert "".join("".join(lines).split()) == "".join(shown.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\nb", r"a\nb"),
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("right\u202eleft", r"right\u202eleft"),
+        ("寿司 [red]", "寿司 [red]"),
+        ("hard\xa0space", "hard\xa0space"),
+    ],
+)
+def test_what_a_terminal_would_act_on_is_escaped(text: str, shown: str) -> None:
+    assert format.visible(text) == shown
+
+
+def test_captured_text_loses_its_colours_and_keeps_its_lines() -> None:
+    assert format.plain_lines("\x1b[1;31mE  boom\x1b[0m\n\tx\r\n") == ["E  boom", r"    x\r", ""]
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "width", "name"),
+    [
+        ("tests/unit/test_a.py::test_b", 40, "tests/unit/test_a.py::test_b"),
+        ("tests/unit/test_a.py::test_b", 22, "…/test_a.py::test_b"),
+        ("tests/unit/test_catalog.py::test_b", 20, "…_catalog.py::test_b"),
+        ("tests/unit/test_catalog.py::test_long_name", 18, "test_long_name"),
+        ("tests/unit/test_catalog.py::test_long_name", 10, "test_long…"),
+        ("tests/unit/test_catalog.py", 12, "…_catalog.py"),
+        ("tests/unit/test_catalog.py", 11, "…catalog.py"),
+    ],
+)
+def test_a_name_keeps_what_tells_most(nodeid: str, width: int, name: str) -> None:
+    assert format.name(nodeid, width) == name
+
+
+def test_a_name_of_five_thousand_characters_is_cut_at_once() -> None:
+    assert format.name("t.py::test[" + "x" * 5000 + "]", 30) == "test[" + "x" * 24 + "…"
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "short"),
+    [
+        ("a/t.py::TestX::test_y[a::b]", "test_y[a::b]"),
+        ("a/t.py::test_y", "test_y"),
+        ("a/t.py", "a/t.py"),
+    ],
+)
+def test_the_short_name_is_the_function(nodeid: str, short: str) -> None:
+    assert format.short(nodeid) == short

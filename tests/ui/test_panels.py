@@ -1,0 +1,332 @@
+"""What the header, the banner, the panels and the tabs say: rows, without a screen."""
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support import streams
+from support.lines import ANY_LINES
+
+from tdd_monitor.protocol.events import Line, RunCancel
+from tdd_monitor.ui import format
+from tdd_monitor.ui.detail import TABS, Subject, fixture
+from tdd_monitor.ui.detail.subject import heading
+from tdd_monitor.ui.overview import Sweep
+from tdd_monitor.ui.pages import PAGES
+from tdd_monitor.ui.panels import alerts, banner, columns, durations, header, memory, pools, workers
+from tdd_monitor.ui.parts import ROLES, Parts, Row, width_of
+from tdd_monitor.ui.view import View
+from tdd_monitor.verdict import Board
+
+PANELS = {"durations": durations, "alerts": alerts, "memory": memory, "pools": pools, "workers": workers}
+STREAMS = {
+    "shop": streams.shop,
+    "running": lambda: streams.shop(stop_after=30),
+    "again": streams.rerun_failed,
+    "xdist": streams.xdist,
+    "lost": streams.lost,
+    "errors": streams.collection_errors,
+    "nothing": list,
+}
+
+
+def view_of(lines: Iterable[Line], **more: object) -> View:
+    board, sweep = Board(), Sweep()
+    for line in lines:
+        board.apply(line)
+    now_ns = board.session.now_ns + 180_000_000
+    sweep.step(board.session, now_ns, float("inf"))
+    return View(board, now_ns, sweep.latest, tuple(board.alerts()), "tests/", **more)  # type: ignore[arg-type]
+
+
+def text(rows: Iterable[Row] | Iterable[Parts]) -> str:
+    lines = (row.parts if isinstance(row, Row) else row for row in rows)
+    return "\n".join("".join(part for part, _role in parts) for parts in lines)
+
+
+def panel(name: str, view: View, width: int = 60, height: int = 20) -> str:
+    return text(PANELS[name].rows(view, width, height))
+
+
+def subjects(view: View) -> Iterator[Subject]:
+    for item in view.board.session.items.values():
+        yield Subject(item, view)
+
+
+def everything(view: View, width: int, height: int) -> Iterator[tuple[str, Parts]]:
+    """All that must fit into a width, with where it comes from."""
+    for lines in (2, 3):
+        yield from (("header", parts) for parts in header.lines(view, width, lines))
+    yield from (("banner", parts) for parts in banner.lines(view, width))
+    for name, module in PANELS.items():
+        yield from ((name, row.parts) for row in module.rows(view, width, height))
+        module.heading(view)
+    chosen = columns.choose(width, with_workers=True)
+    yield "titles", columns.title_row(chosen, "duration", reverse=True)
+    for item in view.board.session.items.values():
+        facts = columns.facts(view.board, item, view.board.session.run, view.now_ns)
+        yield "table", columns.row_parts(chosen, facts, on_cursor=True, marked=True)
+    for subject in subjects(view):
+        yield from (("heading", parts) for parts in heading(subject, width))
+        for tab in TABS:
+            assert isinstance(tab.filled(subject), bool)
+            found = list(tab.rows(subject, width))
+            if tab.name in ("Overview", "Memory", "History", "Alerts"):
+                yield from ((tab.name, row.parts) for row in found)
+    for page in PAGES:
+        assert page.count(view) >= 0
+        list(page.rows(view))
+
+
+def check(view: View, width: int, height: int) -> None:
+    for where, parts in everything(view, width, height):
+        for part, role in parts:
+            assert role in ROLES, (where, role)
+            assert part == format.visible(part), (where, part)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("width", [57, 63, 77, 97, 117, 158, 197])
+def test_everything_fits_its_width(name: str, width: int) -> None:
+    view = view_of(STREAMS[name]())
+    check(view, width, 7)
+    for where, parts in everything(view, width, 7):
+        assert width_of(parts) <= width, (where, text([parts]))
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("width", [36, 37, 48])
+def test_panels_fit_a_third_of_a_screen(name: str, width: int) -> None:
+    view = view_of(STREAMS[name]())
+    for panel_name, module in PANELS.items():
+        for row in module.rows(view, width, 7):
+            assert width_of(row.parts) <= width, (panel_name, text([row]))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(ANY_LINES, max_size=25), st.sampled_from([57, 80, 120]), st.integers(1, 30))
+def test_no_stream_breaks_them(lines: list[Line], width: int, height: int) -> None:
+    check(view_of(lines, notices=("a notice\nof two lines",)), width, height)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "running",
+            ["run 1", "start", "● running", "30/40", "75%", "✓ 25 passed", "! 1 error", "» 1 skipped"],
+        ),
+        ("shop", ["✗ failures", "40/40"]),
+        ("again", ["run 2 failed", "1/3"]),
+        ("lost", ["† lost", "† 1 lost"]),
+        ("errors", ["! collection errors", "! 2 error"]),
+        ("nothing", ["Starting pytest"]),
+    ],
+)
+def test_the_header_tells_how_the_run_stands(name: str, said: list[str]) -> None:
+    shown = text(header.lines(view_of(STREAMS[name]()), 160, 2))
+    for words in said:
+        assert words in shown
+
+
+def test_the_header_says_when_it_is_paused_watching_or_a_recording() -> None:
+    lines = streams.shop(stop_after=3)
+    assert "‖ PAUSED" in text(header.lines(view_of(lines, paused=True), 120, 2))
+    assert "watching" in text(header.lines(view_of(lines, watching=True), 120, 2))
+    shown = text(header.lines(view_of(lines, watching=True, can_run=False), 120, 2))
+    assert "recording" in shown and "watching" not in shown
+
+
+def test_the_header_shows_collection_and_cancelling_and_an_eta() -> None:
+    lines = streams.shop(stop_after=30)
+    starting, collecting = lines[:1], lines[:3]
+    assert "starting pytest" in text(header.lines(view_of(starting), 120, 2))
+    assert "collecting … 40 tests so far" in text(header.lines(view_of(collecting), 120, 2))
+    slow = streams.Stream()
+    slow.open("r", "all", "")
+    slow.collect(streams.collected(streams.SHOP))
+    slow.test(streams.Script(streams.FIRST, call=2000))
+    assert "ETA 1m" in text(header.lines(view_of(slow.lines), 120, 2))
+    slow.emit(RunCancel("cancelled"))
+    shown = text(header.lines(view_of(slow.lines), 120, 2))
+    assert "■ cancelling" in shown and "x again kills" in shown
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "advice"),
+    [
+        (0, "✓ all passed", ""),
+        (1, "✗ failures", ""),
+        (2, "■ interrupted", ""),
+        (3, "! internal error", "press o"),
+        (4, "! usage error", "did not accept its arguments"),
+        (5, "no tests found", "check the path"),
+        (99, "! exit status 99", ""),
+    ],
+)
+def test_an_exit_status_is_words_and_advice(status: int, word: str, advice: str) -> None:
+    view = view_of(streams.ended(status))
+    assert word in text(header.lines(view, 120, 2))
+    assert advice in text(banner.lines(view, 120))
+    assert advice or not banner.lines(view, 120)
+
+
+def test_the_banner_of_a_lost_run_names_signal_and_test_and_the_way_on() -> None:
+    shown = text(banner.lines(view_of(streams.lost()), 200))
+    for words in ("killed by SIGKILL", "test_report_over_ten_thousand_orders", "f runs it again", "o shows"):
+        assert words in shown
+    recording = text(banner.lines(view_of(streams.lost(), can_run=False), 200))
+    assert "runs it again" not in recording
+
+
+def test_the_banner_names_files_that_could_not_be_collected_and_notices() -> None:
+    assert "2 files could not be collected (tests/test_orders.py)" in text(
+        banner.lines(view_of(streams.collection_errors()), 120)
+    )
+    notice = "no pytest in /x/python:\n  install it with pip"
+    assert "no pytest in /x/python: install it with pip" in text(
+        banner.lines(view_of([], notices=("older", notice)), 120)
+    )
+
+
+def test_durations_have_percentiles_a_histogram_and_the_slowest() -> None:
+    shown = panel("durations", view_of(streams.shop()))
+    assert "p50 10.3 ms" in shown and "max ▲1.24 s" in shown and "▲100" in shown
+    assert shown.index("test_report_over_ten_thousand") < shown.index("test_concurrent_checkouts")
+
+
+def test_alerts_say_how_bad_what_how_much_whose_and_what_to_do() -> None:
+    shown = panel("alerts", view_of(streams.shop()), width=120, height=60)
+    assert "◆ critical duration           1.24 s 12x of 100 ms" in shown
+    assert "▲ warning  memory           +14.6 MB 1.5x of 10 MB" in shown
+    assert "◆ critical N+1 query" in shown and "60x" in shown
+    assert "→ One query per row (N+1)" in shown
+    assert "◆ critical connection leak" in shown
+
+
+def test_narrow_alerts_still_name_the_test() -> None:
+    assert "test_order_list_shows_items" in panel("alerts", view_of(streams.shop()), width=40)
+
+
+def test_errors_of_collection_come_first_among_the_alerts() -> None:
+    shown = panel("alerts", view_of(streams.collection_errors()))
+    assert shown.splitlines()[0].rstrip() == "! not collected  tests/test_orders.py"
+
+
+def test_without_alerts_the_panel_says_that_all_is_well() -> None:
+    assert "Everything is within its thresholds" in panel("alerts", view_of(streams.all_passed()))
+
+
+def test_memory_shows_peak_growth_and_who_adds_to_it() -> None:
+    view = view_of(streams.shop())
+    shown = panel("memory", view)
+    assert memory.heading(view) == "82.1 MB now"
+    assert "peak 86.1 MB" in shown and "grew ▲ +21.1 MB" in shown
+    assert shown.index("+14.6 MB") < shown.index("+6.1 MB")
+
+
+def test_pools_show_fill_waiting_and_the_server() -> None:
+    shown = panel("pools", view_of(streams.xdist()))
+    assert "shop gw0" in shown and "3 of 10 in use" in shown and "◆ 1 waiting" in shown
+    assert "server" in shown and "of 100 open" in shown
+
+
+def test_workers_show_what_runs_since_when_and_who_crashed() -> None:
+    view = view_of(streams.xdist())
+    shown = panel("workers", view)
+    assert "† crashed" in shown
+    assert "▲  390 ms test_export_has_header" in shown
+    assert workers.heading(view) == "4 · † 1 crashed"
+
+
+def detail(tab: str, nodeid: str, lines: Iterable[Line], width: int = 100) -> str:
+    view = view_of(lines)
+    subject = Subject(view.board.session.items[nodeid], view)
+    return text(next(known for known in TABS if known.name == tab).rows(subject, width))
+
+
+def test_the_waterfall_shows_phases_fixtures_and_sums() -> None:
+    shown = detail("Overview", "tests/test_stock.py::test_reorder_level", streams.shop())
+    assert [line.split()[0] for line in shown.splitlines()[:5]] == [
+        "setup",
+        "schema",
+        "call",
+        "teardown",
+        "schema",
+    ]
+    assert "◆ 17x" in shown and "▲ 1.4x of its 100 ms" in shown and "138 ms" in shown
+
+
+def test_shared_fixtures_are_counted_apart() -> None:
+    shown = detail("Overview", streams.FIRST, streams.shop())
+    assert "session" in shown and "✓ 7% of its 100 ms" in shown
+    assert "counted apart" in shown
+
+
+def test_a_failure_says_why_on_its_first_line() -> None:
+    shown = detail("Overview", streams.DISCOUNT, streams.shop())
+    assert shown.startswith("✗ call  AssertionError: assert Decimal('17.3366')")
+
+
+def test_the_traceback_has_places_and_output() -> None:
+    view = view_of(streams.shop())
+    subject = Subject(view.board.session.items[streams.DISCOUNT], view)
+    rows = list(TABS[1].rows(subject, 100))
+    assert [row.target.value for row in rows if row.target] == ["tests/test_orders.py:61"]
+    assert "Captured stdout call" in text(rows)
+    assert {role for row in rows for part, role in row.parts if part.startswith("E ")} == {"failed"}
+
+
+def test_queries_show_counts_repetition_and_leaks() -> None:
+    shown = detail("Queries", streams.N_PLUS_ONE, streams.shop())
+    assert "Repeated (N+1)" in shown and "60x" in shown and "SELECT name, price" in shown
+    leaky = detail("Queries", "tests/test_export.py::test_export_closes_its_connection", streams.shop())
+    assert "1 connection not given back" in leaky and "acquired at shop/export.py:31" in leaky
+
+
+def test_attempts_subtests_memory_history_and_alerts_have_their_tabs() -> None:
+    shop = streams.shop()
+    assert "attempt 1  ↻ rerun" in detail("Attempts", streams.FLAKY, shop)
+    assert "Flaky: it passed" in detail("Attempts", streams.FLAKY, shop)
+    assert "✗ failed" in detail("Subtests", "tests/test_orders.py::test_order_states", shop)
+    assert "▲ More than its 10 MB" in detail("Memory", streams.LEAKY, shop)
+    assert "median 7.50 ms" in detail("History", streams.FIRST, shop)
+    assert "→ Drill in (enter)" in detail("Alerts", streams.SLOW_REPORT, shop)
+
+
+def test_a_test_without_figures_says_so() -> None:
+    for tab in TABS:
+        shown = detail(tab.name, streams.SHOP[39].nodeid, streams.shop(stop_after=3))
+        assert shown
+    assert "It has not run yet." in detail("Overview", streams.SHOP[39].nodeid, streams.shop(stop_after=3))
+    assert "pytest died while it ran" in detail("Overview", streams.SLOW_REPORT, streams.lost())
+
+
+def test_a_fixture_tells_what_it_cost_for_whom() -> None:
+    view = view_of(streams.shop())
+    found = fixture.cost(view.board.session, "session:pool")
+    shown = text(fixture.rows(found, 100))
+    assert "pool  session scope  tests/conftest.py" in shown
+    assert "1 time" in shown and "48.0 ms in all" in shown and "39 tests" in shown
+    assert "3.00 ms in all" in shown
+
+
+def test_long_lines_say_how_much_more_there_is() -> None:
+    stream = streams.Stream()
+    stream.open("r", "all", "")
+    stream.test(streams.Script("t.py::test_x", "failed", longrepr="E   " + "x" * 10_000))
+    shown = detail("Traceback", "t.py::test_x", stream.lines)
+    assert "… [6,004 more characters]" in shown
+
+
+def test_pages_show_output_errors_notices_and_warnings() -> None:
+    view = view_of(
+        streams.collection_errors(), output=["tests/a.py F", "\x1b[31mE  boom\x1b[0m"], notices=("no",)
+    )
+    output, errors, notices, _warnings = (text(page.rows(view)) for page in PAGES)
+    assert output == "tests/a.py F\nE  boom"
+    assert "cannot import name 'Basket'" in errors and "SyntaxError" in errors
+    assert notices.startswith("! no")
+    assert "pool.acquire() without timeout" in text(PAGES[3].rows(view_of(streams.shop())))
+    assert "Segmentation fault" in text(PAGES[0].rows(view_of(streams.lost())))
