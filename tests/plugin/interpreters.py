@@ -12,10 +12,10 @@ from functools import cache
 from pathlib import Path
 
 # What pytest 7.4 can be run with, and everything whose presence the plugin must bear.
-OLDEST = ("pytest==7.4.*", "pytest-xdist>=3.5,<3.6", "pytest-rerunfailures<15")
+OLDEST = ("pytest==7.4.*", "pytest-xdist>=3.5,<3.6", "pytest-rerunfailures<15", "pytest-forked")
 NEWEST = (
     *("pytest", "pytest-xdist", "pytest-asyncio", "anyio", "pytest-rerunfailures", "pytest-timeout"),
-    *("pytest-randomly", "pytest-cov", "pytest-django", "pytest-forked", "freezegun", "time-machine"),
+    *("pytest-randomly", "pytest-cov", "pytest-django", "django", "freezegun", "time-machine"),
     *("sqlalchemy", "greenlet", "aiosqlite", "asyncpg", "psycopg[binary,pool]", "psutil"),
 )
 BARE = ("pytest",)

@@ -8,7 +8,7 @@ from plugin.conftest import Suite
 from plugin.harness import MS, Run, plain_pytest, run_pytest
 from tdd_monitor.protocol.events import Hello, RunFinish, StartedTest, WarningRaised
 
-XDIST = ("-p", "xdist.plugin", "-n2", "--dist=loadfile")
+XDIST = ("-p", "xdist", "-n2", "--dist=loadfile")
 
 HOSTILE = """
     import gc

@@ -150,7 +150,7 @@ ENVIRONMENTS = {
     "oldest": lambda: interpreters.made(oldest_python(), interpreters.OLDEST),
     "newest": lambda: interpreters.made(newest_python(), interpreters.NEWEST),
 }
-MODES = {"single": (), "xdist": ("-p", "xdist.plugin", "-n2", "--dist=loadscope")}
+MODES = {"single": (), "xdist": ("-p", "xdist", "-n2", "--dist=loadscope")}
 
 
 @pytest.mark.parametrize("mode", MODES)

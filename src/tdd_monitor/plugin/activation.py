@@ -6,6 +6,7 @@ their import on; the rest at the start of the session, when it is known whether 
 
 import os
 import platform
+import sys
 import time
 from typing import Any, Callable, Dict, Generator, List, Optional
 
@@ -15,7 +16,7 @@ from tdd_monitor.plugin.fixtures import FixtureClock
 from tdd_monitor.plugin.guard import Guard, describe
 from tdd_monitor.plugin.memory import Memory
 from tdd_monitor.plugin.observe import observe
-from tdd_monitor.plugin.recorder import Recorder
+from tdd_monitor.plugin.recorder import Instruments, Recorder
 from tdd_monitor.plugin.reporter import CollectReporter, RunReporter, warn
 from tdd_monitor.plugin.sampler import Sampler
 from tdd_monitor.plugin.stream import Stream
@@ -23,6 +24,9 @@ from tdd_monitor.plugin.transport import SocketTransport
 from tdd_monitor.protocol.events import PROTOCOL, Hello
 
 NAME = "tdd-monitor"
+
+# Python 3.12 counts the threads of a forking process before the hooks in the parent, 3.13.0 after them.
+_MAY_START_AFTER_FORK = sys.version_info < (3, 13)
 
 
 def activate(config: Any, request: Dict[str, Any]) -> Optional["Activation"]:
@@ -87,6 +91,9 @@ class Activation:
             result = yield
             exitstatus = int(result or 0)
             return result
+        except pytest.UsageError:
+            exitstatus = int(pytest.ExitCode.USAGE_ERROR)
+            raise
         except SystemExit as error:
             exitstatus = error.code if isinstance(error.code, int) else 1
             raise
@@ -129,7 +136,8 @@ class Activation:
     def _observe_tests(self, rename: Callable[[str], str]) -> None:
         fixtures = FixtureClock(self._guard, self._stream.emit)
         self._registry.in_shared_setup = fixtures.in_shared_setup
-        self._recorder = Recorder(self._guard, self._stream, self._memory, fixtures, self._registry, rename)
+        instruments = Instruments(self._guard, self._stream, self._memory, self._registry, self._sampler)
+        self._recorder = Recorder(instruments, fixtures, rename)
         self._register("fixtures", fixtures)
         self._register("recorder", self._recorder)
         if self._request.get("collects", True):
@@ -176,8 +184,8 @@ class Activation:
         self._sampler.stop()
 
     def after_fork_in_parent(self) -> None:
-        """Go on."""
-        if self._stream.open:
+        """Go on: at once, or with the next test where a thread that starts now would still count."""
+        if _MAY_START_AFTER_FORK:
             self._sampler.start()
 
     def after_fork_in_child(self) -> None:

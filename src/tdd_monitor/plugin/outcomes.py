@@ -1,7 +1,6 @@
 """Outcomes as pytest's summary line counts them. Pure functions of reports and phases."""
 
-import importlib.util
-from typing import Any, Iterable, List, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple
 
 from tdd_monitor.protocol.codec import shorten
 from tdd_monitor.protocol.events import Section, Subtest
@@ -53,20 +52,6 @@ def sections(report: Any, seen: int) -> Tuple[Section, ...]:
     return tuple([Section(str(title), shorten(str(text))) for title, text in found[seen:]])
 
 
-def settle(phases: Iterable[Any], subtests: Sequence[Subtest]) -> None:
-    """Outcomes of phases that nobody reported, and of a test that failed in its subtests only."""
-    for phase in phases:
-        if not phase.outcome:
-            # A plugin that reruns does not publish every report of an attempt that it repeats.
-            phase.outcome = "rerun" if phase.raised else "passed"
-        if phase.when == "call" and phase.outcome == "passed" and _SUBTESTS_FAIL_TESTS:
-            failed = sum(subtest.outcome == "failed" for subtest in subtests)
-            if failed:
-                # pytest does this in its terminal reporter, which xdist workers do not have.
-                phase.outcome = "failed"
-                phase.longrepr = "contains %d failed subtest%s" % (failed, "s" if failed > 1 else "")
-
-
 def of_attempt(phases: Sequence[Any], subtests: Sequence[Subtest]) -> str:
     """One word for the attempt: rerun, failed, error, then whatever the test itself says."""
     if not subtests and all(phase.outcome == "passed" for phase in phases):
@@ -83,11 +68,3 @@ def of_attempt(phases: Sequence[Any], subtests: Sequence[Subtest]) -> str:
         if outcome in found:
             return outcome
     return "passed"
-
-
-def _subtests_fail_tests() -> bool:
-    """Since pytest 9, which has subtests built in, a test with a failed subtest fails."""
-    return importlib.util.find_spec("_pytest.subtests") is not None
-
-
-_SUBTESTS_FAIL_TESTS = _subtests_fail_tests()

@@ -6,7 +6,7 @@ The phase hooks are timed here; what became of them is told by the reports, whic
 
 import math
 import time
-from typing import Any, Callable, Dict, Generator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Generator, List, NamedTuple, Optional, Tuple
 
 import pytest
 
@@ -15,6 +15,7 @@ from tdd_monitor.plugin.fixtures import FixtureClock
 from tdd_monitor.plugin.guard import Guard, guarded
 from tdd_monitor.plugin.memory import Memory
 from tdd_monitor.plugin.observe.registry import Registry
+from tdd_monitor.plugin.sampler import Sampler
 from tdd_monitor.plugin.stream import Stream
 from tdd_monitor.protocol.events import FinishedTest, Phase, StartedTest, Subtest
 
@@ -32,6 +33,7 @@ class _Phase:
         "python_delta_bytes",
         "python_peak_bytes",
         "raised",
+        "report",
         "rss_bytes",
         "rss_delta_bytes",
         "sections",
@@ -42,6 +44,7 @@ class _Phase:
     def __init__(self, when: str) -> None:
         self.when = when
         self.outcome = ""
+        self.report: Any = None
         self.wall_ns = self.cpu_ns = self.rss_bytes = self.rss_delta_bytes = 0
         self.python_delta_bytes = self.python_peak_bytes = 0
         self.longrepr = ""
@@ -90,31 +93,32 @@ class _Attempt:
     def phase(self, when: str) -> _Phase:
         """The phase of that name that has no report yet, a new one if there is none."""
         for phase in self.phases:
-            if phase.when == when and not phase.outcome:
+            if phase.when == when and phase.report is None:
                 return phase
         phase = _Phase(when)
         self.phases.append(phase)
         return phase
 
 
+class Instruments(NamedTuple):
+    """What measures, and where to send it."""
+
+    guard: Guard
+    stream: Stream
+    memory: Memory
+    registry: Registry
+    sampler: Sampler
+
+
 class Recorder:
     """Pytest plugin in every process that runs tests."""
 
     def __init__(
-        self,
-        guard: Guard,
-        stream: Stream,
-        memory: Memory,
-        fixtures: FixtureClock,
-        registry: Registry,
-        rename: Callable[[str], str],
+        self, instruments: Instruments, fixtures: FixtureClock, rename: Callable[[str], str]
     ) -> None:
-        self.guard = guard
-        self._stream = stream
-        self._memory = memory
+        self.guard, self._stream, self._memory, self._registry, self._sampler = instruments
         self._fixtures = fixtures
         self._rename = rename
-        self._registry = registry
         self._attempt: Optional[_Attempt] = None
         self._previous: Optional[_Attempt] = None
         self._previous_rss_bytes = 0
@@ -137,6 +141,7 @@ class Recorder:
         previous = self._previous
         again = previous is not None and previous.nodeid == nodeid
         number = previous.number + 1 if again and previous is not None else 1
+        self._sampler.start()  # unless it runs: a fork has stopped it
         self._registry.begin_attempt()
         attempt = self._attempt = _Attempt(nodeid, number)
         if again and previous is not None:
@@ -206,15 +211,8 @@ class Recorder:
         if outcomes.is_subtest(report):
             attempt.subtests.append(outcomes.subtest(report))
             return
-        phase = attempt.phase(report.when)
-        phase.outcome = outcomes.of_report(report)
-        if not phase.measured:
-            phase.wall_ns = max(0, int(report.duration * 1e9))
-        if phase.outcome != "passed":
-            phase.longrepr = outcomes.longrepr(report)
-        if report.sections:
-            phase.sections = outcomes.sections(report, attempt.seen_sections)
-            attempt.seen_sections = len(report.sections)
+        # Not yet its outcome: pytest's terminal reporter and other plugins still change that.
+        attempt.phase(report.when).report = report
 
     @pytest.hookimpl(trylast=True)
     @guarded
@@ -224,7 +222,8 @@ class Recorder:
         if attempt is None:
             return
         self._attempt, self._previous = None, attempt
-        outcomes.settle(attempt.phases, attempt.subtests)
+        for phase in attempt.phases:
+            self._settle(attempt, phase)
         self._stream.emit(
             FinishedTest(
                 attempt.nodeid,
@@ -241,6 +240,23 @@ class Recorder:
                 () if any(phase.measured for phase in attempt.phases) else (ELSEWHERE,),
             )
         )
+
+    @staticmethod
+    def _settle(attempt: _Attempt, phase: _Phase) -> None:
+        report = phase.report
+        if report is None:
+            # A plugin that reruns does not publish every report of an attempt that it repeats.
+            phase.outcome = "rerun" if phase.raised else "passed"
+            return
+        phase.report = None
+        phase.outcome = outcomes.of_report(report)
+        if not phase.measured:
+            phase.wall_ns = max(0, int(report.duration * 1e9))
+        if phase.outcome != "passed":
+            phase.longrepr = outcomes.longrepr(report)
+        if report.sections:
+            phase.sections = outcomes.sections(report, attempt.seen_sections)
+            attempt.seen_sections = len(report.sections)
 
     def _drift_bytes(self, attempt: _Attempt) -> int:
         """How much the process grew from the end of the last measured attempt to this one."""

@@ -1,8 +1,8 @@
 """A thread that sends what would otherwise wait, and samples the process while something changes.
 
 It is started below `threading`: suites that look for stray threads (threading.enumerate) do not see
-it. It ends before a fork and starts again after it, because from Python 3.12 on a fork of a process with
-threads warns, and warnings are errors in many suites.
+it. It ends before a fork, because from Python 3.12 on a fork of a process with threads warns, and
+warnings are errors in many suites; it starts again afterwards, at the latest with the next test.
 """
 
 import _thread
