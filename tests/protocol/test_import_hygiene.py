@@ -1,0 +1,49 @@
+"""What importing a room brings along, each in a fresh process."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+PROBE = """
+import importlib, json, pkgutil, sys
+{before}
+known = set(sys.modules)
+for package in {packages!r}:
+    module = importlib.import_module(package)
+    for found in pkgutil.walk_packages(module.__path__ if {walk} else [], package + "."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+print(json.dumps(sorted(set(sys.modules) - known)))
+"""
+
+
+def imported(*packages: str, before: str = "", walk: bool = True) -> set[str]:
+    """Modules that come with these packages, and with all that is in them."""
+    code = PROBE.format(packages=packages, before=before, walk=walk)
+    run = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True)
+    return set(json.loads(run.stdout))
+
+
+def tops(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules}
+
+
+def test_what_runs_in_the_users_pytest_needs_nothing_but_pytest() -> None:
+    modules = imported("tdd_monitor.plugin", "tdd_monitor.protocol", before="import pytest")
+    assert tops(modules) - sys.stdlib_module_names == {"tdd_monitor"}
+    rooms = {name.split(".")[1] for name in modules if name.startswith("tdd_monitor.")}
+    assert rooms == {"plugin", "protocol"}
+
+
+@pytest.mark.parametrize("room", ["session", "verdict", "config", "history"])
+def test_the_state_knows_neither_screen_nor_loop(room: str) -> None:
+    modules = imported(f"tdd_monitor.{room}")
+    assert not modules & {"asyncio", "textual", "pytest", "asyncpg", "click", "rich"}
+    assert tops(modules) - sys.stdlib_module_names == {"tdd_monitor"}
+
+
+def test_a_command_starts_without_screen_and_database_driver() -> None:
+    modules = imported("tdd_monitor.cli", walk=False)
+    assert not tops(modules) & {"textual", "asyncpg", "sqlalchemy", "psycopg"}
