@@ -18,7 +18,7 @@ NEWEST = (
     *("pytest-randomly", "pytest-cov", "pytest-django", "django", "freezegun", "time-machine"),
     *("sqlalchemy", "greenlet", "aiosqlite", "asyncpg", "psycopg[binary,pool]", "psutil"),
 )
-BARE = ("pytest",)
+BARE = ("pytest", "execnet")
 _RETRY_S = 600
 
 

@@ -1,0 +1,159 @@
+"""What is collected, what is not, and why a run ends early."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from plugin.conftest import Suite
+from plugin.harness import BOOTSTRAP, Run, environment, listening, run_pytest, wait_until
+from tdd_monitor.protocol.events import (
+    Collect,
+    CollectError,
+    CollectFinish,
+    RunCancel,
+    RunFinish,
+    StartedTest,
+    WarningRaised,
+)
+
+XDIST = ("-p", "xdist", "-n2")
+BOTH = pytest.mark.parametrize("args", [(), XDIST], ids=["single", "xdist"])
+GOOD = "def test_good(): pass"
+BROKEN = "import nothing_of_this_name"
+FAILING = "".join(f"def test_{n}(): assert 0\n" for n in range(9))
+
+
+def reasons(run: Run) -> list[str]:
+    return [cancel.reason for cancel in run.events(RunCancel)]
+
+
+@BOTH
+def test_a_file_that_cannot_be_collected_is_told_once(args: tuple[str, ...], suite: Suite) -> None:
+    run = run_pytest(suite(test_good=GOOD, test_broken=BROKEN), *args)
+    (error,) = run.events(CollectError)
+    assert error.nodeid == "test_broken.py"
+    assert "nothing_of_this_name" in error.longrepr
+    # xdist runs what could be collected, pytest itself stops.
+    assert reasons(run) == ([] if args else ["collection"])
+    assert run.exitcode == run.finish.exitstatus == (1 if args else 2)
+    assert run.finish.counts["error"] == 1
+
+
+@BOTH
+def test_the_rest_runs_when_the_user_wants_it_to(args: tuple[str, ...], suite: Suite) -> None:
+    run = run_pytest(suite(test_good=GOOD, test_broken=BROKEN), "--continue-on-collection-errors", *args)
+    assert len(run.events(CollectError)) == 1
+    assert run.counted == {"passed": 1}
+    assert run.finish.counts == {"passed": 1, "error": 1}
+    assert run.exitcode == 1
+
+
+def test_every_file_broken_and_none_there(suite: Suite, tmp_path: Path) -> None:
+    run = run_pytest(suite(test_one=BROKEN, test_two=BROKEN))
+    assert {error.nodeid for error in run.events(CollectError)} == {"test_one.py", "test_two.py"}
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    run = run_pytest(empty)
+    assert (run.exitcode, run.finish.exitstatus) == (5, 5)
+    assert run.events(CollectFinish)[0].count == 0
+    assert run.events(Collect) == []
+
+
+@BOTH
+def test_stopping_at_the_first_failures(args: tuple[str, ...], suite: Suite) -> None:
+    run = run_pytest(suite(test_failing=FAILING), "--maxfail=2", *args)
+    assert reasons(run) == ["maxfail"]
+    assert run.counted["failed"] == run.finish.counts["failed"] >= 2
+    assert run.finish.exitstatus == run.exitcode
+    if not args:
+        assert run.counted == {"failed": 2}
+
+
+def test_deselected_items(suite: Suite) -> None:
+    directory = suite(test_failing=FAILING, test_good=GOOD)
+    run = run_pytest(directory, "-k", "good or test_3")
+    assert run.finish.counts == {"passed": 1, "failed": 1, "deselected": 8}
+    (finish,) = run.events(CollectFinish)
+    assert (finish.count, finish.deselected) == (2, 8)
+    assert [test.nodeid for test in run.collected] == ["test_failing.py::test_3", "test_good.py::test_good"]
+
+
+def test_a_run_of_the_last_failures(suite: Suite) -> None:
+    directory = suite(test_two="def test_bad(): assert 0\ndef test_good(): pass")
+    environ = environment()
+    command = [sys.executable, "-m", "pytest", "-q"]
+    subprocess.run(command, cwd=directory, env=environ, check=False, capture_output=True, timeout=30)
+    with listening() as listener:
+        command = [sys.executable, str(BOOTSTRAP), "--lf"]
+        subprocess.run(command, cwd=directory, env=environment(listener), check=False, timeout=30)
+        listener.wait_idle()
+    run = Run(1, "", listener.lines, listener.connections)
+    assert run.counted == {"failed": 1}
+    assert run.events(CollectFinish)[0].count == 1
+
+
+def test_help_and_usage_errors_have_an_end(suite: Suite) -> None:
+    run = run_pytest(suite(test_good=GOOD), "--version")
+    assert (run.exitcode, run.finish.exitstatus) == (0, 0)
+    run = run_pytest(suite(test_good=GOOD), "no_such_file.py")
+    assert (run.exitcode, run.finish.exitstatus) == (4, 4)
+    run = run_pytest(suite(test_good=GOOD), "--no-such-option")
+    assert (run.exitcode, run.connections) == (4, 1)
+
+
+def test_exit_calls_and_internal_errors_are_told(suite: Suite) -> None:
+    run = run_pytest(suite(test_exit="import pytest\ndef test_exit(): pytest.exit('enough', 7)"))
+    assert (run.exitcode, run.finish.exitstatus, reasons(run)) == (7, 7, ["interrupt"])
+    assert run.events(RunCancel)[0].detail == "enough"
+    conftest = "def pytest_collection_modifyitems(): raise RuntimeError('of a plugin')"
+    run = run_pytest(suite(conftest=conftest, test_good=GOOD))
+    assert (run.exitcode, run.finish.exitstatus, reasons(run)) == (3, 3, ["internal"])
+    assert "of a plugin" in run.events(RunCancel)[0].detail
+
+
+@BOTH
+def test_an_interrupt_from_outside(args: tuple[str, ...], suite: Suite) -> None:
+    directory = suite(test_long="import time\ndef test_one(): pass\ndef test_long(): time.sleep(30)")
+    with listening() as listener:
+        process = subprocess.Popen(
+            [sys.executable, str(BOOTSTRAP), "-p", "no:cacheprovider", *args],
+            cwd=directory,
+            env=environment(listener),
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        wait_until(lambda: any(_starts_long(line.event) for line in list(listener.lines)))
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(20)
+        listener.wait_idle()
+    run = Run(process.returncode, "", listener.lines, listener.connections)
+    assert (run.exitcode, run.finish.exitstatus) == (2, 2)
+    assert reasons(run) == ["interrupt"]
+    assert len(run.records) == 1
+
+
+def _starts_long(event: object) -> bool:
+    return isinstance(event, StartedTest) and event.nodeid.endswith("::test_long")
+
+
+def test_warnings_are_told_with_their_place(suite: Suite) -> None:
+    text = "import warnings\ndef test_warns(): warnings.warn('careful', UserWarning)"
+    run = run_pytest(suite(test_warns=text))
+    (warning,) = run.events(WarningRaised)
+    assert (warning.message, warning.category, warning.line) == ("careful", "UserWarning", 2)
+    assert warning.nodeid == "test_warns.py::test_warns"
+    assert warning.file.endswith("test_warns.py")
+    assert run.finish.counts == {"passed": 1, "warnings": 1}
+
+
+def test_ten_thousand_tests_come_in_chunks(suite: Suite) -> None:
+    many = "import pytest\n@pytest.mark.parametrize('i', range(2000))\ndef test_many(i): pass"
+    run = run_pytest(suite(test_many=many), "--collect-only", "-q")
+    assert [len(chunk.tests) for chunk in run.events(Collect)] == [500] * 4
+    assert run.events(CollectFinish)[0].count == 2000
+    assert isinstance(run.lines[-1].event, RunFinish)
+    assert run.records == []
