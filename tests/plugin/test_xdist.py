@@ -160,7 +160,7 @@ def test_a_remote_worker_speaks_through_the_controller(suite: Suite, socket_serv
 
 def test_a_worker_of_another_environment(suite: Suite) -> None:
     # xdist gives its sys.path to such workers, so that they must be of the same Python.
-    version = "%d.%d" % sys.version_info[:2]
+    version = f"3.{sys.version_info.minor}"
     other = require(interpreters.made(version, interpreters.BARE))
     run = run_pytest(suite(test_remote=REMOTE), "-p", "xdist", "--dist=load", f"--tx=popen//python={other}")
     run.assert_well_formed()
