@@ -142,21 +142,19 @@ def _forget_deleted(session: Session, run: Run, delta: Delta) -> None:
     if not run.collected_all:
         return
     run.collected_all = False
-    broken = {_file(error.nodeid) for error in run.collect_errors}
-    sound = {_file(item.nodeid) for item in session.items.values() if item.seen_run == run.number} - broken
-    files = frozenset(run.files)
-    gone = [
-        item
-        for item in session.items.values()
-        if item.seen_run != run.number
-        and (run.scope == "all" or _file(item.nodeid) in files)
-        and (not broken or _file(item.nodeid) in sound)
-    ]
-    for item in gone:
+    unseen = [item for item in session.items.values() if item.seen_run != run.number]
+    if run.scope != "all":
+        files = frozenset(run.files)
+        unseen = [item for item in unseen if _file(item.nodeid) in files]
+    if unseen and run.collect_errors:
+        sound = {_file(item.nodeid) for item in session.items.values() if item.seen_run == run.number}
+        sound -= {_file(error.nodeid) for error in run.collect_errors}
+        unseen = [item for item in unseen if _file(item.nodeid) in sound]
+    for item in unseen:
         _uncount(session, item)
         del session.items[item.nodeid]
         delta.rows = True
-    if gone:
+    if unseen:
         session.shared_fixtures = {
             key: use for key, use in session.shared_fixtures.items() if key[2] in session.items
         }
