@@ -154,7 +154,8 @@ def test_a_remote_worker_speaks_through_the_controller(suite: Suite, socket_serv
         sample.rss_bytes for line in run.lines if isinstance(sample := line.event, Sample) and line.worker
     )
     starts = {line.event.nodeid: line.t_ns for line in run.lines if isinstance(line.event, StartedTest)}
-    assert all(record.started_ns == starts[record.nodeid] for record in run.records)
+    # The other clock is known better with every line.
+    assert all(abs(record.started_ns - starts[record.nodeid]) < 50 * MS for record in run.records)
     assert len(run.collected) == 3
 
 

@@ -17,7 +17,8 @@ from tdd_monitor.plugin.observe.tally import PoolState, Tally, acquiring
 
 ENGINE = "asyncpg"
 _CONNECTION = ("execute", "executemany", "fetch", "fetchval", "fetchrow", "fetchmany")
-_COPY = ("_copy_in", "_copy_out", "_copy_in_records")
+_COPY = ("_copy_in", "_copy_out")
+_RECORDS = ("copy_records_to_table",)  # the one copy that does not pass through those
 _PREPARED = ("fetch", "fetchval", "fetchrow", "fetchmany", "executemany")
 
 # Pools have slots and no weak references; the queue of their free connections has, and lives as long.
@@ -35,6 +36,7 @@ def install(registry: Registry) -> None:
     _wrap(pool.PoolConnectionHolder, "_release", functools.partial(_release, registry))
     for names, owner, place in (
         (_CONNECTION + _COPY, Connection, _of_connection),
+        (_RECORDS, Connection, _of_records),
         (_PREPARED, prepared_stmt.PreparedStatement, _of_prepared),
     ):
         for name in names:
@@ -51,6 +53,10 @@ def _wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
 
 def _of_connection(connection: Any, args: Tuple[Any, ...]) -> Tuple[Any, str]:
     return connection, args[0] if args else ""
+
+
+def _of_records(connection: Any, args: Tuple[Any, ...]) -> Tuple[Any, str]:
+    return connection, "COPY %s FROM STDIN" % (args[0] if args else "records")
 
 
 def _of_prepared(statement: Any, args: Tuple[Any, ...]) -> Tuple[Any, str]:
