@@ -4,13 +4,16 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tdd_monitor.testing import IsolationError, database_manager, tdd_test_context
 from tdd_monitor.testing.database_manager import DatabaseManager
+from tdd_monitor.testing.database_names import is_orphan
 from tdd_monitor.testing.database_server import DatabaseServer
-from tdd_monitor.testing.worker_databases import WorkerDatabases, is_orphan
+from tdd_monitor.testing.spare_databases import SpareDatabases
+from tdd_monitor.testing.worker_databases import WorkerDatabases
 
 from .conftest import Look, Run
 
@@ -48,9 +51,30 @@ def test_what_a_dead_process_has_left_is_dropped(server: DatabaseServer) -> None
     server.execute(f"DROP DATABASE {alive}")
 
 
+def test_what_one_run_did_not_need_the_next_claims(server: DatabaseServer) -> None:
+    settings = (("application_name", f"spares-{os.getpid()}"),)  # a kind of our own
+    databases = WorkerDatabases(server)
+    spares = SpareDatabases(server, databases.describe)
+    used, _ = spares.take("", settings)
+    spares.give_back(used)
+    spares.close()
+    kept = {name for name in names(server) if name.startswith(f"tdd_spare_{used.kind}_")}
+    assert len(kept) == 1
+    assert used.name not in names(server)
+    claimed = databases.get("", settings)
+    assert not kept & names(server)
+
+    async def read_setting(connection: Any) -> object:
+        return await connection.fetchval("SHOW application_name")
+
+    assert server.administer(read_setting, claimed.name) == settings[0][1]
+    databases.drop_all()
+
+
 def test_a_reused_process_number_is_not_taken_for_the_owner() -> None:
     assert is_orphan(f"tdd_main_{os.getpid()}_1_1")
     assert not is_orphan("tdd_template_0123456789abcdef")
+    assert not is_orphan("tdd_spare_0123456789ab_4194303_1_1")
     assert not is_orphan("postgres")
 
 

@@ -18,8 +18,9 @@ _WITNESS = "tdd_monitor"
 _BEGIN = f"BEGIN;SAVEPOINT {_WITNESS}"
 # ROLLBACK does not undo prepared statements and advisory locks of the session; it does undo SET,
 # LISTEN, cursors WITH HOLD and temporary tables.
-_END = f"ROLLBACK TO {_WITNESS};ROLLBACK;DEALLOCATE ALL;SELECT pg_advisory_unlock_all()"
-_TIMEOUT_S = 20.0
+_END = f"ROLLBACK TO {_WITNESS};DEALLOCATE ALL;SELECT pg_advisory_unlock_all();ROLLBACK"
+# None of these statements waits for a lock, and a timer would cost as much as the rest of Python's part.
+_NO_TIMEOUT = None
 
 
 class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
@@ -31,15 +32,15 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
         self.depth = 0
         self.altered = False
         self.database = ""
+        self._outermost = Transaction(self, None, False, False)
+        self._outermost._state = TransactionState.STARTED
         self.generation = 0
 
     async def begin_test(self) -> None:
         """Begin the transaction of a test. Raises what asyncpg raises when the connection is dead."""
-        await self._protocol.query(_BEGIN, _TIMEOUT_S)
+        await self._protocol.query(_BEGIN, _NO_TIMEOUT)
         # As `Transaction.start` does: so `connection.transaction()` in the code under test is a savepoint.
-        outermost = Transaction(self, None, False, False)
-        outermost._state = TransactionState.STARTED
-        self._top_xact = outermost
+        self._top_xact = self._outermost
         self.tests += 1
         self.depth = 1
 
@@ -49,7 +50,7 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
         if self.is_closed():
             return Ending.LOST
         try:
-            await self._protocol.query(_END, _TIMEOUT_S)
+            await self._protocol.query(_END, _NO_TIMEOUT)
         except (InvalidSavepointSpecificationError, NoActiveSQLTransactionError):
             return Ending.ESCAPED
         except (asyncpg.InterfaceError, TimeoutError):
@@ -63,7 +64,7 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
 
     async def begin_nested(self) -> None:
         """Set a savepoint for a context within a context."""
-        await self._protocol.query(f"SAVEPOINT {_WITNESS}_{self.depth}", _TIMEOUT_S)
+        await self._protocol.query(f"SAVEPOINT {_WITNESS}_{self.depth}", _NO_TIMEOUT)
         self.depth += 1
 
     async def end_nested(self) -> None:
@@ -71,7 +72,7 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
         self.depth -= 1
         name = f"{_WITNESS}_{self.depth}"
         try:
-            await self._protocol.query(f"ROLLBACK TO {name};RELEASE {name}", _TIMEOUT_S)
+            await self._protocol.query(f"ROLLBACK TO {name};RELEASE {name}", _NO_TIMEOUT)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             return
 
@@ -79,7 +80,7 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
         """Make the first CREATE TEMP TABLE of each test cheap: its schema then exists already."""
         try:
             await self._protocol.query(
-                "CREATE TEMP TABLE tdd_monitor_w(i int);DROP TABLE tdd_monitor_w", _TIMEOUT_S
+                "CREATE TEMP TABLE tdd_monitor_w(i int);DROP TABLE tdd_monitor_w", _NO_TIMEOUT
             )
         except asyncpg.InsufficientPrivilegeError:
             return

@@ -21,10 +21,11 @@ from .database_manager import DatabaseManager, get_database_manager
 from .databases import Provided
 from .isolation import Ending, IsolationWarning
 from .schemas import Schema, schema_of
+from .warm_connections import WarmConnections
 from .worker_databases import Database
 
 
-@dataclass
+@dataclass(slots=True)
 class ContextTimings:
     """What the toolkit itself took for a test, in milliseconds."""
 
@@ -49,9 +50,10 @@ class TDDTestContext:
         self.schema: Schema | None = schema_of(schema)
         self.path = "transaction" if schema is None else "transaction, schema stood"
         self.timings = ContextTimings()
-        self.allocated: list[str] = []
         self._connection: ContextConnection | None = None
         self._database: Database | None = None
+        self._warm: WarmConnections | None = None
+        self._backend = 0
         self._outer: TDDTestContext | None = None
         self._inner: TDDTestContext | None = None
         self._task: asyncio.Task[Any] | None = None
@@ -76,10 +78,15 @@ class TDDTestContext:
             )
         return self._database.url
 
-    def lend(self, connection: ContextConnection, database: Database) -> None:
+    @property
+    def allocated(self) -> list[str]:
+        """What was lent to this test: the server's process behind its connection, and its database."""
+        return [f"backend {self._backend}", f"database {self._database.name}"] if self._database else []
+
+    def lend(self, connection: ContextConnection, database: Database, warm: WarmConnections) -> None:
         """Called by the manager, which has begun the transaction."""
-        self._connection, self._database = connection, database
-        self.allocated += [f"backend {connection.get_server_pid()}", f"database {database.name}"]
+        self._connection, self._database, self._warm = connection, database, warm
+        self._backend = connection.get_server_pid()
 
     def note_provided(self, provided: Provided) -> None:
         """Called by the manager when it had to make the database for this test."""
@@ -91,13 +98,13 @@ class TDDTestContext:
         if template.built_now:
             self.timings.schema_operation_ms = template.built_ms / max(1, template.operations)
 
-    def take_back(self) -> tuple[ContextConnection, Database]:
+    def take_back(self) -> tuple[ContextConnection, Database, WarmConnections]:
         """Called by the manager, which is about to end the transaction."""
-        connection, database = self._connection, self._database
-        if connection is None or database is None:
+        connection, database, warm = self._connection, self._database, self._warm
+        if connection is None or database is None or warm is None:
             raise RuntimeError(f"The context of {self.test_id} has no connection to clean up.")
         self._connection = None
-        return connection, database
+        return connection, database, warm
 
     async def __aenter__(self) -> Self:
         started_ns = self.now()
@@ -149,6 +156,7 @@ class TDDTestContext:
         await connection.begin_nested()
         outer._inner = self
         self._outer, self._connection, self._database = outer, connection, outer._database
+        self._backend = outer._backend
 
     async def _part(self, outer: "TDDTestContext") -> None:
         connection, self._connection = self._connection, None

@@ -94,7 +94,7 @@ class DatabaseManager:
             else:
                 break
         self.usage.contexts += 1
-        context.lend(connection, database)
+        context.lend(connection, database, warm)
         return connection
 
     async def cleanup_test_connection(self, context: "TDDTestContext") -> Ending:
@@ -103,8 +103,7 @@ class DatabaseManager:
         Returns how the transaction ended, of which the context tells its test. Raises IsolationError
         when a test has committed into a database of the user.
         """
-        connection, database = context.take_back()
-        warm = self._warm()
+        connection, database, warm = context.take_back()
         try:
             ending = await connection.end_test()
         except BaseException:
@@ -152,11 +151,13 @@ class DatabaseManager:
     def _database_for(self, context: "TDDTestContext") -> Database:
         """The steady state of this is two look-ups: it runs before every test."""
         schema = context.schema
+        if schema is not None and self.schema_cache.get_cached_ddl(schema.hash) is not None:
+            self.schema_cache.note_saved(schema.hash)
+        if self._databases is not None and (database := self._databases.standing(schema)) is not None:
+            return database
         with self._lock:
             databases = self._start()
             database = databases.standing(schema)
-            if schema is not None and self.schema_cache.get_cached_ddl(schema.hash) is not None:
-                self.schema_cache.note_saved(schema.hash)
             if database is None:
                 provided = self._provide(databases, schema)
                 context.note_provided(provided)
@@ -245,10 +246,10 @@ _manager_lock = threading.Lock()
 def get_database_manager() -> DatabaseManager:
     """Return the manager of this process; nothing is started before it is used."""
     global _manager  # noqa: PLW0603 - one per process is the point
-    with _manager_lock:
-        if _manager is None:
-            _manager = DatabaseManager()
-        return _manager
+    if _manager is None:
+        with _manager_lock:
+            _manager = _manager or DatabaseManager()
+    return _manager
 
 
 def used_manager() -> DatabaseManager | None:

@@ -42,6 +42,7 @@ class Databases:
             database = self._standing[""] = self._worker.get()
         else:
             database = self._standing[schema.hash] = self._worker.get(template.name, schema.settings)
+        self._spares.replenish(database)
         return Provided(database, (time.perf_counter() - started_s) * 1e3, template)
 
     def take_own(self, schema: Schema | None) -> Provided:

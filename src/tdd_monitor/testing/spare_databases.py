@@ -1,45 +1,51 @@
-"""Databases for tests that must commit: each test gets its own, and the next is made ahead.
+"""Databases that are ready before anybody asks: for tests that must commit, and for the next run.
 
-A thread makes and drops them while tests run; a test waits only when it is faster than that.
+A thread makes and drops them while tests run; a test waits only when it is faster than that. On the
+embedded server what is left over at the end stays, as a spare for whoever comes next.
 """
 
+import os
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
+from . import database_names as names
 from .database_server import DatabaseServer
-from .worker_databases import Database, drop, make
+from .worker_databases import Database, Settings, claim_or_make, drop, make, spares_of
 
 AHEAD = 1
+_SPARES_AT_MOST = 12
 
 
 class SpareDatabases:
     """Ready copies of templates. `describe` names the next database of a kind (template and settings)."""
 
-    def __init__(self, server: DatabaseServer, describe: Callable[..., Database]) -> None:
+    def __init__(self, server: DatabaseServer, describe: Callable[[str, Settings], Database]) -> None:
         self._server = server
         self._describe = describe
         self._change = threading.Condition()
         self._to_make: deque[Database] = deque()
         self._to_drop: list[str] = []
-        self._ready: defaultdict[tuple[object, ...], deque[Database]] = defaultdict(deque)
-        self._made = 0
+        self._to_replenish: list[Database] = []
+        self._ready: defaultdict[str, deque[Database]] = defaultdict(deque)
         self._failure: Exception | None = None
         self._closing = False
+        self._making_spare = False
         self._thread: threading.Thread | None = None
 
-    def take(self, template: str, settings: tuple[tuple[str, str], ...]) -> tuple[Database, bool]:
+    def take(self, template: str, settings: Settings) -> tuple[Database, bool]:
         """Return a database for the caller alone, and whether it was ready. Blocks until there is one.
 
         Raises what the server says when it cannot make one.
         """
-        kind = (template, settings)
+        kind = names.kind(template, settings)
         with self._change:
             self._start()
             was_ready = bool(self._ready[kind])
-            coming = len(self._ready[kind]) + sum(_kind(each) == kind for each in self._to_make)
-            self._to_make.extend(self._describe(*kind) for _ in range(1 + AHEAD - coming))
+            coming = len(self._ready[kind]) + sum(each.kind == kind for each in self._to_make)
+            self._to_make.extend(self._describe(template, settings) for _ in range(1 + AHEAD - coming))
             self._change.notify_all()
             self._change.wait_for(lambda: self._ready[kind] or self._failure)
             if not self._ready[kind]:
@@ -54,17 +60,33 @@ class SpareDatabases:
             self._to_drop.append(database.name)
             self._change.notify_all()
 
+    def replenish(self, database: Database) -> None:
+        """Let a spare be made of the same kind, when there is time, so that the next run starts at once."""
+        if not self._may_leave(database):
+            return
+        with self._change:
+            self._start()
+            self._to_replenish.append(database)
+            self._change.notify_all()
+
     def close(self) -> None:
-        """Drop all of them. Blocks."""
+        """Drop what tests have used; what is still unused becomes a spare, or is dropped too. Blocks."""
         with self._change:
             self._closing = True
             self._to_make.clear()
-            for ready in self._ready.values():
-                self._to_drop += [database.name for database in ready]
-            self._ready.clear()
+            self._to_replenish.clear()
             self._change.notify_all()
-        if self._thread is not None:
-            self._thread.join()
+            # A spare that is just being made needs no client to be finished: nobody waits for it.
+            thread = None if self._making_spare else self._thread
+        if thread is not None:
+            thread.join()
+        if self._to_drop or self._ready:
+            self._server.administer(self._leave)
+
+    def _may_leave(self, database: Database) -> bool:
+        # On a server of the user nothing may stay, and a template of this process goes with it.
+        lasting = not database.template or database.template.startswith(names.TEMPLATES)
+        return lasting and self._server.given is None
 
     def _start(self) -> None:
         if self._thread is None:
@@ -79,24 +101,32 @@ class SpareDatabases:
                 with self._change:
                     self._failure = error
                     self._to_make.clear()
-                    if self._closing:
-                        self._to_drop.clear()
+                    self._to_replenish.clear()
                     self._change.notify_all()
 
     def _wait_for_work(self) -> bool:
         with self._change:
-            self._change.wait_for(lambda: self._to_make or self._to_drop or self._closing)
-            return bool(self._to_make or self._to_drop)
+            self._change.wait_for(
+                lambda: self._closing or self._to_make or self._to_drop or self._to_replenish
+            )
+            return not self._closing
 
     async def _work(self, admin: Any) -> None:
-        """Work until nothing is left to do, on one connection. Making comes before dropping."""
-        while True:
+        """Work until nothing is left to do, on one connection: first what a test may be waiting for."""
+        while not self._closing:
+            like = name = None
             with self._change:
                 database = self._to_make[0] if self._to_make else None
-                name = self._to_drop.pop() if database is None and self._to_drop else None
+                if database is None and self._to_replenish:
+                    like, self._making_spare = self._to_replenish.pop(), True
+                elif database is None and self._to_drop:
+                    name = self._to_drop.pop()
             if database is not None:
-                await make(admin, database)
+                await claim_or_make(admin, database)
                 self._put(database)
+            elif like is not None:
+                await _add_spare(admin, like)
+                self._making_spare = False
             elif name is not None:
                 await admin.execute(drop(name))
             else:
@@ -104,13 +134,32 @@ class SpareDatabases:
 
     def _put(self, database: Database) -> None:
         with self._change:
-            if self._closing or not self._to_make or self._to_make[0] is not database:
-                self._to_drop.append(database.name)
-                return
-            self._to_make.popleft()
-            self._ready[_kind(database)].append(database)
+            if self._to_make and self._to_make[0] is database:
+                self._to_make.popleft()
+            self._ready[database.kind].append(database)
             self._change.notify_all()
 
+    async def _leave(self, admin: Any) -> None:
+        unused = [database for ready in self._ready.values() for database in ready]
+        room = _SPARES_AT_MOST - len(await spares_of(admin, ""))
+        for number, database in enumerate(unused):
+            if number < room and self._may_leave(database):
+                await admin.execute(f'ALTER DATABASE "{database.name}" RENAME TO "{_spare_name(database)}"')
+            else:
+                await admin.execute(drop(database.name))
+        for name in self._to_drop:
+            await admin.execute(drop(name))
 
-def _kind(database: Database) -> tuple[object, ...]:
-    return (database.template, database.settings)
+
+async def _add_spare(admin: Any, like: Database) -> None:
+    enough = max(2, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    if len(await spares_of(admin, like.kind)) >= enough:
+        return
+    everything = await spares_of(admin, "")
+    for name in everything[: max(0, len(everything) + 1 - max(enough, _SPARES_AT_MOST))]:
+        await admin.execute(drop(name))
+    await make(admin, _spare_name(like), like.template, like.settings)
+
+
+def _spare_name(database: Database) -> str:
+    return f"{names.spares(database.kind)}{os.getpid()}_{time.time_ns() % 10**12}"

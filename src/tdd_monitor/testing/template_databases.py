@@ -11,18 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from . import database_names as names
 from .database_server import DatabaseServer
 from .schemas import Schema, SchemaError, is_async
 from .worker_databases import drop
 
 _KEPT = 20
-_PREFIX = "tdd_template_"
 _STATE = """
     SELECT d.datistemplate AS finished, shobj_description(d.oid, 'pg_database') AS note
     FROM pg_database d WHERE d.datname = $1
 """
 _OLDEST = f"""
-    SELECT datname FROM pg_database WHERE starts_with(datname, '{_PREFIX}') AND datistemplate
+    SELECT datname FROM pg_database WHERE starts_with(datname, '{names.TEMPLATES}') AND datistemplate
     ORDER BY oid DESC OFFSET {_KEPT}
 """
 _OBJECTS = (
@@ -56,7 +56,7 @@ class TemplateDatabases:
         template = self._ready.get(schema.hash)
         if template is None:
             lasting = schema.lasting and self._server.given is None
-            name = _PREFIX + schema.hash if lasting else name_own()
+            name = names.template(schema.hash) if lasting else name_own()
             if not lasting:
                 self._own.append(name)
             template = self._ready[schema.hash] = self._find_or_build(name, schema)

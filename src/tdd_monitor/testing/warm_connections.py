@@ -17,7 +17,7 @@ from .worker_databases import Database
 
 # After so many tests the backend's memory and its caches of catalogs have grown.
 TESTS_PER_CONNECTION = 2000
-IDLE_AT_MOST = 10
+IDLE_AT_MOST = 10  # in each database
 _SETTINGS = {"jit": "off", "application_name": "tdd-monitor"}
 _CLOSE_TIMEOUT_S = 5.0
 
@@ -27,21 +27,19 @@ class WarmConnections:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._idle: list[ContextConnection] = []
+        self._idle: dict[str, list[ContextConnection]] = {}
         self._lent: set[ContextConnection] = set()
         self._keeper: AsyncGenerator[None, None] | None = None
 
     def take(self, database: Database) -> ContextConnection | None:
         """Return a waiting connection to the database, None when there is none."""
-        for index in range(len(self._idle) - 1, -1, -1):
-            connection = self._idle[index]
-            if connection.database == database.name:
-                del self._idle[index]
-                if connection.generation != database.generation or connection.is_closed():
-                    connection.terminate()
-                    continue
+        idle = self._idle.get(database.name)
+        while idle:
+            connection = idle.pop()
+            if connection.generation == database.generation and not connection.is_closed():
                 self._lent.add(connection)
                 return connection
+            connection.terminate()
         return None
 
     def lends(self, database: Database) -> bool:
@@ -69,7 +67,8 @@ class WarmConnections:
     async def give_back(self, connection: ContextConnection) -> None:
         """Keep a clean connection for the next test, or close it when it has served long enough."""
         self._lent.discard(connection)
-        if connection.altered or connection.tests >= TESTS_PER_CONNECTION or len(self._idle) >= IDLE_AT_MOST:
+        idle = self._idle.setdefault(connection.database, [])
+        if connection.altered or connection.tests >= TESTS_PER_CONNECTION or len(idle) >= IDLE_AT_MOST:
             await close_quietly(connection)
             return
         if connection.tests == 2:
@@ -79,7 +78,7 @@ class WarmConnections:
             except BaseException:
                 connection.terminate()
                 raise
-        self._idle.append(connection)
+        idle.append(connection)
 
     def discard(self, connection: ContextConnection) -> None:
         """Cut off a connection that must not be used again."""
@@ -91,18 +90,20 @@ class WarmConnections:
         for connection in self._lent:
             connection.terminate()
         self._lent.clear()
-        idle, self._idle = self._idle, []
-        for connection in idle:
+        for connection in self._take_all():
             await close_quietly(connection)
 
     def abandon(self) -> None:
         """Let go of connections whose loop has been closed over them."""
-        for connection in (*self._lent, *self._idle):
+        for connection in (*self._lent, *self._take_all()):
             # asyncpg wants to schedule something on the closed loop; the socket is closed first.
             with contextlib.suppress(RuntimeError):
                 connection.terminate()
         self._lent.clear()
-        self._idle.clear()
+
+    def _take_all(self) -> list[ContextConnection]:
+        idle, self._idle = self._idle, {}
+        return [connection for connections in idle.values() for connection in connections]
 
     async def _keep(self) -> AsyncGenerator[None, None]:
         """An asynchronous generator, because every runner closes those while its loop still works."""

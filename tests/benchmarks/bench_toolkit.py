@@ -1,0 +1,324 @@
+"""The goals of the database-test toolkit, as ratios in one run: `python tests/benchmarks/bench_toolkit.py`.
+
+Everything is compared with raw asyncpg on the same server, interleaved, so that a noisy machine slows both.
+Not collected by pytest. Prints one line a goal; the exit code is the number of goals missed.
+"""
+
+import asyncio
+import importlib.util
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tdd_monitor.testing import get_database_manager, tdd_test_context
+
+Measure = Callable[[], Awaitable[object]]
+
+TEMP_TABLE = "CREATE TEMP TABLE bench (id serial PRIMARY KEY, name text, value int)"
+SCHEMA = "CREATE TABLE bench (id serial PRIMARY KEY, name text, value int)"
+FIVE_COLUMNS = (
+    "CREATE TEMP TABLE wide (id serial PRIMARY KEY, a varchar(255), b varchar(255),"
+    " at timestamp DEFAULT now(), extra jsonb)"
+)
+PUBLISHED_MS = {
+    "fixture_setup": 3.1,
+    "individual_test": 65.2,
+    "connection_acquire": 2.4,
+    "schema_operation": 7.3,
+    "parallel_execution": 58.7,
+}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A ratio that must not be above `limit`."""
+
+    name: str
+    ratio: float
+    limit: float
+    note: str = ""
+
+    def line(self) -> str:
+        """One line of the table."""
+        verdict = "ok  " if self.ratio <= self.limit else "MISS"
+        return f"{verdict} {self.name:<58} {self.ratio:8.3f}  goal <= {self.limit:<6g} {self.note}"
+
+
+async def interleaved(rounds: int, **measures: Measure) -> dict[str, list[float]]:
+    """Milliseconds of each, one after the other in each round; the first tenth is warm-up."""
+    times: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(rounds + rounds // 10):
+        for name, measure in measures.items():
+            started_ns = time.perf_counter_ns()
+            await measure()
+            times[name].append((time.perf_counter_ns() - started_ns) / 1e6)
+    return {name: values[rounds // 10 :] for name, values in times.items()}
+
+
+def ratio(times: dict[str, list[float]], ours: str, theirs: str) -> float:
+    """Median against median."""
+    return statistics.median(times[ours]) / statistics.median(times[theirs])
+
+
+def against_published(name: str, times_ms: list[float]) -> Goal:
+    """Ten times less than the published mean."""
+    mean_ms = statistics.mean(times_ms)
+    return Goal(f"{name}: mean against published", mean_ms / PUBLISHED_MS[name], 0.1, f"{mean_ms:.3f} ms")
+
+
+async def work(connection: Any) -> None:
+    """What the published benchmark does in a test, its table included."""
+    await connection.execute(TEMP_TABLE)
+    await rows(connection)
+
+
+async def rows(connection: Any) -> None:
+    """The same without its table."""
+    await connection.execute("INSERT INTO bench (name, value) VALUES ($1, $2)", "a", 1)
+    assert await connection.fetchval("SELECT count(*) FROM bench") == 1
+
+
+async def warm_connections(count: int) -> list[Any]:
+    """The connections that the next `count` contexts at once will get, to be used raw in between.
+
+    The same backends for both: on a machine with few cores one backend is up to twice as fast as another,
+    by where the scheduler has put it.
+    """
+    contexts = [await asyncio.create_task(_entered()) for _ in range(count)]
+    connections = [context.connection for context in contexts]
+    for context in contexts:
+        await context.__aexit__(None, None, None)
+    return connections
+
+
+async def _entered() -> Any:
+    return await tdd_test_context("bench").__aenter__()
+
+
+async def single_goals(raw: Any) -> list[Goal]:
+    """Set-up, a test with its own table, a test with a standing schema, acquisition."""
+
+    async def raw_transaction() -> None:
+        transaction = raw.transaction()
+        await transaction.start()
+        await transaction.rollback()
+
+    async def raw_test() -> None:
+        transaction = raw.transaction()
+        await transaction.start()
+        await work(raw)
+        await transaction.rollback()
+
+    async def empty_context() -> None:
+        async with tdd_test_context("bench") as context:
+            acquired_ms.append(context.timings.connection_acquire_ms)
+
+    async def context_test() -> None:
+        async with tdd_test_context("bench") as context:
+            await work(context.connection)
+
+    async def schema_test() -> None:
+        async with tdd_test_context("bench", SCHEMA) as context:
+            await rows(context.connection)
+
+    async def schema_operation() -> None:
+        async with tdd_test_context("bench") as context:
+            started_ns = time.perf_counter_ns()
+            await context.connection.execute(FIVE_COLUMNS)
+            operation_ms.append((time.perf_counter_ns() - started_ns) / 1e6)
+
+    acquired_ms: list[float] = []
+    operation_ms: list[float] = []
+    empty = await interleaved(
+        1000, raw=raw_transaction, context=empty_context, round_trip=lambda: raw.execute("SELECT 1")
+    )
+    tests = await interleaved(400, raw=raw_test, context=context_test, schema=schema_test)
+    await interleaved(200, schema_operation=schema_operation)
+    round_trip_ms = statistics.median(empty["round_trip"])
+    return [
+        Goal("fixture_setup: context against raw BEGIN/ROLLBACK", ratio(empty, "context", "raw"), 1.3),
+        Goal("individual_test: own table, against raw", ratio(tests, "context", "raw"), 1.15),
+        Goal("individual_test: standing schema, against raw", ratio(tests, "schema", "raw"), 0.35),
+        Goal("connection_acquire against a round trip", statistics.median(acquired_ms) / round_trip_ms, 0.5),
+        against_published("fixture_setup", empty["context"]),
+        against_published("individual_test", tests["context"]),
+        against_published("connection_acquire", acquired_ms[200:]),
+        against_published("schema_operation", operation_ms[20:]),
+    ]
+
+
+async def parallel_goals() -> list[Goal]:
+    """Ten at once, each on its own connection."""
+    backends: set[int] = set()
+
+    async def one_context() -> None:
+        async with tdd_test_context("bench") as context:
+            backends.add(context.connection.get_server_pid())
+            await work(context.connection)
+
+    async def one_raw(raw: Any) -> None:
+        transaction = raw.transaction()
+        await transaction.start()
+        await work(raw)
+        await transaction.rollback()
+
+    raws = await warm_connections(10)
+    times = await interleaved(
+        60,
+        raw=lambda: asyncio.gather(*(one_raw(raw) for raw in raws)),
+        contexts=lambda: asyncio.gather(*(one_context() for _ in range(10))),
+    )
+    per_test_ms = [total_ms / 10 for total_ms in times["contexts"]]
+    return [
+        Goal("parallel_execution: ten contexts against ten raw", ratio(times, "contexts", "raw"), 1.2),
+        Goal(
+            "parallel_execution: connections, 10 tests at once",
+            abs(len(backends) - 10),
+            0,
+            f"{len(backends)}",
+        ),
+        against_published("parallel_execution", per_test_ms),
+    ]
+
+
+SUITES = {
+    "context": """
+import pytest
+BACKENDS = set()
+@pytest.mark.asyncio
+@pytest.mark.parametrize("n", range(COUNT))
+async def test_it(tdd_test_context, n):
+    await work(tdd_test_context.connection)
+    BACKENDS.add(tdd_test_context.connection.get_server_pid())
+def test_one_connection():
+    assert len(BACKENDS) == 1
+""",
+    "raw": """
+import asyncpg, pytest, pytest_asyncio
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def connection():
+    connection = await asyncpg.connect(URL, statement_cache_size=0)
+    yield connection
+    await connection.close()
+@pytest_asyncio.fixture(loop_scope="session")
+async def transaction(connection):
+    transaction = connection.transaction()
+    await transaction.start()
+    yield connection
+    await transaction.rollback()
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("n", range(COUNT))
+async def test_it(transaction, n):
+    await work(transaction)
+def test_one_connection():
+    pass
+""",
+    "pytest_postgresql": """
+import asyncpg, pytest
+from pytest_postgresql import factories
+@pytest.mark.asyncio
+@pytest.mark.parametrize("n", range(COUNT))
+async def test_it(postgresql, n):
+    info = postgresql.info
+    connection = await asyncpg.connect(host=info.host, port=info.port, user=info.user, database=info.dbname)
+    await work(connection)
+    await connection.close()
+def test_one_connection():
+    pass
+""",
+}
+SHARED = f"""
+async def work(connection):
+    await connection.execute("{TEMP_TABLE}")
+    await connection.execute("INSERT INTO bench (name, value) VALUES ($1, $2)", "a", 1)
+    assert await connection.fetchval("SELECT count(*) FROM bench") == 1
+"""
+
+
+def suite_s(kind: str, count: int) -> float:
+    """Seconds of a whole pytest process with so many tests."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        Path(directory).chmod(0o755)
+        source = (
+            SUITES[kind]
+            .replace("COUNT", str(count))
+            .replace("URL", repr(get_database_manager().database().url))
+        )
+        (Path(directory) / "test_suite.py").write_text(SHARED + source)
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "tdd_monitor.testing.fixtures",
+        ]
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        started_s = time.perf_counter()
+        done = subprocess.run(
+            command, cwd=directory, capture_output=True, text=True, env=environment, check=False
+        )
+        took_s = time.perf_counter() - started_s
+        if done.returncode:
+            raise SystemExit(done.stdout + done.stderr)
+        return took_s
+
+
+def suite_goals() -> list[Goal]:
+    """Whole processes: interpreter, pytest, server, database and tests."""
+    times_s: dict[str, list[float]] = {"context": [], "raw": []}
+    for _ in range(7):
+        for kind, values in times_s.items():
+            values.append(suite_s(kind, 200))
+    note = " ".join(f"{kind} {statistics.median(values):.2f} s" for kind, values in times_s.items())
+    goals = [
+        Goal("suite of 200 tests: whole process against raw", ratio(times_s, "context", "raw"), 1.25, note)
+    ]
+    thousand_s = suite_s("context", 1000)  # it asserts that there is one connection
+    goals.append(Goal("1,000 tests: connections", 1, 1, f"{thousand_s:.2f} s"))
+    if importlib.util.find_spec("pytest_postgresql") and importlib.util.find_spec(
+        "pytest_postgresql.factories"
+    ):
+        goals.append(pytest_postgresql_goal())
+    return goals
+
+
+def pytest_postgresql_goal() -> Goal:
+    """Per test: what 40 more tests take."""
+    theirs_s = [suite_s("pytest_postgresql", 41) - suite_s("pytest_postgresql", 1) for _ in range(3)]
+    ours_s = [suite_s("context", 401) - suite_s("context", 1) for _ in range(3)]
+    theirs_ms, ours_ms = statistics.median(theirs_s) / 40 * 1e3, statistics.median(ours_s) / 400 * 1e3
+    note = f"{ours_ms:.1f} ms against {theirs_ms:.1f} ms"
+    return Goal("a test against a test of pytest-postgresql", ours_ms / theirs_ms, 1 / 25, note)
+
+
+async def in_process_goals() -> list[Goal]:
+    """Everything that needs no process of its own."""
+    manager = get_database_manager()
+    await manager.initialize()
+    raw = (await warm_connections(1))[0]
+    goals = [*await single_goals(raw), *await parallel_goals()]
+    await manager.close()
+    return goals
+
+
+def main() -> int:
+    """Measure, print, and return how many goals were missed."""
+    goals = []
+    for goal in asyncio.run(in_process_goals()) + suite_goals():
+        goals.append(goal)
+        print(goal.line(), flush=True)
+    return sum(goal.ratio > goal.limit for goal in goals)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
