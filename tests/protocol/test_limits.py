@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.lines import UNHURRIED
 
 from tdd_monitor.protocol.codec import MAX_LINE_BYTES, decode, encode, shorten
 from tdd_monitor.protocol.events import (
@@ -37,6 +38,7 @@ def through(event: Event) -> Event:
     return line.event
 
 
+@UNHURRIED
 @given(st.text(min_size=1, max_size=300), st.integers(1, 300))
 def test_a_shortened_text_keeps_head_and_tail_and_counts_the_rest(text: str, limit: int) -> None:
     short = shorten(text, limit)

@@ -29,9 +29,13 @@ print(*sorted({{name.partition(".")[0] for name in set(sys.modules) - before}}))
 
 
 def oldest_python() -> str | None:
-    """A Python 3.9, on the PATH or where pyenv keeps its own."""
-    found = sorted(Path.home().glob(".pyenv/versions/3.9*/bin/python"))
-    return str(found[-1]) if found else shutil.which("python3.9")
+    """A Python 3.9 that runs, where pyenv keeps its own or on the PATH."""
+    found = [str(python) for python in Path.home().glob(".pyenv/versions/3.9*/bin/python")]
+    for python in (*found, shutil.which("python3.9")):
+        # A shim may stand for a version that is not there.
+        if python and not subprocess.run([python, "-c", ""], check=False, capture_output=True).returncode:
+            return python
+    return None
 
 
 def test_the_oldest_python_can_speak_it() -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.lines import EVENT_TYPES, lines
+from support.lines import EVENT_TYPES, UNHURRIED, lines
 
 from tdd_monitor.protocol.codec import MAX_LINE_BYTES, decode, encode
 from tdd_monitor.protocol.events import WIRE_NAMES, Event, FinishedTest, Line, PoolUse, StartedTest, Statement
@@ -13,7 +13,7 @@ from tdd_monitor.protocol.events import WIRE_NAMES, Event, FinishedTest, Line, P
 
 @pytest.mark.parametrize("kind", EVENT_TYPES, ids=lambda kind: kind.__name__)
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(UNHURRIED, max_examples=40)
 def test_every_event_comes_back_as_it_was(kind: type[Event], data: st.DataObject) -> None:
     line = data.draw(lines(kind))
     encoded = encode(line)

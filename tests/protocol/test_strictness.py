@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.lines import EVENT_TYPES, INTEGERS, TEXTS, records, required_texts
+from support.lines import EVENT_TYPES, INTEGERS, TEXTS, UNHURRIED, records, required_texts
 
 from tdd_monitor.protocol.codec import MAX_LINE_BYTES, ProtocolError, decode, encode
 from tdd_monitor.protocol.events import (
@@ -45,7 +45,7 @@ def line(**fields: Any) -> bytes:
 @example('{"ev":"test_start","nodeid":"a"}'.encode("utf-16"))
 @example(b'{"ev":"test_start","nodeid":"\xed\xa0\x80"}')
 @example(b"\xef\xbb\xbf{}")
-@settings(max_examples=300)
+@settings(UNHURRIED, max_examples=300)
 def test_bytes_that_are_no_event_are_refused(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         decode(data)
@@ -55,7 +55,7 @@ def test_bytes_that_are_no_event_are_refused(data: bytes) -> None:
     st.fixed_dictionaries({"ev": st.sampled_from(sorted(WIRE_NAMES.values()))}),
     st.dictionaries(st.sampled_from(FIELD_NAMES), JSON, max_size=6),
 )
-@settings(max_examples=400)
+@settings(UNHURRIED, max_examples=400)
 def test_any_object_is_a_whole_line_or_refused(name: dict[str, Any], fields: dict[str, Any]) -> None:
     try:
         decoded = decode(json.dumps({**fields, **name}).encode())
@@ -166,7 +166,7 @@ def test_an_unknown_event_is_nothing() -> None:
 
 
 @given(records(FinishedTest), st.dictionaries(TEXTS.map("new_".__add__), JSON, max_size=3))
-@settings(max_examples=50)
+@settings(UNHURRIED, max_examples=50)
 def test_unknown_fields_are_skipped(event: FinishedTest, unknown: dict[str, Any]) -> None:
     raw = json.loads(encode(Line(1, 2, "", event)))
     for part in (raw, *raw.get("phases", []), *raw.get("fixtures", [])):

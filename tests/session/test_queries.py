@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.lines import UNHURRIED
 
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Phase, PoolUse
 from tdd_monitor.session import queries
@@ -69,6 +70,7 @@ def test_a_pattern_is_words_that_must_or_must_not_be_there(pattern: str, wanted:
     assert queries.matches("tests/test_orders.py::TestOrders::test_total[ü]", pattern) is wanted
 
 
+@UNHURRIED
 @given(st.text(max_size=20), st.text(st.characters(exclude_categories=["Zs", "Cc"]), min_size=1, max_size=5))
 def test_a_word_and_its_negation_never_agree(nodeid: str, word: str) -> None:
     if len(word.split()) == 1 and word != "!" and not word.startswith("!"):
@@ -109,6 +111,7 @@ def test_status_puts_what_needs_attention_first() -> None:
     ]
 
 
+@UNHURRIED
 @given(st.permutations(range(6)), st.sampled_from(sorted(queries.SORT_KEYS)), st.booleans())
 def test_order_does_not_depend_on_the_order_of_arrival(order: list[int], sort: str, reverse: bool) -> None:
     made = [ran(n, call=n % 2) if n % 3 else item(n, ItemState.IDLE) for n in range(6)]
@@ -139,6 +142,7 @@ def test_the_top_has_only_what_is_above_zero() -> None:
 # Distribution
 
 
+@UNHURRIED
 @given(st.lists(st.integers(0, 99), min_size=1, max_size=300), st.integers(0, 100))
 @example(list(range(100)), 7)  # 0.07 * 100 is 7.000000000000001
 def test_a_percentile_is_the_smallest_value_that_enough_do_not_exceed(
@@ -154,6 +158,7 @@ def test_a_percentile_of_nothing_is_unknown() -> None:
     assert math.isnan(queries.percentile([], 0.5))
 
 
+@UNHURRIED
 @given(st.lists(st.integers(0, 6_000 * MS), max_size=40))
 def test_every_duration_is_in_its_bucket(own_ns: list[int]) -> None:
     found = queries.distribution(own_ns)
@@ -244,6 +249,7 @@ def test_nothing_is_left_when_nothing_waits() -> None:
     assert queries.eta_s(session_of(ran(0), run=run(done=1)), 5 * MS) == 0
 
 
+@UNHURRIED
 @given(st.integers(-(10**18), 10**18), st.integers(-(10**18), 10**18), st.integers(0, 9))
 def test_what_is_left_is_never_negative(wall_ns: int, now_ns: int, done: int) -> None:
     known = ran(0, call=wall_ns)

@@ -3,9 +3,9 @@
 from collections import Counter
 from random import Random
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.lines import ANY_LINES
+from support.lines import ANY_LINES, UNHURRIED
 from support.scenarios import Model, Plan, plans, sessions, stream
 
 from tdd_monitor.protocol.events import Line
@@ -14,7 +14,7 @@ from tdd_monitor.session.model import Delta, ItemState, Session
 from tdd_monitor.verdict import Board
 
 RANDOMS = st.randoms(use_true_random=False)
-FEW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(UNHURRIED, max_examples=80)
 
 
 def applied(lines: list[Line]) -> Session:

@@ -3,9 +3,13 @@
 import typing
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tdd_monitor.protocol.events import WIRE_NAMES, Event, Line
+
+# For machines that are busy with other tests.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 INTEGERS = st.integers(-(1 << 63) + 1, (1 << 63) - 1)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | INTEGERS.map(float)

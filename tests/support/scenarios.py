@@ -16,7 +16,6 @@ from tdd_monitor.protocol.events import (
     CollectedTest,
     CollectError,
     CollectFinish,
-    CollectSkip,
     Event,
     FinishedTest,
     FixtureUse,
@@ -304,8 +303,3 @@ class Model:
     def counts(self) -> Counter[str]:
         """pytest's words over the last attempt of every test."""
         return Counter(word for known in self.items.values() for word in known.words)
-
-
-def skipped_module(nodeid: str) -> CollectSkip:
-    """A module that skipped itself."""
-    return CollectSkip(nodeid, "no database")
