@@ -165,12 +165,14 @@ class Listener:
 
 
 @contextmanager
-def listening() -> Iterator[Listener]:
-    """A listener on a Unix-domain socket with a short path."""
-    with tempfile.TemporaryDirectory(prefix="tddm-") as directory, socket.socket(socket.AF_UNIX) as server:
-        server.bind(f"{directory}/s")
+def listening(tcp: bool = False) -> Iterator[Listener]:
+    """A listener on a Unix-domain socket with a short path, or on the loopback interface."""
+    family = socket.AF_INET if tcp else socket.AF_UNIX
+    with tempfile.TemporaryDirectory(prefix="tddm-") as directory, socket.socket(family) as server:
+        server.bind(("127.0.0.1", 0) if tcp else f"{directory}/s")
         server.listen(50)
-        listener = Listener(f"unix:{directory}/s")
+        place = f"tcp:127.0.0.1:{server.getsockname()[1]}" if tcp else f"unix:{directory}/s"
+        listener = Listener(place)
         listener.reading.set()
 
         def accept() -> None:

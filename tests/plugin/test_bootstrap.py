@@ -87,9 +87,10 @@ def test_the_plugin_comes_from_this_copy_whatever_is_installed(suite: Suite) -> 
     assert run.counted == {"passed": 1}, run.output
 
 
-def test_no_warning_about_what_is_imported_already(suite: Suite) -> None:
+@pytest.mark.parametrize("args", [(), ("-n1",)], ids=["single", "xdist"])
+def test_no_warning_about_what_is_imported_already(args: tuple[str, ...], suite: Suite) -> None:
     autoload = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": ""}
-    run = run_pytest(suite(test_one="def test_one(): pass"), "-W", "error", env=autoload)
+    run = run_pytest(suite(test_one="def test_one(): pass"), "-W", "error", *args, env=autoload)
     assert run.exitcode == 0, run.output
     assert "rewritten" not in run.output
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from plugin.conftest import Suite
-from plugin.harness import BOOTSTRAP, Run, environment, listening, run_pytest, wait_until
+from plugin.harness import BOOTSTRAP, MS, Run, environment, listening, run_pytest, wait_until
 from tdd_monitor.protocol.events import (
     Collect,
     CollectError,
     CollectFinish,
+    FixtureLate,
     RunCancel,
     RunFinish,
     StartedTest,
@@ -113,6 +114,29 @@ def test_exit_calls_and_internal_errors_are_told(suite: Suite) -> None:
     run = run_pytest(suite(conftest=conftest, test_good=GOOD))
     assert (run.exitcode, run.finish.exitstatus, reasons(run)) == (3, 3, ["internal"])
     assert "of a plugin" in run.events(RunCancel)[0].detail
+
+
+@pytest.mark.parametrize("args", [(), ("-p", "xdist", "-n1")], ids=["single", "xdist"])
+def test_a_shared_fixture_that_ends_after_the_last_test(args: tuple[str, ...], suite: Suite) -> None:
+    text = """
+        import time
+
+        import pytest
+
+
+        @pytest.fixture(scope="session")
+        def server():
+            yield
+            time.sleep(0.03)
+
+
+        def test_one(server): pass
+        def test_exit(server): pytest.exit("enough")
+    """
+    run = run_pytest(suite(test_late=text), *args)
+    (late,) = run.events(FixtureLate)
+    assert (late.name, late.scope, late.first_user) == ("server", "session", "test_late.py::test_one")
+    assert 30 <= late.teardown_ns / MS < 100
 
 
 @BOTH

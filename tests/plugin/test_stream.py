@@ -180,6 +180,15 @@ def start(directory: Path, address: str, **env: str) -> "subprocess.Popen[str]":
     )
 
 
+def test_over_tcp(suite: Suite) -> None:
+    with listening(tcp=True) as listener:
+        process = start(suite(test_many=MANY), listener.address)
+        output, _ = process.communicate(timeout=30)
+        listener.wait_idle()
+    assert "300 passed" in output
+    assert listener.lines[-1].event == RunFinish(0, {"passed": 300})
+
+
 @pytest.mark.parametrize("after", [1, 20, 400])
 def test_a_monitor_that_dies_does_no_harm(after: int, suite: Suite) -> None:
     with listening() as listener:

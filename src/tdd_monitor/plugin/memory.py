@@ -62,6 +62,7 @@ class _Statm:
 
     def __init__(self) -> None:
         self._page = os.sysconf("SC_PAGESIZE")
+        self._pread = os.pread
         self._fd = -1
         self._open()
         self._read()
@@ -69,8 +70,8 @@ class _Statm:
     def _open(self) -> None:
         self._fd = move_up(os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC))
 
-    def _read(self, pread: Callable[[int, int, int], bytes] = os.pread) -> int:
-        return int(pread(self._fd, 64, 0).split(b" ", 2)[1]) * self._page
+    def _read(self) -> int:
+        return int(self._pread(self._fd, 64, 0).split(b" ", 2)[1]) * self._page
 
     def read(self) -> int:
         """Resident bytes; 0 when they cannot be read any more."""

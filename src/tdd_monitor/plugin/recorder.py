@@ -130,6 +130,13 @@ class Recorder:
         if self._attempt is not None and math.isfinite(number):
             self._attempt.metrics[str(name)] = number
 
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_collection_finish(self) -> None:
+        """What lives now is no test's."""
+        if self._memory.python is not None:
+            self._memory.python.collection_finished()
+
     @pytest.hookimpl(tryfirst=True)
     @guarded
     def pytest_runtest_logstart(self, nodeid: str) -> None:
@@ -266,8 +273,17 @@ class Recorder:
         self._previous_rss_bytes = attempt.phases[-1].rss_bytes
         return attempt.rss_bytes - before if before else 0
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self) -> Generator[None, object, object]:
+        """Around the teardown of shared fixtures that an interrupted test has left."""
+        self._abandon()
+        try:
+            return (yield)
+        finally:
+            # Within xdist's own wrapper: a worker's lines are on their way before it says that it is done.
+            self._stream.drain()
+
     @guarded
-    def pytest_sessionfinish(self) -> None:
-        """A worker's lines must be on their way before the controller hears that it has finished."""
-        self._stream.drain()
+    def _abandon(self) -> None:
+        self._attempt = None
+        self._fixtures.end_attempt()

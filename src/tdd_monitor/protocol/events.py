@@ -92,7 +92,7 @@ class Phase(NamedTuple):
     longrepr: str = ""
     sections: Tuple[Section, ...] = ()
     python_delta_bytes: int = 0  # memory held by Python objects: --memory tracemalloc and gc only
-    python_peak_bytes: int = 0
+    python_peak_bytes: int = 0  # how far above its start it rose meanwhile: tracemalloc only
 
 
 class FixtureUse(NamedTuple):
