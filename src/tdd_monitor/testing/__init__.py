@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from .isolation import IsolationWarning as IsolationWarning
     from .own_database import TDDDatabase as TDDDatabase
     from .own_database import tdd_database as tdd_database
+    from .pool_holders import PoolExhaustedError as PoolExhaustedError
+    from .pools import OPTIMIZED_POOL_CONFIG as OPTIMIZED_POOL_CONFIG
+    from .pools import SHARED_POOL_CONFIG as SHARED_POOL_CONFIG
+    from .pools import GuardedPool as GuardedPool
     from .schema_cache import SchemaCache as SchemaCache
     from .schemas import Schema as Schema
     from .schemas import SchemaError as SchemaError
@@ -27,6 +31,8 @@ _ROOMS = {
     "database_manager": ("DatabaseManager", "get_database_manager"),
     "isolation": ("IsolationError", "IsolationWarning"),
     "own_database": ("TDDDatabase", "tdd_database"),
+    "pool_holders": ("PoolExhaustedError",),
+    "pools": ("OPTIMIZED_POOL_CONFIG", "SHARED_POOL_CONFIG", "GuardedPool"),
     "schema_cache": ("SchemaCache",),
     "schemas": ("Schema", "SchemaError", "declare_schema", "schema_hash"),
 }

@@ -34,18 +34,23 @@ def for_any_runner(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class AsyncRunners:
-    """Pytest plugin. `fixtures` are the names of our fixtures that need an event loop."""
+    """Pytest plugin. `fixtures` are the names of our fixtures that need an event loop; some are `pools`."""
 
-    def __init__(self, fixtures: frozenset[str]) -> None:
+    def __init__(self, fixtures: frozenset[str], pools: frozenset[str]) -> None:
         self._fixtures = fixtures
+        self._pools = pools
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, object, object]:
         """Called for every fixture of every test, so it leaves at once when it is not concerned."""
         name = fixturedef.argname
         if name == _RUNNER:
-            if not self._fixtures.isdisjoint(request.node.fixturenames):
-                return (yield from _with_kept_loop(fixturedef))
+            names = request.node.fixturenames
+            if not self._fixtures.isdisjoint(names):
+                runner = yield from _with_kept_loop(fixturedef)
+                for name in self._pools.intersection(names):
+                    _warm_up(request.getfixturevalue(name), runner)
+                return runner
         elif name in self._fixtures and hasattr(fixturedef.func, "plain"):
             return (yield from _for_the_runner_of_the_test(fixturedef, request))
         return (yield)
@@ -67,6 +72,12 @@ def _with_kept_loop(fixturedef: Any) -> Generator[None, object, object]:
         return (yield)
     finally:
         fixturedef.func = make
+
+
+def _warm_up(pool: Any, runner: Any) -> None:
+    """Open a pool's connections before its first test, on the loop that the test will have."""
+    if not pool.is_warm(runner.get_loop()):
+        runner.run(pool.warm_up())
 
 
 def _for_the_runner_of_the_test(fixturedef: Any, request: Any) -> Generator[None, object, object]:

@@ -56,6 +56,11 @@ class DatabaseManager:
             databases = self._start()
             return databases.standing(schema) or self._provide(databases, schema).database
 
+    def pool_url(self, schema: Schema | None = None) -> str:
+        """Return the URL of the database for pools, which commit: another than that of contexts. Blocks."""
+        with self._lock:
+            return self._start().for_pools(schema).url
+
     def take_own_database(self, schema: Schema | None) -> Provided:
         """Return a database for one test alone, for tests that must commit. Blocks until one is ready."""
         with self._lock:

@@ -29,6 +29,7 @@ class Databases:
         self._templates = TemplateDatabases(server)
         self._spares = SpareDatabases(server, self._worker.describe)
         self._standing: dict[str, Database] = {}
+        self._for_pools: dict[str, Database] = {}
 
     def standing(self, schema: Schema | None) -> Database | None:
         """Return the database in which all tests with this schema run, when it has been made."""
@@ -44,6 +45,16 @@ class Databases:
             database = self._standing[schema.hash] = self._worker.get(template.name, schema.settings)
         self._spares.replenish(database)
         return Provided(database, (time.perf_counter() - started_s) * 1e3, template)
+
+    def for_pools(self, schema: Schema | None) -> Database:
+        """Return the database of this process for pools, which commit. Raises SchemaError."""
+        key = schema.hash if schema is not None else ""
+        if key not in self._for_pools:
+            template = self._template(schema)
+            self._for_pools[key] = self._worker.add(
+                template.name if template is not None else "", schema.settings if schema is not None else ()
+            )
+        return self._for_pools[key]
 
     def take_own(self, schema: Schema | None) -> Provided:
         """Return a database for one test alone. Raises SchemaError."""

@@ -16,8 +16,10 @@ from .async_runners import AsyncRunners, for_any_runner
 if TYPE_CHECKING:
     from .context import TDDTestContext
     from .own_database import TDDDatabase
+    from .pools import GuardedPool
 
-_ON_A_LOOP = frozenset(["tdd_test_context", "tdd_database"])
+_POOLS = ("optimized_connection_pool", "shared_connection_pool")
+_ON_A_LOOP = frozenset(["tdd_test_context", "tdd_database", *_POOLS])
 
 # A pytest that runs inside a test (pytester) configures a second time; the first to come is the last to go.
 _configured: list[pytest.Config] = []
@@ -68,12 +70,36 @@ def tdd_database_url(request: pytest.FixtureRequest, tdd_schema: Any) -> Generat
     database.give_back()
 
 
+@pytest.fixture(scope="session")
+def optimized_connection_pool(tdd_schema: Any) -> "Generator[GuardedPool, None, None]":
+    """A warm pool of 2 to 10 connections to a database that all tests with this fixture share."""
+    yield from _pool("OPTIMIZED_POOL_CONFIG", tdd_schema)
+
+
+@pytest.fixture(scope="session")
+def shared_connection_pool(tdd_schema: Any) -> "Generator[GuardedPool, None, None]":
+    """A warm pool of 5 to 15 connections, for many tasks at once; the same database as the other pool."""
+    yield from _pool("SHARED_POOL_CONFIG", tdd_schema)
+
+
+def _pool(config: str, schema: Any) -> "Generator[GuardedPool, None, None]":
+    from . import pools
+    from .database_manager import get_database_manager
+    from .kept_loop import keeper
+    from .schemas import schema_of
+
+    url = get_database_manager().pool_url
+    pool = pools.GuardedPool(lambda: url(schema_of(schema)), **getattr(pools, config))
+    yield pool
+    keeper.run(pool.close)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Begin; nothing is started yet."""
     if not _configured:
         project.tell(config.rootpath, _Progress(config))
     _configured.append(config)
-    config.pluginmanager.register(AsyncRunners(_ON_A_LOOP), "tdd-monitor-async-runners")
+    config.pluginmanager.register(AsyncRunners(_ON_A_LOOP, frozenset(_POOLS)), "tdd-monitor-async-runners")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

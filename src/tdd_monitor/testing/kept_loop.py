@@ -81,6 +81,11 @@ class LoopKeeper:
         self._loop.lent = True
         return self._loop
 
+    def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run something on the kept loop between tests; nothing when it does not exist or is at work."""
+        if self._loop is not None and not self._loop.is_running():
+            self._loop.run_until_complete(work())
+
     def close(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Let `work` close what lives on the loop, then close the loop."""
         loop, self._loop = self._loop, None

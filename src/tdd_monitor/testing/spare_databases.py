@@ -140,10 +140,9 @@ class SpareDatabases:
             self._change.notify_all()
 
     async def _leave(self, admin: Any) -> None:
-        unused = [database for ready in self._ready.values() for database in ready]
-        room = _SPARES_AT_MOST - len(await spares_of(admin, ""))
-        for number, database in enumerate(unused):
-            if number < room and self._may_leave(database):
+        for database in [database for ready in self._ready.values() for database in ready]:
+            if self._may_leave(database):
+                await _make_room(admin, _SPARES_AT_MOST)
                 await admin.execute(f'ALTER DATABASE "{database.name}" RENAME TO "{_spare_name(database)}"')
             else:
                 await admin.execute(drop(database.name))
@@ -155,10 +154,14 @@ async def _add_spare(admin: Any, like: Database) -> None:
     enough = max(2, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     if len(await spares_of(admin, like.kind)) >= enough:
         return
-    everything = await spares_of(admin, "")
-    for name in everything[: max(0, len(everything) + 1 - max(enough, _SPARES_AT_MOST))]:
-        await admin.execute(drop(name))
+    await _make_room(admin, max(enough, _SPARES_AT_MOST))
     await make(admin, _spare_name(like), like.template, like.settings)
+
+
+async def _make_room(admin: Any, at_most: int) -> None:
+    spares = await spares_of(admin, "")
+    for name in spares[: max(0, len(spares) + 1 - at_most)]:
+        await admin.execute(drop(name))
 
 
 def _spare_name(database: Database) -> str:

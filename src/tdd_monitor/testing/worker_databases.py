@@ -42,7 +42,8 @@ class WorkerDatabases:
 
     def __init__(self, server: DatabaseServer) -> None:
         self._server = server
-        self._databases: dict[str, Database] = {}
+        self._first: dict[str, Database] = {}
+        self._all: list[Database] = []
         self._count = 0
 
     def get(self, template: str = "", settings: Settings = ()) -> Database:
@@ -50,10 +51,16 @@ class WorkerDatabases:
 
         Empty means as it is, where the user has given a URL.
         """
-        key = names.kind(template, settings)
-        database = self._databases.get(key)
+        kind = names.kind(template, settings)
+        database = self._first.get(kind)
         if database is None:
-            database = self._databases[key] = self._provide(template, settings)
+            database = self._first[kind] = self.add(template, settings)
+        return database
+
+    def add(self, template: str = "", settings: Settings = ()) -> Database:
+        """As `get`, but always another one."""
+        database = self._provide(template, settings)
+        self._all.append(database)
         return database
 
     def renew(self, database: Database) -> None:
@@ -69,8 +76,9 @@ class WorkerDatabases:
 
     def drop_all(self) -> None:
         """Drop what this process has made."""
-        owned = [drop(database.name) for database in self._databases.values() if database.owned]
-        self._databases.clear()
+        owned = [drop(database.name) for database in self._all if database.owned]
+        self._first.clear()
+        self._all.clear()
         if owned:
             self._server.execute(*owned)
 
@@ -89,7 +97,7 @@ class WorkerDatabases:
         if self._server.given is not None and not template:
             url = self._server.given.url
             return Database(url.rpartition("/")[2].partition("?")[0], url, owned=False)
-        first = not self._databases
+        first = not self._all
         database = self.describe(template, settings)
 
         async def sweep_and_make(admin: Any) -> None:
