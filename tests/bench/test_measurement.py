@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tdd_monitor.bench.measurement import Measurement, Report
-from tdd_monitor.cli.bench import BARS, histogram
+from tdd_monitor.reports.bench import BARS, histogram
 
 samples = st.lists(st.floats(0.001, 1000), min_size=1, max_size=50).map(tuple)
 

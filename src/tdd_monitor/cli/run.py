@@ -5,16 +5,11 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from tdd_monitor.reports import console as report
-from tdd_monitor.reports import json as json_report
 from tdd_monitor.runner.engine import Engine, run_headless
 from tdd_monitor.runner.server import ServerError
 
 from .options import PytestCommand, UsageError, make_engine, pytest_options, settings_here
-
-PLAIN_WIDTH = 200
 
 
 @click.command(cls=PytestCommand)
@@ -35,6 +30,8 @@ def run(
     engine = make_engine(settings_here(), paths, python, record, memory)
     code = execute(engine)
     if json_file is not None:
+        from tdd_monitor.reports import json as json_report
+
         try:
             json_report.write(engine.board, code, json_file)
         except OSError as error:
@@ -44,8 +41,9 @@ def run(
 
 def execute(engine: Engine) -> int:
     """Run once, print progress and summary; returns the exit code. Raises UsageError."""
-    # A log has no width of its own, and a node id that is cut cannot be pasted.
-    console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
+    from tdd_monitor.reports import console as report
+
+    console = report.make_console()
     reporter = report.Reporter(engine.board, console)
     engine.subscribe(reporter.on_delta)
     try:

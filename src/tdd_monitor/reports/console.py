@@ -1,5 +1,6 @@
 """A run without a screen: one live line on a terminal, plain lines elsewhere, a summary at the end."""
 
+import sys
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -20,6 +21,7 @@ from tdd_monitor.session.model import FAILURES, Delta, Run, RunState
 from tdd_monitor.verdict import Board, Severity
 
 SLOWEST = 10
+PLAIN_WIDTH = 200
 STYLES = {
     "passed": "green",
     "failed": "bold red",
@@ -27,6 +29,11 @@ STYLES = {
     "lost": "bold red",
     "skipped": "yellow",
 }
+
+
+def make_console() -> Console:
+    """Standard output. A log has no width of its own, and a node id that is cut cannot be pasted."""
+    return Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
 
 
 def counts_text(counts: dict[str, int]) -> str:
