@@ -175,6 +175,7 @@ def test_metrics_are_recorded_with_a_monitor_and_ignored_without(suite: Suite) -
         def test_metric():
             record_metric("ddl_operations_saved", 3)
             record_metric("nonsense", float("nan"))
+            record_metric("more of it", "x")
     """
     run = run_pytest(suite(test_metric=text))
     assert run.test("test_metric").metrics == {"ddl_operations_saved": 3.0}

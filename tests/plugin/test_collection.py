@@ -14,6 +14,7 @@ from tdd_monitor.protocol.events import (
     Collect,
     CollectError,
     CollectFinish,
+    FinishedTest,
     FixtureLate,
     RunCancel,
     RunFinish,
@@ -151,6 +152,7 @@ def test_an_interrupt_from_outside(args: tuple[str, ...], suite: Suite) -> None:
             start_new_session=True,
         )
         wait_until(lambda: any(_starts_long(line.event) for line in list(listener.lines)))
+        wait_until(lambda: any(isinstance(line.event, FinishedTest) for line in list(listener.lines)))
         os.killpg(process.pid, signal.SIGINT)
         process.wait(20)
         listener.wait_idle()

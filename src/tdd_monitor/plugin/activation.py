@@ -95,7 +95,7 @@ class Activation:
             exitstatus = int(pytest.ExitCode.USAGE_ERROR)
             raise
         except SystemExit as error:
-            exitstatus = error.code if isinstance(error.code, int) else 1
+            exitstatus = error.code if isinstance(error.code, int) else int(error.code is not None)
             raise
         finally:
             self._end(exitstatus)

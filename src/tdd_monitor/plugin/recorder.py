@@ -125,8 +125,11 @@ class Recorder:
 
     @guarded
     def record_metric(self, name: str, value: float) -> None:
-        """Add to the named values of the running attempt; what JSON cannot say is left out."""
-        number = float(value)
+        """Add to the named values of the running attempt; what is no finite number is left out."""
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            return
         if self._attempt is not None and math.isfinite(number):
             self._attempt.metrics[str(name)] = number
 

@@ -118,7 +118,10 @@ class Tally:
 
     def sample(self) -> Optional[PoolSample]:
         """The pool now; None when it is gone or was never one."""
-        state = self._look() if self.name else None
+        try:
+            state = self._look() if self.name else None
+        except Exception:  # it changes under our eyes, or its driver has other insides than we know
+            state = None
         if state is None:
             return None
         in_use = state.in_use if state.in_use >= 0 else len(self._held)
