@@ -9,6 +9,7 @@ import pytest
 from tdd_monitor.config import Settings
 from tdd_monitor.protocol.events import Line
 from tdd_monitor.runner.control import Control, Listener
+from tdd_monitor.ui import app as app_module
 from tdd_monitor.ui.app import MonitorApp
 from tdd_monitor.verdict import Board
 
@@ -65,8 +66,13 @@ MakeApp = Callable[..., MonitorApp]
 
 
 @pytest.fixture
-def make_app(tmp_path: Path) -> MakeApp:
-    """Makes the application on a control that has played these lines."""
+def make_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeApp:
+    """Makes the application on a control that has played these lines.
+
+    Frames come when a test asks for them (`repaint`), not by the clock: Pilot waits for the
+    application to be idle, and a test must not depend on when a timer ticks.
+    """
+    monkeypatch.setattr(app_module, "FRAMES_PER_SECOND", 0.01)
 
     def make(lines: Iterable[Line] = (), theme: str = "textual-dark", can_run: bool = True) -> MonitorApp:
         return MonitorApp(PlayedControl(lines, can_run), Settings(root=tmp_path, theme=theme))

@@ -61,6 +61,8 @@ NEEDS = {
     "over": "Nothing is over a threshold.",
     "problem": "There are no problems: nothing failed, nothing is over a threshold.",
     "page": "There is nothing to go back from.",
+    "row": "This row leads nowhere.",
+    "elsewhere": "These are the pages.",
 }
 
 ACTIONS: tuple[Action, ...] = (
@@ -72,7 +74,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("move.page_up", "pageup,ctrl+b", "page_up", "page", "A page up", ("rows",)),
     Action("move.left", "h,left", "scroll_left", "left", "Scroll long lines to the left", ("rows",)),
     Action("move.right", "l,right", "scroll_right", "right", "Scroll long lines to the right", ("rows",)),
-    Action("move.in", "enter", "open", "open", "Go into the test, fixture or place", ("rows",), footer=1),
+    Action(
+        "move.in",
+        "enter",
+        "open",
+        "open",
+        "Go into the test, fixture or place",
+        ("rows",),
+        ("row",),
+        footer=1,
+    ),
     Action(
         "move.back",
         "escape",
@@ -243,6 +254,7 @@ ACTIONS: tuple[Action, ...] = (
         "output",
         "Output of pytest, collection errors, notices, warnings",
         ("app",),
+        ("elsewhere",),
         footer=16,
     ),
     Action("monitor.help", "question_mark", "keys", "help", "All keys", ("app",), footer=1),
@@ -278,6 +290,11 @@ def find(method: str) -> Action | None:
 
 
 _BY_METHOD = {action.method: action for action in ACTIONS}
+
+
+def is_quiet(action: Action) -> bool:
+    """True for moves: one that leads nowhere needs no words."""
+    return action.id.startswith("move.")
 
 
 def refusal(action: Action, facts: frozenset[str]) -> str:

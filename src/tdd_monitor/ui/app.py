@@ -74,20 +74,20 @@ class MonitorApp(App[None]):
         run = self.control.board.session.run
         self._collector.tick(run is not None and run.active, time.perf_counter())
         frame = self.feed.tick()
-        if frame is not None:
-            for screen in self.screen_stack:
-                if isinstance(screen, LiveScreen):
+        for screen in self.screen_stack:
+            if isinstance(screen, LiveScreen) and screen.is_mounted:
+                if frame is not None:
                     screen.show(*frame)
+                screen.settle()
 
     def repaint(self) -> None:
         """Work out and show everything now."""
         frame = self.feed.tick(whole=True)
         assert frame is not None
         for screen in self.screen_stack:
-            if isinstance(screen, MainScreen):
-                screen.show_whole(frame[0])
-            elif isinstance(screen, LiveScreen):
+            if isinstance(screen, LiveScreen):
                 screen.show(*frame)
+        self._main.show_whole()
 
     async def on_unmount(self) -> None:
         """Whatever ended the app: pytest does not stay behind."""
@@ -133,7 +133,7 @@ class MonitorApp(App[None]):
         screen = self.screen
         if known is not None and isinstance(screen, LiveScreen):
             refusal = actions.refusal(known, screen.facts())
-            if refusal and known.id != "move.back":
+            if refusal and not actions.is_quiet(known):
                 self.notify(refusal, timeout=3)
                 return True
         return await super().run_action(action, default_namespace, namespaces)
@@ -214,15 +214,22 @@ class MonitorApp(App[None]):
             self._open_page(value)
         elif kind == "place":
             self._edit(value)
+        elif kind == "panel":
+            self._main.action_panel(int(value))
 
     def _open_page(self, page: str) -> None:
         if not isinstance(self.screen, PagesScreen):
             self.push_screen(PagesScreen(self.feed.view(), page))
 
     def _to_problem(self, step: int) -> str | None:
+        table = self._main.table
+        return table.current if table.problem(step) else None
+
+    @property
+    def _main(self) -> MainScreen:
         main = self.screen_stack[0]
         assert isinstance(main, MainScreen)
-        return main.table.current if main.table.problem(step) else None
+        return main
 
     def _edit(self, place: str) -> None:
         run = self.control.board.session.run

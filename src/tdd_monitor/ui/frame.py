@@ -5,6 +5,7 @@ import gc
 from collections import Counter, deque
 from dataclasses import replace
 
+from tdd_monitor.session.model import Run
 from tdd_monitor.verdict import Board
 
 FRAMES_PER_SECOND = 20
@@ -52,6 +53,15 @@ class Collector:
             self._owed = False
 
 
+def _frozen_run(run: Run) -> Run:
+    return replace(
+        run,
+        counts=Counter(run.counts),
+        collect_errors=list(run.collect_errors),
+        collect_skips=list(run.collect_skips),
+    )
+
+
 def freeze(board: Board) -> Board:
     """A copy of what `board` shows now, which later lines do not change."""
     session = board.session
@@ -60,7 +70,7 @@ def freeze(board: Board) -> Board:
     frozen.session = replace(
         session,
         items={nodeid: copy.copy(item) for nodeid, item in session.items.items()},
-        runs=[replace(run, counts=Counter(run.counts)) for run in session.runs],
+        runs=[*session.runs[:-1], *(_frozen_run(run) for run in session.runs[-1:])],
         workers={key: copy.copy(worker) for key, worker in session.workers.items()},
         pools={key: replace(pool, history=deque(pool.history)) for key, pool in session.pools.items()},
         shared_fixtures=dict(session.shared_fixtures),

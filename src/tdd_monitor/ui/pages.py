@@ -33,12 +33,17 @@ def _output(view: View) -> Iterator[Row]:
 def _errors(view: View) -> Iterator[Row]:
     run = view.board.session.run
     errors = run.collect_errors if run is not None else []
-    if not errors:
+    skips = run.collect_skips if run is not None else []
+    if not errors and not skips:
         yield text_row("Everything could be collected.", "dim")
     for error in errors:
         file = error.nodeid.partition("::")[0]
         yield row(("! ", "error"), (visible(error.nodeid), "error"), target=Target("place", f"{file}:1"))
         yield from traceback.lines(error.longrepr)
+        yield BLANK
+    for skip in skips:
+        yield row(("» ", "skipped"), (visible(skip.nodeid), "skipped"))
+        yield from (row((f"  {line}", "dim")) for line in plain_lines(skip.longrepr))
         yield BLANK
 
 
@@ -72,12 +77,12 @@ def _warnings(view: View) -> Iterator[Row]:
 
 def _error_count(view: View) -> int:
     run = view.board.session.run
-    return len(run.collect_errors) if run is not None else 0
+    return len(run.collect_errors) + len(run.collect_skips) if run is not None else 0
 
 
 PAGES = (
     Page("output", "Output", _output, lambda view: len(view.output)),
-    Page("errors", "Collection errors", _errors, _error_count),
+    Page("errors", "Not collected", _errors, _error_count),
     Page("notices", "Notices", _notices, lambda view: len(view.notices)),
     Page("warnings", "Warnings", _warnings, lambda view: len(view.board.session.warnings)),
 )
@@ -85,6 +90,5 @@ PAGES = (
 
 def first_page(view: View) -> str:
     """The page that is most likely wanted."""
-    if _error_count(view):
-        return "errors"
-    return "output"
+    run = view.board.session.run
+    return "errors" if run is not None and run.collect_errors else "output"

@@ -40,15 +40,16 @@ ROLES = (
     "match",
     # Laid over another role:
     "cursor",
+    "cursor-away",
     "stale",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where `enter` leads from a row: a test, a fixture, a place in a file, a page of text."""
+    """Where `enter` leads from a row: a test, a fixture, a place in a file, a page, a panel."""
 
-    kind: str  # test, fixture, place, page
+    kind: str  # test, fixture, place, page, panel
     value: str
 
 

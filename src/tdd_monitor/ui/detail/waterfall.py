@@ -52,7 +52,8 @@ def _why(record: FinishedTest, width: int) -> Iterator[Row]:
     for phase in failed:
         lines = format.plain_lines(phase.longrepr)
         text = next((line[1:].strip() for line in lines if line.startswith("E ")), lines[0].strip())
-        yield row((f"✗ {format.visible(phase.when)}  ", "failed"), (format.fit(text, max(10, width - 14)), "failed"))
+        said = f"✗ {format.visible(phase.when)}  {text}"
+        yield row((format.fit(said, width), "failed"))
     if failed:
         yield BLANK
 

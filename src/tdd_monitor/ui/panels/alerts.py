@@ -60,7 +60,8 @@ def alert_rows(alert: Alert, view: View, width: int) -> Iterator[Row]:
     metric = words.METRICS.get(alert.metric, alert.metric)
     is_test = alert.subject in view.board.session.items
     subject = format.short(alert.subject) if is_test else format.visible(alert.subject)
-    target = Target("test", alert.subject) if is_test else None
+    panel = "5" if alert.metric.startswith("pool") else "4"
+    target = Target("test", alert.subject) if is_test else Target("panel", panel)
     parts: list[Part] = [
         (f"{word.glyph} {word.word:<8} ", word.role),
         (format.fit(metric, min(15, max(8, width - 22))) + " ", "text"),

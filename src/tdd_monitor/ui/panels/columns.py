@@ -164,15 +164,18 @@ QUERIES = Column("queries", "queries", 7, "queries", _queries)
 WORKER = Column("worker", "on", 5, "worker", _worker, right=False)
 
 # In the order in which they are left out when there is no room for the name.
-LEAVE_OUT = ("worker", "setup", "teardown", "call", "queries", "memory", "threshold")
+LEAVE_OUT = ("worker", "teardown", "setup", "call", "queries", "memory", "threshold")
 
 
-def choose(width: int, with_workers: bool = False) -> list[Column]:
-    """The columns for a row of `width` cells, the name's width filled in."""
+def choose(width: int, sort: str = "order", with_workers: bool = False) -> list[Column]:
+    """The columns for a row of `width` cells, the name's width filled in.
+
+    The column that the rows are sorted by is left out only when there is no room for it alone.
+    """
     columns = [STATUS, NAME, DURATION, THRESHOLD, SETUP, CALL, TEARDOWN, MEMORY, QUERIES]
     if with_workers:
         columns.append(WORKER)
-    for key in LEAVE_OUT:
+    for key in sorted(LEAVE_OUT, key=lambda key: key == sort):
         if _room(columns, width) >= NAME_MIN:
             break
         columns = [column for column in columns if column.key != key]

@@ -92,11 +92,11 @@ def counts(view: View, run: Run, width: int) -> Parts:
     """Counts of all outcomes as pytest counts them, and what is still to come."""
     session = view.board.session
     running = sum(1 for worker in session.workers.values() if worker.running)
+    # pytest counts what failed or skipped itself while it was collected, too.
+    collected = {"error": len(run.collect_errors), "skipped": len(run.collect_skips)}
     found: list[Part] = []
     for outcome in OUTCOMES:
-        count = session.counts[outcome]
-        if outcome == "error":
-            count += len(run.collect_errors)
+        count = session.counts[outcome] + collected.get(outcome, 0)
         if count:
             word = words.OUTCOMES[outcome]
             found.append((f"{word.glyph} {count:,} {word.word}", word.role))

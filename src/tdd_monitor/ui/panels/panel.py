@@ -23,9 +23,9 @@ class Panel(LinesView):
         self._compose_rows, self._heading = compose, heading
         self.view = view
 
-    def update_view(self, view: View) -> None:
-        """Show another view."""
-        self.view = view
+    def catch_up(self) -> None:
+        """Show what is in the view."""
+        view = self.view
         region = self.scrollable_content_region
         if region.width <= 0 or region.height <= 0:
             return
@@ -35,7 +35,7 @@ class Panel(LinesView):
 
     def on_resize(self, event: events.Resize) -> None:
         """The same view in another size."""
-        self.update_view(self.view)
+        self.catch_up()
 
 
 def title(digit: int, name: str, heading: str) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 from textual import events
 from textual.geometry import Size
-from textual.message import Message
 from textual.strip import Strip
 
 from tdd_monitor.session.model import FAILURES, Delta, Item, ItemState
+from tdd_monitor.ui.format import visible
 from tdd_monitor.ui.listing import VIEWS, Listing
 from tdd_monitor.ui.parts import Target
 from tdd_monitor.ui.view import View
@@ -25,10 +25,8 @@ KEY_BUDGET_S = 0.03  # what a key press may spend before its frame is shown
 class TestTable(RowsView):
     """All tests (or those of a view and a filter), one a line."""
 
+    __test__ = False  # pytest takes a class of this name for tests where it is imported
     HEAD = 1
-
-    class Moved(Message):
-        """The user moved the cursor."""
 
     def __init__(self, view: View, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -96,7 +94,7 @@ class TestTable(RowsView):
 
     def _choose_columns(self) -> list[columns.Column]:
         workers = any(worker.role == "worker" for worker in self.board.session.workers.values())
-        return columns.choose(self.inner_width, workers)
+        return columns.choose(self.inner_width, self.listing.sort, workers)
 
     def _in_sight(self) -> range:
         top = self.scroll_offset.y
@@ -150,6 +148,22 @@ class TestTable(RowsView):
         """The titles of the columns."""
         return self.paint(columns.title_row(self._columns, self.listing.sort, self.listing.reverse), width)
 
+    def render_line(self, y: int) -> Strip:
+        """One visible line; without rows, the second one says why there are none."""
+        if y == self.HEAD + 1 and not self.listing.nodeids:
+            return self.paint((("  " + self._why_empty(), "dim"),), self.inner_width)
+        return super().render_line(y)
+
+    def _why_empty(self) -> str:
+        run = self.board.session.run
+        if self.listing.pattern:
+            return f"No test matches /{visible(self.listing.pattern)}; esc clears the filter."
+        if self.board.session.items and self.listing.view != "all":
+            return f"No test is {VIEWS[self.listing.view]}; v goes on to the next view."
+        if run is None or run.active:
+            return "Tests appear here as pytest collects them."
+        return "No tests."
+
     def row_strip(self, index: int, width: int) -> Strip:
         """One test. A listing may be a moment behind the session: a test that is gone is blank."""
         nodeid = self.listing.nodeids[index]
@@ -161,7 +175,7 @@ class TestTable(RowsView):
         on_cursor = index == self.cursor
         over = ["stale"] if found.run or item.state is ItemState.IDLE else []
         if on_cursor:
-            over.append("cursor")
+            over.append(self.cursor_role)
         parts = columns.row_parts(self._columns, found, on_cursor, nodeid in self.marks)
         return self.paint(parts, width, *over)
 
@@ -181,7 +195,7 @@ class TestTable(RowsView):
         """A move by hand ends following."""
         self.follow = False
         self.current = self.listing.nodeids[self.cursor] if self.listing.nodeids else None
-        self.post_message(self.Moved())
+        super().cursor_moved()
 
     def choose(self, **what: object) -> None:
         """Change view, filter, sort or order (see `Listing.choose`)."""

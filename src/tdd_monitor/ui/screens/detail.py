@@ -105,11 +105,12 @@ class FixtureScreen(LiveScreen):
     def __init__(self, view: View, key: str) -> None:
         super().__init__(view)
         self._cost = fixture.cost(view.board.session, key)
+        self.tabs = TabLine(id="tabs")
         self.body = LinesView(every_row=True, id="body")
 
     def compose(self) -> ComposeResult:
         """Top to bottom."""
-        yield TabLine(id="tabs")
+        yield self.tabs
         yield self.body
         yield from self.compose_frame()
 
@@ -122,7 +123,7 @@ class FixtureScreen(LiveScreen):
         self.call_after_refresh(self._show)
 
     def _show(self) -> None:
-        self.query_one(TabLine).show_tabs([f"Fixture {self._cost.name}"], 0)
+        self.tabs.show_tabs([f"Fixture {self._cost.name}"], 0)
         self.body.show(list(fixture.rows(self._cost, self.body.inner_width)))
         self.update_keys()
 

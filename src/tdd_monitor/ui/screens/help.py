@@ -62,7 +62,7 @@ def _group(name: str, members: list[actions.Action], facts: frozenset[str], widt
     yield ((name, "head"),)
     for action in members:
         keys = format.fit(" ".join(action.key_names()), KEYS_WIDTH)
-        refusal = actions.refusal(action, facts) if action.id != "move.back" else ""
+        refusal = "" if actions.is_quiet(action) else actions.refusal(action, facts)
         text = f"{action.help} (not now: {refusal.rstrip('.')})" if refusal else action.help
         for number, line in enumerate(format.wrap(text, width - KEYS_WIDTH - 3)):
             first: Part = (f"  {keys if not number else ' ' * KEYS_WIDTH}", "key")

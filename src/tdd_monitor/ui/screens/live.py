@@ -6,8 +6,9 @@ from textual.widgets import Static
 
 from tdd_monitor.session.model import FAILURES, Delta
 from tdd_monitor.ui import actions
+from tdd_monitor.ui.parts import Target
 from tdd_monitor.ui.view import View
-from tdd_monitor.ui.widgets import KeyLine
+from tdd_monitor.ui.widgets import KeyLine, RowsView
 
 TOO_SMALL = "The terminal is too small.\nAt least 60 columns and 15 lines are needed."
 
@@ -20,15 +21,19 @@ class LiveScreen(Screen[None]):
     def __init__(self, view: View) -> None:
         super().__init__()
         self.view = view
+        self.keys = KeyLine(id="keys")
 
     def compose_frame(self) -> ComposeResult:
         """The line of keys, and what is seen instead of everything in too small a terminal."""
-        yield KeyLine(id="keys")
+        yield self.keys
         yield Static(TOO_SMALL, id="too-small")
 
     def show(self, view: View, delta: Delta) -> None:
         """Show the next frame."""
         self.view = view
+
+    def settle(self) -> None:
+        """Go on with what does not fit into one frame. Called every frame, also when nothing moves."""
 
     def chosen(self) -> list[str]:
         """Node ids of the tests that a key is about: the marked ones, or the current one."""
@@ -54,13 +59,27 @@ class LiveScreen(Screen[None]):
             "test": bool(self.chosen()),
             "failed": any(session.counts[outcome] for outcome in FAILURES),
             "over": bool(board.of_test),
+            "row": self.focused_target() is not None,
+            "elsewhere": True,
         }
         found |= {fact for fact, holds in held.items() if holds}
         if found & {"failed", "over"}:
             found.add("problem")
         return frozenset(found)
 
+    def focused_target(self) -> Target | None:
+        """Where enter leads now."""
+        focused = self.focused
+        return focused.target_at(focused.cursor) if isinstance(focused, RowsView) else None
+
+    def on_rows_view_moved(self) -> None:
+        """Other keys may work on another row."""
+        self.update_keys()
+
+    def on_descendant_focus(self) -> None:
+        """Other keys may work in another view."""
+        self.update_keys()
+
     def update_keys(self) -> None:
         """Show the keys that work now."""
-        keys = self.query_one(KeyLine)
-        keys.show_actions(actions.usable(self.PLACES, self.facts()), self.size.width)
+        self.keys.show_actions(actions.usable(self.PLACES, self.facts()), self.size.width)

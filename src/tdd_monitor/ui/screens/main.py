@@ -1,6 +1,7 @@
 """The main screen: header, tests, five panels, filter and keys. It arranges; the parts do the rest."""
 
 import time
+from collections import deque
 from typing import ClassVar
 
 from textual import events, on
@@ -17,7 +18,7 @@ from tdd_monitor.ui.panels import banner, header
 from tdd_monitor.ui.panels.panel import Panel, make_panels, title
 from tdd_monitor.ui.panels.tests import TestTable
 from tdd_monitor.ui.view import View
-from tdd_monitor.ui.widgets import PaintedLines, RowsView
+from tdd_monitor.ui.widgets import PaintedLines, Palette, RowsView
 
 from .choice import SortScreen
 from .live import LiveScreen
@@ -45,14 +46,17 @@ class MainScreen(LiveScreen):
     def __init__(self, view: View) -> None:
         super().__init__(view)
         self._order_pace = Pace(0.1, share=0.15)
-        self._stale_panels: list[Panel] = []
         self.table = TestTable(view, id="tests")
         self.panels = make_panels(view)
+        # What a frame has only one of, in turn: each is four times a second up to date.
+        self._turns = deque([*(panel.catch_up for panel in self.panels), self._show_words])
+        self._turns_left = 0
         self.header = PaintedLines(id="header")
         self.banner = PaintedLines(id="banner")
 
     def compose(self) -> ComposeResult:
         """Top to bottom."""
+        yield Palette()
         yield self.header
         yield self.banner
         with Container(id="panels"):
@@ -75,43 +79,42 @@ class MainScreen(LiveScreen):
         super().show(view, delta)
         self._show_top()
         self.table.take(view, delta)
+        for panel in self.panels:
+            panel.view = view
+        self._turns_left = len(self._turns)
+
+    def settle(self) -> None:
+        """A slice of the order, and one panel."""
         now = time.perf_counter()
         if self.table.listing.stale and self._order_pace.due(now):
             self.table.reorder(ORDER_BUDGET_S)
             if not self.table.listing.stale:
                 self._order_pace.ran(now, time.perf_counter())
-        self._show_next_panel()
+                self._turns_left = len(self._turns)
+        if self._turns_left:
+            self._turns_left -= 1
+            self._turns[0]()
+            self._turns.rotate(-1)
 
-    def show_whole(self, view: View) -> None:
-        """Show all of a view now."""
-        super().show(view, Delta())
+    def show_whole(self) -> None:
+        """Show all of the view now."""
         self._show_top()
         self.table.listing.restart()
-        self.table.take(view, Delta(rows=True))
+        self.table.take(self.view, Delta(rows=True))
         self.table.reorder()
-        self._show_panels()
+        for panel in self.panels:
+            panel.view = self.view
+            panel.catch_up()
+        self._show_words()
 
     def _show_top(self) -> None:
         width = self.size.width
         self.header.show(header.lines(self.view, width, self.header.size.height))
         lines = banner.lines(self.view, width)
-        if len(lines) != len(self.banner.lines):
-            self.banner.styles.height = len(lines)
-            self.banner.display = bool(lines)
         self.banner.show(lines)
+        self.banner.set_class(bool(lines), "-open")
 
-    def _show_next_panel(self) -> None:
-        """One panel a frame, in turn: each four times a second, and no frame has to do them all."""
-        if not self._stale_panels:
-            self._stale_panels = list(self.panels)
-            self._show_heading()
-            self.update_keys()
-        self._stale_panels.pop().update_view(self.view)
-
-    def _show_panels(self) -> None:
-        for panel in self.panels:
-            panel.update_view(self.view)
-        self._stale_panels = []
+    def _show_words(self) -> None:
         self._show_heading()
         self.update_keys()
 
@@ -122,11 +125,11 @@ class MainScreen(LiveScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         """Widths and heights have changed: put everything together again."""
-        self.call_after_refresh(self.show_whole, self.view)
+        self.call_after_refresh(self.show_whole)
 
-    @on(TestTable.Moved)
-    def _moved(self) -> None:
-        self._show_heading()
+    def on_rows_view_moved(self) -> None:
+        """The position is part of the heading."""
+        self._show_words()
 
     # What keys are about
 
@@ -199,7 +202,7 @@ class MainScreen(LiveScreen):
             table.refresh()
         elif table.listing.view != "all":
             table.choose(view="all")
-        self._after_change()
+        self._show_words()
 
     # Finding
 
@@ -221,14 +224,14 @@ class MainScreen(LiveScreen):
     def _filter(self, pattern: str) -> None:
         if pattern != self.table.listing.pattern:
             self.table.choose(pattern=pattern)
-            self._after_change()
+            self._show_words()
 
     def action_cycle_view(self) -> None:
         """The next view."""
         names = list(VIEWS)
         view = names[(names.index(self.table.listing.view) + 1) % len(names)]
         self.table.choose(view=view)
-        self._after_change()
+        self._show_words()
 
     def action_sort(self) -> None:
         """Ask for a column to sort by."""
@@ -237,12 +240,12 @@ class MainScreen(LiveScreen):
     def _sort_by(self, sort: str | None) -> None:
         if sort is not None:
             self.table.choose(sort=sort, reverse=False)
-            self._after_change()
+            self._show_words()
 
     def action_reverse(self) -> None:
         """Turn the order round."""
         self.table.choose(reverse=not self.table.listing.reverse)
-        self._after_change()
+        self._show_words()
 
     def action_problem(self, step: int) -> None:
         """The next or previous test with a problem."""
@@ -260,8 +263,4 @@ class MainScreen(LiveScreen):
         nodeid = self.current()
         if nodeid is not None:
             self.table.mark(nodeid)
-        self._after_change()
-
-    def _after_change(self) -> None:
-        self._show_heading()
-        self.update_keys()
+        self._show_words()

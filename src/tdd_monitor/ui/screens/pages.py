@@ -25,6 +25,7 @@ class PagesScreen(LiveScreen):
         super().__init__(view)
         self.tab = next(index for index, known in enumerate(PAGES) if known.key == page)
         self._pace = Pace(0.3)
+        self._stale = False
         self.tabs = TabLine(id="tabs")
         self.body = LinesView(every_row=True, id="body")
 
@@ -45,8 +46,13 @@ class PagesScreen(LiveScreen):
     def show(self, view: View, delta: Delta) -> None:
         """Follow what comes in."""
         super().show(view, delta)
+        self._stale = True
+
+    def settle(self) -> None:
+        """Put together at most three times a second: the output may be long."""
         now = time.perf_counter()
-        if self._pace.due(now):
+        if self._stale and self._pace.due(now):
+            self._stale = False
             self._show()
             self._pace.ran(now, time.perf_counter())
 
@@ -70,6 +76,10 @@ class PagesScreen(LiveScreen):
     def own_facts(self) -> frozenset[str]:
         """There is always something to go back to."""
         return frozenset({"page"})
+
+    def facts(self) -> frozenset[str]:
+        """The pages are here already."""
+        return super().facts() - {"elsewhere"}
 
     def action_back(self) -> None:
         """Back to where it was opened."""

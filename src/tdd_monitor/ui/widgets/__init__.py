@@ -2,8 +2,8 @@
 
 from .keys import KeyLine
 from .lines import LinesView
-from .painted import Painted, PaintedLines
+from .painted import Painted, PaintedLines, Palette
 from .rows import RowsView
 from .tabs import TabLine
 
-__all__ = ["KeyLine", "LinesView", "Painted", "PaintedLines", "RowsView", "TabLine"]
+__all__ = ["KeyLine", "LinesView", "Painted", "PaintedLines", "Palette", "RowsView", "TabLine"]

@@ -28,6 +28,9 @@ class RowsView(Painted, ScrollView, can_focus=True, inherit_bindings=False):
 
         target: Target
 
+    class Moved(Message):
+        """The user moved the cursor to another row."""
+
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.cursor = 0
@@ -49,6 +52,11 @@ class RowsView(Painted, ScrollView, can_focus=True, inherit_bindings=False):
     def target_at(self, index: int) -> Target | None:
         """Where enter leads from a row."""
         raise NotImplementedError
+
+    @property
+    def cursor_role(self) -> str:
+        """The role of the row under the cursor: brighter where the keys go."""
+        return "cursor" if self.has_focus else "cursor-away"
 
     def next_stop(self, index: int, step: int) -> int:
         """The row at which the cursor stops, going from `index` in the direction of `step`."""
@@ -95,6 +103,7 @@ class RowsView(Painted, ScrollView, can_focus=True, inherit_bindings=False):
 
     def cursor_moved(self) -> None:
         """The user moved the cursor to another row."""
+        self.post_message(self.Moved())
 
     def reveal(self, index: int) -> None:
         """Scroll as little as needed for a row to be in sight."""

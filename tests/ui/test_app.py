@@ -1,0 +1,250 @@
+"""The application as a whole: start, frames, end, themes, editor, pause."""
+
+import gc
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from support import streams
+from textual.pilot import Pilot
+
+from tdd_monitor.ui.app import MonitorApp
+from tdd_monitor.ui.screens.detail import DetailScreen
+from tdd_monitor.ui.screens.main import MainScreen
+from tdd_monitor.ui.screens.pages import PagesScreen
+
+MakeApp = Callable[..., MonitorApp]
+
+
+def main(app: MonitorApp) -> MainScreen:
+    screen = app.screen_stack[0]
+    assert isinstance(screen, MainScreen)
+    return screen
+
+
+def header(app: MonitorApp) -> str:
+    return "\n".join("".join(text for text, _role in line) for line in main(app).header.lines)
+
+
+def notes(app: MonitorApp) -> list[str]:
+    return [str(note.message) for note in app._notifications]
+
+
+async def frames(pilot: Pilot[None], count: int = 12) -> None:
+    """That many frames, one after the other."""
+    assert isinstance(pilot.app, MonitorApp)
+    for _ in range(count):
+        pilot.app._frame()
+    await pilot.pause()
+
+
+@pytest.mark.asyncio
+async def test_the_control_starts_after_the_first_frame_and_stops_at_the_end(make_app: MakeApp) -> None:
+    app = make_app(streams.all_passed())
+    gc.disable()
+    try:
+        async with app.run_test(size=(100, 30)) as pilot:
+            await pilot.pause()
+            assert app.control.asked == [("start", None)]  # type: ignore[attr-defined]
+            assert gc.isenabled()
+    finally:
+        gc.enable()
+    assert app.control.asked == [("start", None), ("stop", None)]  # type: ignore[attr-defined]
+
+
+@pytest.mark.asyncio
+async def test_everything_that_comes_in_is_shown_with_the_frames(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        assert "Starting pytest" in header(app)
+        app.control.play(streams.shop())  # type: ignore[attr-defined]
+        await frames(pilot)
+        assert "40/40" in header(app) and "✗ failures" in header(app)
+        assert main(app).table.row_count() == 40
+        shown = {panel.id: panel.text() for panel in main(app).panels}
+        assert "p50" in shown["durations"] and "◆ critical" in shown["alerts"]
+        assert "peak 86.1 MB" in shown["memory"] and "10 in use" in shown["pools"]
+        assert "main" in shown["workers"]
+        assert "14" in str(main(app).panels[1].border_title) or "critical" in str(
+            main(app).panels[1].border_title
+        )
+
+
+@pytest.mark.asyncio
+async def test_the_last_event_of_a_run_reaches_every_panel(make_app: MakeApp) -> None:
+    lines = streams.shop()
+    app = make_app(lines[:-1])
+    async with app.run_test(size=(120, 36)) as pilot:
+        app.repaint()
+        assert "ended" not in main(app).panels[4].text()
+        app.control.play(lines[-1:])  # type: ignore[attr-defined]
+        await frames(pilot)
+        assert "ended" in main(app).panels[4].text()
+
+
+@pytest.mark.asyncio
+async def test_paused_the_screen_stands_still_and_says_so(make_app: MakeApp) -> None:
+    lines = streams.shop()
+    part = len(streams.shop(stop_after=10)) - 3
+    app = make_app(lines[:part])
+    async with app.run_test(size=(120, 36)) as pilot:
+        app.repaint()
+        await pilot.press("p")
+        app.control.play(lines[part:])  # type: ignore[attr-defined]
+        await frames(pilot)
+        assert "‖ PAUSED" in header(app) and "40/40" not in header(app)
+        await pilot.press("p")
+        await frames(pilot)
+        assert "PAUSED" not in header(app) and "40/40" in header(app)
+
+
+@pytest.mark.asyncio
+async def test_detail_and_pages_follow_the_run(make_app: MakeApp) -> None:
+    part = len(streams.shop(stop_after=0))
+    app = make_app(streams.shop(stop_after=0))
+    async with app.run_test(size=(120, 36)) as pilot:
+        app.repaint()
+        await pilot.press("g", "enter")
+        await pilot.pause()
+        await frames(pilot)
+        assert isinstance(app.screen, DetailScreen)
+        assert "Running for" in app.screen.body.text()
+        app.control.play(streams.shop()[part - 3 :])  # type: ignore[attr-defined]
+        await frames(pilot)
+        assert "own time" in app.screen.body.text()
+        await pilot.press("o")
+        await pilot.pause()
+        app.control.output.extend(["one", "two"])
+        await frames(pilot)
+        app.repaint()
+        await frames(pilot)
+        assert isinstance(app.screen, PagesScreen)
+        assert app.screen.body.text().endswith("one\ntwo")
+
+
+@pytest.mark.asyncio
+async def test_a_theme_that_does_not_exist_is_said_and_the_default_used(make_app: MakeApp) -> None:
+    app = make_app(theme="no-such-theme")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert app.theme == "textual-dark"
+        assert "no theme 'no-such-theme'" in notes(app)[0] and "textual-light" in notes(app)[0]
+
+
+@pytest.mark.parametrize("theme", ["textual-light", "nord", "gruvbox", "ansi-dark"])
+@pytest.mark.asyncio
+async def test_themes_of_textual_work(make_app: MakeApp, theme: str) -> None:
+    app = make_app(streams.shop(stop_after=30), theme=theme)
+    async with app.run_test(size=(120, 36)) as pilot:
+        app.repaint()
+        await pilot.pause()
+        assert app.theme == theme
+        table = main(app).table
+        failed, passed = table.role_style("failed"), table.role_style("passed")
+        assert failed.color != passed.color
+
+
+@pytest.mark.asyncio
+async def test_another_theme_repaints_the_roles(make_app: MakeApp) -> None:
+    app = make_app(streams.shop())
+    async with app.run_test(size=(120, 36)) as pilot:
+        app.repaint()
+        before = main(app).table.role_style("text")
+        app.theme = "textual-light"
+        await pilot.pause()
+        assert main(app).table.role_style("text") != before
+
+
+@pytest.mark.parametrize("size", [(59, 30), (100, 14), (20, 5)])
+@pytest.mark.asyncio
+async def test_too_small_a_terminal_says_what_it_needs(make_app: MakeApp, size: tuple[int, int]) -> None:
+    app = make_app(streams.shop())
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        shown = [widget.id for widget in main(app).children if widget.display]
+        assert shown == ["too-small"]
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert main(app).table.display and not main(app).query_one("#too-small").display
+
+
+@pytest.mark.asyncio
+async def test_a_smaller_terminal_keeps_the_cursor_in_sight(make_app: MakeApp) -> None:
+    app = make_app(streams.shop())
+    async with app.run_test(size=(120, 50)) as pilot:
+        app.repaint()
+        await pilot.press(*"jjjjjjjjjjjj")
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        app.repaint()
+        await pilot.pause()
+        table = main(app).table
+        assert 0 <= table.cursor - table.scroll_offset.y < table.page
+
+
+@pytest.mark.asyncio
+async def test_a_terminal_that_cannot_be_handed_over_says_so(make_app: MakeApp, tmp_path: Path) -> None:
+    stream = streams.Stream()
+    stream.open("r", "all", "")
+    app = make_app(stream.lines)
+    (tmp_path / "test_a.py").write_text("")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        app._edit(f"{tmp_path / 'test_a.py'}:3")
+        await pilot.pause()
+        assert notes(app) == ["This terminal cannot be handed to an editor."]
+
+
+@pytest.mark.asyncio
+async def test_the_editor_gets_file_and_line(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app()
+    (tmp_path / "test_a.py").write_text("")
+    ran: list[list[str]] = []
+
+    def run(command: list[str], check: bool) -> None:
+        ran.append(command)
+        if command[0] == "broken":
+            raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(MonitorApp, "suspend", lambda self: nullcontext())
+    monkeypatch.setenv("VISUAL", "nano")
+    async with app.run_test() as pilot:
+        app._edit("test_a.py:3")
+        assert ran == [["nano", "+3", str(tmp_path / "test_a.py")]]
+        monkeypatch.setenv("VISUAL", "broken")
+        app._edit("test_a.py:3")
+        await pilot.pause()
+        assert notes(app) == ["broken cannot be started (No such file or directory): set $VISUAL or $EDITOR."]
+
+
+@pytest.mark.asyncio
+async def test_no_color_still_tells_outcomes_cursor_and_severity_apart(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = make_app(streams.shop())
+    async with app.run_test(size=(120, 60)) as pilot:
+        app.repaint()
+        await pilot.pause()
+        table = main(app).table
+        shown = "\n".join(table.render_line(y).text for y in range(table.size.height))
+        for mark in ("▌", "✓ passed", "✗ failed", "x xfailed"):
+            assert mark in shown
+        assert "◆ critical" in main(app).panels[1].text()
+
+
+def test_the_first_frame_needs_no_driver_and_no_other_tool() -> None:
+    code = (
+        "import sys, tdd_monitor.ui.app\n"
+        "found = {'asyncpg', 'watchfiles', 'sqlite3', 'pytest', 'click'} & set(sys.modules)\n"
+        "print(sorted(found))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,206 @@
+"""The test table on the screen: what it shows of strange tests, and where its cursor stays."""
+
+from collections.abc import Callable
+
+import pytest
+from rich.cells import cell_len
+from support import streams
+from textual.pilot import Pilot
+
+from tdd_monitor.protocol.events import (
+    Collect,
+    CollectedTest,
+    CollectFinish,
+    RunFinish,
+    RunRequest,
+    StartedTest,
+)
+from tdd_monitor.ui.app import MonitorApp
+from tdd_monitor.ui.panels import columns
+from tdd_monitor.ui.panels.tests import TestTable
+from tdd_monitor.ui.screens.main import MainScreen
+
+pytestmark = pytest.mark.asyncio
+
+MakeApp = Callable[..., MonitorApp]
+
+
+async def settle(pilot: Pilot[None]) -> TestTable:
+    await pilot.pause()
+    assert isinstance(pilot.app, MonitorApp)
+    pilot.app.repaint()
+    await pilot.pause()
+    main = pilot.app.screen_stack[0]
+    assert isinstance(main, MainScreen)
+    return main.table
+
+
+def lines(table: TestTable) -> list[str]:
+    return [table.render_line(y).text for y in range(table.size.height)]
+
+
+STRANGE = [
+    "t.py::test_markup[red][b]bold[/b][@click=app.quit]x[/]",
+    "t.py::test_newline[a\nb\tc]",
+    "t.py::test_escape[\x1b[31mred\x07]",
+    "t.py::test_wide[寿司セット👍🏽]",
+    "t.py::test_combining[e\u0301\u200b\u202e]",
+    "t.py::test_long[" + "x" * 5000 + "]",
+    "t.py",
+    "::",
+]
+
+
+async def test_strange_node_ids_take_one_line_and_show_what_is_in_them(make_app: MakeApp) -> None:
+    stream = streams.Stream()
+    stream.open("r", "all", "")
+    stream.collect([CollectedTest(nodeid) for nodeid in STRANGE])
+    app = make_app(stream.lines)
+    async with app.run_test(size=(100, 40)) as pilot:
+        table = await settle(pilot)
+        shown = lines(table)
+        assert {cell_len(line) for line in shown} == {table.inner_width}
+        text = "\n".join(shown)
+        assert "test_markup[red][b]bold[/b]" in text
+        assert r"test_newline[a\nb\tc]" in text
+        assert r"test_escape[\x1b[31mred\x07]" in text
+        assert "寿司セット" in text and "test_long[xxx" in text
+        assert r"\u200b\u202e" in text
+        for nodeid in STRANGE:
+            app.screen.table.current = nodeid  # type: ignore[attr-defined]
+        for _ in STRANGE:
+            await pilot.press("enter", "right_square_bracket", "escape", "j")
+        assert app.is_running
+
+
+async def test_the_cursor_stays_with_its_test_through_sorting_and_removal(make_app: MakeApp) -> None:
+    app = make_app(streams.shop())
+    async with app.run_test(size=(110, 36)) as pilot:
+        table = await settle(pilot)
+        index = table.listing.nodeids.index(streams.HUNGRY)
+        table.move_to(index)
+        assert table.current == streams.HUNGRY
+        await pilot.press("s", "4")
+        await settle(pilot)
+        assert table.current == streams.HUNGRY
+        assert table.cursor == table.listing.nodeids.index(streams.HUNGRY) != index
+        assert any("test_concurrent_checkouts" in line and "▌" in line for line in lines(table))
+        kept = [script for script in streams.SHOP if "test_reports" not in script.nodeid]
+        stream = streams.Stream(now_ns=app.control.board.session.now_ns)
+        stream.emit(RunRequest("run-2", "all"))
+        stream.emit(Collect(tuple(streams.collected(kept))))
+        stream.emit(CollectFinish(len(kept)))
+        stream.emit(StartedTest(streams.FIRST, 1))
+        table.follow = False
+        app.control.play(stream.lines)  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert len(table.listing.nodeids) == len(kept)
+        assert table.current == streams.HUNGRY
+        assert table.listing.nodeids[table.cursor] == streams.HUNGRY
+
+
+async def test_a_test_that_is_gone_leaves_the_cursor_near(make_app: MakeApp) -> None:
+    app = make_app(streams.shop())
+    async with app.run_test(size=(110, 36)) as pilot:
+        table = await settle(pilot)
+        await pilot.press("G")
+        stream = streams.Stream(now_ns=app.control.board.session.now_ns)
+        stream.emit(RunRequest("run-2", "all"))
+        stream.collect(streams.collected(streams.SHOP[:5]))
+        stream.emit(RunFinish(0))
+        app.control.play(stream.lines)  # type: ignore[attr-defined]
+        table = await settle(pilot)
+        assert (table.cursor, table.current) == (4, streams.SHOP[4].nodeid)
+
+
+async def test_it_follows_what_runs_until_the_cursor_is_moved(make_app: MakeApp) -> None:
+    everything = streams.shop()
+    part = len(streams.shop(stop_after=20))
+    app = make_app(everything[:part])
+    async with app.run_test(size=(110, 36)) as pilot:
+        table = await settle(pilot)
+        worker = app.control.board.session.workers[""]
+        assert table.current == worker.running or table.follow
+        app.control.play(streams.shop(stop_after=25)[part:])  # type: ignore[attr-defined]
+        table = await settle(pilot)
+        assert table.current == worker.running
+        await pilot.press("k")
+        assert not table.follow
+        here = table.current
+        app.control.play(streams.shop(stop_after=30)[len(streams.shop(stop_after=25)) :])  # type: ignore[attr-defined]
+        table = await settle(pilot)
+        assert table.current == here
+        await pilot.press("F")
+        table = await settle(pilot)
+        assert table.current == worker.running
+
+
+async def test_at_the_end_of_a_run_it_shows_the_first_failure(make_app: MakeApp) -> None:
+    going = streams.shop(finish=False)
+    app = make_app(going)
+    async with app.run_test(size=(110, 36)) as pilot:
+        await settle(pilot)
+        stream = streams.Stream(now_ns=going[-1].t_ns)
+        stream.emit(RunFinish(1))
+        app.control.play(stream.lines)  # type: ignore[attr-defined]
+        table = await settle(pilot)
+        assert table.current == streams.DISCOUNT
+
+
+async def test_rows_of_an_earlier_run_are_marked_with_it(make_app: MakeApp) -> None:
+    app = make_app(streams.rerun_failed())
+    async with app.run_test(size=(110, 50)) as pilot:
+        table = await settle(pilot)
+        await pilot.press("g")
+        shown = lines(table)
+        assert sum("run 1" in line for line in shown) > 10
+        discount = next(line for line in shown if "test_discount" in line)
+        assert "run 1" not in discount and "✓ passed" in discount
+
+
+async def test_without_tests_the_keys_of_the_table_do_nothing(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(110, 36)) as pilot:
+        table = await settle(pilot)
+        await pilot.press("j", "k", "G", "g", "pagedown", "pageup", "enter")
+        assert (table.cursor, table.current) == (0, None)
+
+
+async def test_a_hundred_thousand_rows_cost_what_is_seen(make_app: MakeApp) -> None:
+    stream = streams.Stream()
+    stream.open("r", "all", "")
+    stream.collect([CollectedTest(f"t.py::test_{number}") for number in range(100_000)])
+    app = make_app(stream.lines)
+    async with app.run_test(size=(110, 36)) as pilot:
+        table = await settle(pilot)
+        drawn = 0
+        original = table.row_strip
+
+        def counting(index: int, width: int) -> object:
+            nonlocal drawn
+            drawn += 1
+            return original(index, width)
+
+        table.row_strip = counting  # type: ignore[method-assign, assignment]
+        await pilot.press("G")
+        await pilot.pause()
+        assert table.cursor == 99_999
+        assert table.scroll_offset.y == 100_000 - table.page
+        assert 0 < drawn < 5 * table.size.height
+
+
+@pytest.mark.parametrize("width", [50, 78, 98, 118, 134, 198])
+async def test_columns_fill_the_width_and_the_name_has_the_most(width: int) -> None:
+    chosen = columns.choose(width, "duration", with_workers=True)
+    keys = [column.key for column in chosen]
+    assert keys[:3] == ["status", "name", "duration"]
+    assert columns.GUTTER + sum(column.width for column in chosen) + len(chosen) - 1 <= width
+    name = chosen[1]
+    assert name.width >= 30 or keys == ["status", "name", "duration"]
+    if width >= 118:
+        assert {"threshold", "setup", "call", "teardown", "memory", "queries"} <= set(keys)
+
+
+async def test_the_column_sorted_by_stays_when_room_is_short() -> None:
+    assert "setup" in [column.key for column in columns.choose(90, "setup")]
+    assert "setup" not in [column.key for column in columns.choose(90, "order")]
