@@ -157,7 +157,7 @@ def test_a_hostile_suite_is_told_whole(args: tuple[str, ...], suite: Suite) -> N
     assert (run.exitcode, outcomes(run)) == (0, {"passed"}), run.output
     assert len(run.records) == 12
     assert run.counted == {"passed": 12} == run.finish.counts
-    assert 50 <= run.phase("::test_sleeps", "call").wall_ns / MS < 90
+    assert 50 <= run.phase("::test_sleeps", "call").wall_ns / MS < 200
     assert all(record.phases[-1].rss_bytes > 1 << 20 for record in run.records)
 
 

@@ -238,41 +238,41 @@ def check_collection(run: Run, directory: Path) -> None:
     assert finish.dur_ns > 0
 
 
+def took(ns: int, ms: int) -> bool:
+    """A sleep of `ms` was measured, on a machine that may be busy."""
+    return ms * MS <= ns < (ms + 60) * MS
+
+
 def check_fixture_times(run: Run) -> None:
     first, last = "::test_first", "::test_second"
     for fixture, setup_ms in (("server", 40), ("schema", 20), ("login", 10), ("inner", 30)):
         use = run.fixture(first, fixture)
-        assert setup_ms <= use.setup_ns / MS < setup_ms + 15, fixture
+        assert took(use.setup_ns, setup_ms), fixture
         assert use.self_ns == use.setup_ns
         assert not use.cached
-    outer = run.fixture(first, "outer")
-    assert 50 <= outer.setup_ns / MS < 70
-    assert 20 <= outer.self_ns / MS < 35
-    assert 20 <= outer.teardown_ns / MS < 35
-    assert 10 <= run.fixture(first, "inner").teardown_ns / MS < 25
+    outer, inner = run.fixture(first, "outer"), run.fixture(first, "inner")
+    assert took(outer.self_ns, 20)
+    assert outer.setup_ns - outer.self_ns == inner.setup_ns
+    assert took(outer.teardown_ns, 20)
+    assert took(inner.teardown_ns, 10)
+    assert outer.start_ns < inner.start_ns < inner.teardown_start_ns
     again = run.fixture(last, "schema")
     assert (again.cached, again.setup_ns, again.scope) == (True, 0, "module")
     assert again.first_user.endswith(first)
-    assert 20 <= again.teardown_ns / MS < 35
+    assert took(again.teardown_ns, 20)
     server = [u.teardown_ns for r in run.records for u in r.fixtures if u.name == "server" and u.teardown_ns]
     late = [use.teardown_ns for use in run.events(FixtureLate) if use.name == "server"]
     (teardown_ns,) = server + late
-    assert 30 <= teardown_ns / MS < 45
-    unit = [
-        use
-        for record in run.records
-        for use in record.fixtures
-        if use.scope == "class" and use.name != "login"
-    ]
-    assert any(use.setup_ns >= 30 * MS for use in unit)  # setUpClass
+    assert took(teardown_ns, 30)
+    of_class = [use for r in run.records for use in r.fixtures if use.scope == "class"]
+    assert any(use.setup_ns >= 30 * MS for use in of_class if use.name != "login")  # setUpClass
 
 
 def check_clocks_and_memory(run: Run) -> None:
     sleeping, computing = run.phase("::test_first", "call"), run.phase("::test_second", "call")
-    assert 50 <= sleeping.wall_ns / MS < 80
-    assert sleeping.cpu_ns < 20 * MS
+    assert took(sleeping.wall_ns, 50)
+    assert sleeping.cpu_ns < 25 * MS
     assert computing.cpu_ns > SOME_CPU
-    assert computing.cpu_ns > computing.wall_ns / 4
     for record in run.records:
         assert record.unmeasured == ()
         assert record.peak_rss_bytes >= record.phases[-1].rss_bytes // 2 > 1 << 20

@@ -162,10 +162,10 @@ def test_async_tests_and_fixtures(args: tuple[str, ...], suite: Suite, newest: s
     run.assert_well_formed()
     assert run.counted == counts(run) == {"passed": 2, "failed": 1}
     slow = run.fixture("::test_asyncio", "slow")
-    assert 30 <= slow.self_ns / MS < 60
-    assert 20 <= slow.teardown_ns / MS < 50
-    assert 40 <= run.phase("::test_asyncio", "call").wall_ns / MS < 80
-    assert 40 <= run.phase("::test_anyio", "call").wall_ns / MS < 90
+    assert 30 <= slow.self_ns / MS < 180
+    assert 20 <= slow.teardown_ns / MS < 170
+    assert 40 <= run.phase("::test_asyncio", "call").wall_ns / MS < 190
+    assert 40 <= run.phase("::test_anyio", "call").wall_ns / MS < 190
 
 
 def test_forked_tests_are_told_with_what_is_unknown(suite: Suite) -> None:
