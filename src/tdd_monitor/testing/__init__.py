@@ -14,13 +14,29 @@ if TYPE_CHECKING:
     from .database_manager import get_database_manager as get_database_manager
     from .isolation import IsolationError as IsolationError
     from .isolation import IsolationWarning as IsolationWarning
+    from .memory import MemoryGrowthWarning as MemoryGrowthWarning
+    from .memory import MemoryOptimizer as MemoryOptimizer
+    from .memory import MemoryRelief as MemoryRelief
+    from .memory import MemorySnapshot as MemorySnapshot
     from .own_database import TDDDatabase as TDDDatabase
     from .own_database import tdd_database as tdd_database
+    from .parallel import ParallelTestManager as ParallelTestManager
+    from .performance import GateResult as GateResult
+    from .performance import MetricSummary as MetricSummary
+    from .performance import PerformanceAlert as PerformanceAlert
+    from .performance import PerformanceGate as PerformanceGate
+    from .performance import PerformanceMonitor as PerformanceMonitor
     from .pool_holders import PoolExhaustedError as PoolExhaustedError
     from .pools import OPTIMIZED_POOL_CONFIG as OPTIMIZED_POOL_CONFIG
     from .pools import SHARED_POOL_CONFIG as SHARED_POOL_CONFIG
     from .pools import GuardedPool as GuardedPool
+    from .regression import BaselineError as BaselineError
+    from .regression import RegressionCheck as RegressionCheck
+    from .regression import RegressionDetector as RegressionDetector
     from .schema_cache import SchemaCache as SchemaCache
+    from .schema_templates import COMMON_SCHEMA_TEMPLATES as COMMON_SCHEMA_TEMPLATES
+    from .schema_templates import SchemaTemplate as SchemaTemplate
+    from .schema_templates import register_schema_template as register_schema_template
     from .schemas import Schema as Schema
     from .schemas import SchemaError as SchemaError
     from .schemas import declare_schema as declare_schema
@@ -30,10 +46,21 @@ _ROOMS = {
     "context": ("TDDTestContext", "tdd_test_context"),
     "database_manager": ("DatabaseManager", "get_database_manager"),
     "isolation": ("IsolationError", "IsolationWarning"),
+    "memory": ("MemoryGrowthWarning", "MemoryOptimizer", "MemoryRelief", "MemorySnapshot"),
     "own_database": ("TDDDatabase", "tdd_database"),
+    "parallel": ("ParallelTestManager",),
+    "performance": (
+        "GateResult",
+        "MetricSummary",
+        "PerformanceAlert",
+        "PerformanceGate",
+        "PerformanceMonitor",
+    ),
     "pool_holders": ("PoolExhaustedError",),
     "pools": ("OPTIMIZED_POOL_CONFIG", "SHARED_POOL_CONFIG", "GuardedPool"),
+    "regression": ("BaselineError", "RegressionCheck", "RegressionDetector"),
     "schema_cache": ("SchemaCache",),
+    "schema_templates": ("COMMON_SCHEMA_TEMPLATES", "SchemaTemplate", "register_schema_template"),
     "schemas": ("Schema", "SchemaError", "declare_schema", "schema_hash"),
 }
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .own_database import TDDDatabase
     from .pools import GuardedPool
 
+pytest_plugins = ["tdd_monitor.testing.measuring_fixtures"]
+
 _POOLS = ("optimized_connection_pool", "shared_connection_pool")
 _ON_A_LOOP = frozenset(["tdd_test_context", "tdd_database", *_POOLS])
 

@@ -28,7 +28,7 @@ class PoolExhaustedError(TimeoutError):
 
 @dataclass(frozen=True)
 class PoolHolder:
-    """One taken connection. `since_ns` is of `time.perf_counter_ns`; `stack` begins at the innermost place."""
+    """One taken connection. `since_ns` is of `time.perf_counter_ns`; `stack` begins innermost."""
 
     test: str
     since_ns: int
@@ -64,8 +64,8 @@ def describe_exhaustion(
         lines.append(f"  {number}. {holder.test}, for {holder.held_s(now_ns):.1f} s, acquired at")
         lines += [f"       {place}" for place in _own_places(holder.stack)]
     lines.append(
-        "Give each connection back with `async with pool.acquire() as connection:`, do not acquire a second one"
-        " while holding the first, or raise max_size if so many are really needed at once."
+        "Give each connection back with `async with pool.acquire() as connection:`, do not acquire a second"
+        " one while holding the first, or raise max_size if so many are really needed at once."
     )
     return "\n".join(lines)
 
