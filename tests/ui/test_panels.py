@@ -228,8 +228,8 @@ def test_memory_shows_peak_growth_and_who_adds_to_it() -> None:
 
 def test_pools_show_fill_waiting_and_the_server() -> None:
     shown = panel("pools", view_of(streams.xdist()))
-    assert "shop gw0" in shown and "3 of 10 in use" in shown and "◆ 1 waiting" in shown
-    assert "server" in shown and "of 100 open" in shown
+    assert "shop gw0" in shown and "3/10 in use" in shown and "◆ 1 waiting" in shown
+    assert "server" in shown and "/100 open" in shown
 
 
 def test_workers_show_what_runs_since_when_and_who_crashed() -> None:

@@ -114,20 +114,20 @@ async def test_a_test_that_is_gone_leaves_the_cursor_near(make_app: MakeApp) -> 
 
 
 async def test_it_follows_what_runs_until_the_cursor_is_moved(make_app: MakeApp) -> None:
-    everything = streams.shop()
-    part = len(streams.shop(stop_after=20))
-    app = make_app(everything[:part])
+    # The last three lines of a stream that stops are of the test that runs then.
+    until = {count: streams.shop(stop_after=count) for count in (20, 25, 30)}
+    app = make_app(until[20])
     async with app.run_test(size=(110, 36)) as pilot:
         table = await settle(pilot)
         worker = app.control.board.session.workers[""]
-        assert table.current == worker.running or table.follow
-        app.control.play(streams.shop(stop_after=25)[part:])  # type: ignore[attr-defined]
+        assert table.current == worker.running and table.follow
+        app.control.play(until[25][len(until[20]) - 3 :])  # type: ignore[attr-defined]
         table = await settle(pilot)
         assert table.current == worker.running
         await pilot.press("k")
         assert not table.follow
         here = table.current
-        app.control.play(streams.shop(stop_after=30)[len(streams.shop(stop_after=25)) :])  # type: ignore[attr-defined]
+        app.control.play(until[30][len(until[25]) - 3 :])  # type: ignore[attr-defined]
         table = await settle(pilot)
         assert table.current == here
         await pilot.press("F")

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse
 from tdd_monitor.session import metrics
 from tdd_monitor.ui import draw, format, words
@@ -75,11 +77,17 @@ def stretches(record: FinishedTest, fixture_limit_ms: float) -> list[Stretch]:
     for phase in record.phases:
         busy = f"cpu {phase.cpu_ns / phase.wall_ns:.0%}" if phase.wall_ns else ""
         role = phase.when if phase.when in ("setup", "call", "teardown") else "lost"
+        start_ns = max(start_ns, _first_teardown(record) if phase.when == "teardown" else 0)
         failed = "✗ " if phase.outcome == "failed" else ""
         found.append(Stretch(f"{failed}{format.visible(phase.when)}", role, start_ns, phase.wall_ns, busy))
         found += _fixtures(record, phase.when, fixture_limit_ms)
         start_ns += phase.wall_ns
     return found
+
+
+def _first_teardown(record: FinishedTest) -> int:
+    """Between call and teardown pytest has work of its own, which belongs to no phase."""
+    return min((use.teardown_start_ns for use in record.fixtures if use.teardown_ns), default=0)
 
 
 def _fixtures(record: FinishedTest, when: str, limit_ms: float) -> Iterator[Stretch]:
@@ -164,16 +172,21 @@ def _figure(name: str, value: str, note: str, role: str = "dim") -> Row:
 
 
 def _cached(record: FinishedTest, width: int) -> Iterator[Row]:
-    cached = [use for use in record.fixtures if use.cached]
+    """Shared fixtures that cost this test nothing; those of plugins are only counted."""
+    cached = [use for use in record.fixtures if use.cached and not use.name.startswith("_")]
+    hidden = sum(1 for use in record.fixtures if use.cached and use.name.startswith("_"))
     if cached:
         yield headline("Fixtures that were there already")
+    names = min(max((cell_len(use.name) for use in cached), default=0) + 4, width // 2)
     for use in cached:
         whose = f"set up for {format.short(use.first_user)}" if use.first_user else ""
         yield row(
-            (format.fit(f"  {format.visible(use.name)}", 24), "shared"),
+            (format.fit(f"  {format.visible(use.name)}", names), "shared"),
             (format.fit(format.visible(use.scope), 10), "dim"),
-            (format.fit(whose, width - 34), "dim"),
+            (format.fit(whose, width - names - 10), "dim"),
             target=fixture_target(use),
         )
+    if hidden:
+        yield text_row(f"  and {hidden} whose names begin with _", "dim")
     if not record.fixtures:
         yield text_row("No fixtures.", "dim")

@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator
 
+from rich.cells import cell_len
+
 from tdd_monitor.session.model import Pool
 from tdd_monitor.ui import draw, format
 from tdd_monitor.ui.parts import Part, Parts, Row, row, text_row
 from tdd_monitor.ui.view import View
+
+BAR_MIN = 8
+SERVER = "server "
 
 
 def heading(view: View) -> str:
@@ -47,10 +52,10 @@ def _pool(view: View, pool: Pool, width: int, chart: int, several: bool) -> Iter
     limit = view.board.thresholds.pool_utilization
     role = "critical" if sample.waiting else "warning" if limit and fill > limit else "good"
     name = format.visible((sample.name or "pool") + (f" {pool.worker}" if several and pool.worker else ""))
-    left_width = min(width // 3, 14)
-    left: Part = (format.fit(f"{name} ", left_width), "strong")
-    numbers = f" {sample.in_use} of {sample.max_size or 'any'} in use"
-    room = width - left_width - len(numbers)
+    numbers = f" {sample.in_use}/{sample.max_size or '∞'} in use"
+    left_width = min(cell_len(name), width - len(numbers) - BAR_MIN - 1)
+    room = width - left_width - 1 - len(numbers)
+    left: Part = (format.fit(name, left_width) + " ", "strong")
     yield row(left, *draw.bar(fill, max(3, room), role), (numbers, role if role != "good" else "text"))
     points = [(t_ns, float(in_use)) for t_ns, in_use, _waiting in pool.history]
     if chart and points:
@@ -82,6 +87,6 @@ def _servers(view: View, width: int) -> Iterator[Row]:
         maximum = server.max_connections
         fill = server.connections / maximum if maximum else 0.0
         role = "critical" if fill > 0.9 else "warning" if fill > 0.75 else "good"
-        numbers = f" {server.connections} of {maximum or '?'} open"
-        left: Part = (format.fit("server ", min(width // 3, 14)), "dim")
-        yield row(left, *draw.bar(fill, max(3, width - len(left[0]) - len(numbers)), role), (numbers, "text"))
+        numbers = f" {server.connections}/{maximum or '?'} open"
+        room = width - len(SERVER) - len(numbers)
+        yield row((SERVER, "dim"), *draw.bar(fill, max(3, room), role), (numbers, "text"))

@@ -107,25 +107,24 @@ class TestTable(RowsView):
         item = self._item(nodeid)
         return item is not None and item.state is ItemState.RUNNING
 
-    def _running_rows(self) -> list[str]:
-        """Node ids of what the workers run now, the one that started last first."""
-        workers = [worker for worker in self.board.session.workers.values() if worker.running]
-        workers.sort(key=lambda worker: -worker.running_since_ns)
-        return [worker.running for worker in workers]
+    def _running_now(self) -> str | None:
+        """What the first worker that is busy runs: going after all of them would be jumpy."""
+        workers = sorted(self.board.session.workers.values(), key=lambda worker: worker.id)
+        return next((worker.running for worker in workers if worker.running and worker.alive), None)
 
     def _go_to(self, nodeid: str) -> None:
         if nodeid == self.current:
             return
         index = self._index_of(nodeid, -1)
         if index >= 0 and self.listing.nodeids[index] == nodeid:
-            super().move_to(index)
+            self.place(index)
             self.current = nodeid
 
     def _follow(self) -> None:
         """Go where the run is; when it is over, to the first problem that it left."""
-        now_running = self._running_rows()
-        if now_running:
-            self._go_to(now_running[0])
+        running = self._running_now()
+        if running is not None:
+            self._go_to(running)
         run = self.board.session.run
         ended = run is not None and not run.active
         if ended and self._saw_run:

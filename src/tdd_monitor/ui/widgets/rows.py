@@ -92,14 +92,18 @@ class RowsView(Painted, ScrollView, can_focus=True, inherit_bindings=False):
     # Moving
 
     def move_to(self, index: int, step: int = 1) -> None:
-        """Put the cursor on a row and bring it into sight."""
+        """Move the cursor to a row, as the user asked."""
         before = self.cursor
-        self.cursor = self.next_stop(index, step)
-        self.refresh_row(before)
-        self.refresh_row(self.cursor)
-        self.reveal(self.cursor)
+        self.place(self.next_stop(index, step))
         if before != self.cursor:
             self.cursor_moved()
+
+    def place(self, index: int) -> None:
+        """Put the cursor on a row and bring it into sight."""
+        before, self.cursor = self.cursor, index
+        self.refresh_row(before)
+        self.refresh_row(index)
+        self.reveal(index)
 
     def cursor_moved(self) -> None:
         """The user moved the cursor to another row."""
