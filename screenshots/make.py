@@ -23,8 +23,8 @@ SHOTS = {
     "main-80x24": ((80, 24), (), "textual-dark"),
     "main-200x50": ((200, 50), (), "textual-dark"),
     "main-light": ((120, 40), (), "textual-light"),
-    "problems": ((120, 40), ("v", "n"), "textual-dark"),
-    "detail-120x40": ((120, 40), ("s", "s", "s", "g", "enter"), "textual-dark"),
+    "problems": ((120, 40), ("v", "v"), "textual-dark"),
+    "detail-120x40": ((120, 40), ("n", "n", "n", "n", "enter"), "textual-dark"),
     "help": ((120, 40), ("?",), "textual-dark"),
 }
 
@@ -44,9 +44,9 @@ async def shoot(recording: Path, name: str) -> None:
     app = MonitorApp(replay, settings)
     async with app.run_test(size=size) as pilot:
         await replay.finished()
-        await pilot.pause(0.3)
+        await pilot.pause(1.0)
         await pilot.press(*keys)
-        await pilot.pause(0.3)
+        await pilot.pause(1.0)
         app.save_screenshot(f"{name}.svg", path=str(HERE))
 
 
