@@ -9,25 +9,29 @@ from contextlib import suppress
 
 from textual.actions import ActionParseResult
 from textual.app import App, SuspendNotSupported
+from textual.command import Provider
 from textual.dom import DOMNode
 
 from tdd_monitor.config import Settings
 from tdd_monitor.runner.control import Control
 from tdd_monitor.session import queries
 
-from . import actions, editor
+from . import actions
 from .feed import Feed
 from .frame import FRAMES_PER_SECOND, Collector
-from .pages import first_page
-from .palette import ActionProvider
 from .screens.choice import QuitScreen
-from .screens.detail import DetailScreen, FixtureScreen
-from .screens.help import HelpScreen
 from .screens.live import LiveScreen
 from .screens.main import MainScreen
-from .screens.pages import PagesScreen
 from .styles import css_paths
 from .widgets import RowsView
+
+# What the first frame does not need is imported where it is first used.
+
+
+def _palette() -> type[Provider]:
+    from .palette import ActionProvider
+
+    return ActionProvider
 
 
 class MonitorApp(App[None]):
@@ -35,7 +39,7 @@ class MonitorApp(App[None]):
 
     TITLE = "tdd-monitor"
     BINDINGS = actions.bindings("app")
-    COMMANDS = {ActionProvider}  # noqa: RUF012
+    COMMANDS = {_palette}  # noqa: RUF012
     # Textual declares these in a way that rules a ClassVar out.
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny-wide"), (60, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-tiny-high"), (15, "-short"), (20, "-low"), (32, "-medium"), (46, "-tall")]  # noqa: RUF012
@@ -186,10 +190,14 @@ class MonitorApp(App[None]):
 
     def action_output(self) -> None:
         """Pages of text around the run."""
+        from .pages import first_page
+
         self._open_page(first_page(self.feed.view()))
 
     def action_keys(self) -> None:
         """All keys."""
+        from .screens.help import HelpScreen
+
         screen = self.screen
         self.push_screen(HelpScreen(screen.facts() if isinstance(screen, LiveScreen) else frozenset()))
 
@@ -205,6 +213,8 @@ class MonitorApp(App[None]):
 
     def on_rows_view_opened(self, event: RowsView.Opened) -> None:
         """Go into what a row is about."""
+        from .screens.detail import DetailScreen, FixtureScreen
+
         kind, value = event.target.kind, event.target.value
         if kind == "test":
             self.push_screen(DetailScreen(self.feed.view(), value, self._to_problem))
@@ -218,8 +228,9 @@ class MonitorApp(App[None]):
             self._main.action_panel(int(value))
 
     def _open_page(self, page: str) -> None:
-        if not isinstance(self.screen, PagesScreen):
-            self.push_screen(PagesScreen(self.feed.view(), page))
+        from .screens.pages import PagesScreen
+
+        self.push_screen(PagesScreen(self.feed.view(), page))
 
     def _to_problem(self, step: int) -> str | None:
         table = self._main.table
@@ -232,6 +243,8 @@ class MonitorApp(App[None]):
         return main
 
     def _edit(self, place: str) -> None:
+        from . import editor
+
         run = self.control.board.session.run
         rootdir = run.hello.rootdir if run is not None and run.hello is not None else ""
         file, line = editor.locate(place, rootdir, self.settings.root)

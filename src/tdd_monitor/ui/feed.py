@@ -25,7 +25,8 @@ class Feed:
         self._held_ns = 0
         self._pending = Delta()
         self._sweep = Sweep(clock)
-        self._sweep_pace = Pace(0.2, share=0.25)
+        self._sweep_pace = Pace(0.2)
+        self._sweep_cost_s = 0.0  # of the pass that is under way
         self._alert_pace = Pace(0.2, share=0.04)
         self._alerts: tuple[Alert, ...] = ()
         self._alerts_stale = self._sweep_stale = True
@@ -67,9 +68,13 @@ class Feed:
             if whole:
                 self._sweep.restart()
             budget = float("inf") if whole else SWEEP_BUDGET_S
-            if self._sweep.step(self._board.session, self._now_ns(), budget):
+            over = self._sweep.step(self._board.session, self._now_ns(), budget)
+            ended = self._clock()
+            self._sweep_cost_s += ended - started
+            if over:
                 self._sweep_stale = False
-                self._sweep_pace.ran(started, self._clock())
+                self._sweep_pace.ran(ended - self._sweep_cost_s, ended)
+                self._sweep_cost_s = 0.0
 
     def _now_ns(self) -> int:
         return self._held_ns if self.paused else self.control.now_ns()
