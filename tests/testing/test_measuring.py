@@ -1,6 +1,7 @@
 """Memory, thresholds, the gate and the simple regression detector."""
 
-import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,18 +118,19 @@ def test_the_best_value_becomes_the_baseline(tmp_path: Path) -> None:
     assert (tmp_path / "sub" / "baseline.json").read_text() == '{\n  "m": 8\n}'
 
 
-def _check_many(file: Path, worker: int) -> None:
-    for number in range(10):
-        RegressionDetector(file).check_regression(f"{worker}-{number}", 1)
+CHECK_TEN = """
+import sys
+from pathlib import Path
+from tdd_monitor.testing import RegressionDetector
+for number in range(10):
+    RegressionDetector(Path(sys.argv[1])).check_regression(f"{sys.argv[2]}-{number}", 1)
+"""
 
 
 def test_workers_at_once_lose_nothing(tmp_path: Path) -> None:
-    file, context = tmp_path / "baseline.json", multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_check_many, args=(file, worker)) for worker in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    file = tmp_path / "baseline.json"
+    workers = [subprocess.Popen([sys.executable, "-c", CHECK_TEN, str(file), name]) for name in "abc"]
+    assert [worker.wait() for worker in workers] == [0, 0, 0]
     assert file.read_text().count('": 1') == 30
     assert sorted(path.name for path in tmp_path.iterdir()) == ["baseline.json", "baseline.json.lock"]
 
