@@ -16,7 +16,9 @@ class Terminal:
     def __init__(self, command: Sequence[str], cwd: Path, columns: int = 120, rows: int = 40) -> None:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
-        env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        # pytest-xdist exports these to its workers, and Textual believes them more than the terminal.
+        inherited = {name: os.environ[name] for name in os.environ if name not in ("LINES", "COLUMNS")}
+        env = {**inherited, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         self.process = pexpect.spawn(
             command[0], list(command[1:]), cwd=str(cwd), dimensions=(rows, columns), env=env
         )

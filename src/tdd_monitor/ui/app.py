@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from textual.actions import ActionParseResult
-from textual import events
 from textual.app import App, SuspendNotSupported
 from textual.command import Provider
 from textual.dom import DOMNode
@@ -73,10 +72,6 @@ class MonitorApp(App[None]):
     async def _begin(self) -> None:
         """After the first frame: what it did not need."""
         gc.enable()  # the command line switches it off, to be here sooner
-        # On a busy machine the very first resize was seen to come before the style sheet: the
-        # breakpoints' classes were then missing until the next one.
-        self.screen.post_message(events.Resize(self.size, self.size))
-        self.refresh_css(animate=False)
         await self.control.start()
 
     def _frame(self) -> None:
