@@ -41,13 +41,23 @@ async def frames(pilot: Pilot[None], count: int = 12) -> None:
     await pilot.pause()
 
 
+async def frames_until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
+    """Frames until something holds: what costs O(tests) follows at a pace of its own."""
+    for _ in range(500):
+        if holds():
+            return
+        await frames(pilot, 1)
+    raise AssertionError("it did not hold after 500 frames")
+
+
 @pytest.mark.asyncio
 async def test_the_control_starts_after_the_first_frame_and_stops_at_the_end(make_app: MakeApp) -> None:
     app = make_app(streams.all_passed())
     gc.disable()
     try:
         async with app.run_test(size=(100, 30)) as pilot:
-            await pilot.pause()
+            while not app.control.asked:  # type: ignore[attr-defined]
+                await pilot.pause()
             assert app.control.asked == [("start", None)]  # type: ignore[attr-defined]
             assert gc.isenabled()
     finally:
@@ -59,19 +69,17 @@ async def test_the_control_starts_after_the_first_frame_and_stops_at_the_end(mak
 async def test_everything_that_comes_in_is_shown_with_the_frames(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(120, 36)) as pilot:
-        await pilot.pause()
+        app.repaint()
         assert "Starting pytest" in header(app)
         app.control.play(streams.shop())  # type: ignore[attr-defined]
-        await frames(pilot)
+        await frames_until(pilot, lambda: "p50" in main(app).panels[0].text())
         assert "40/40" in header(app) and "✗ failures" in header(app)
         assert main(app).table.row_count() == 40
         shown = {panel.id: panel.text() for panel in main(app).panels}
         assert "p50" in shown["durations"] and "◆ critical" in shown["alerts"]
         assert "peak 86.1 MB" in shown["memory"] and "/10 in use" in shown["pools"]
         assert "main" in shown["workers"]
-        assert "14" in str(main(app).panels[1].border_title) or "critical" in str(
-            main(app).panels[1].border_title
-        )
+        assert "11 critical" in str(main(app).panels[1].border_title)
 
 
 @pytest.mark.asyncio
