@@ -41,6 +41,12 @@ if TYPE_CHECKING:
     from .schemas import SchemaError as SchemaError
     from .schemas import declare_schema as declare_schema
     from .schemas import schema_hash as schema_hash
+    from .sqlalchemy_sessions import joined_async_session as joined_async_session
+    from .sqlalchemy_sessions import joined_session as joined_session
+    from .sqlalchemy_sessions import tdd_async_engine as tdd_async_engine
+    from .sqlalchemy_sessions import tdd_engine as tdd_engine
+    from .sync_context import TDDSyncContext as TDDSyncContext
+    from .sync_context import tdd_sync_context as tdd_sync_context
 
 _ROOMS = {
     "context": ("TDDTestContext", "tdd_test_context"),
@@ -62,6 +68,8 @@ _ROOMS = {
     "schema_cache": ("SchemaCache",),
     "schema_templates": ("COMMON_SCHEMA_TEMPLATES", "SchemaTemplate", "register_schema_template"),
     "schemas": ("Schema", "SchemaError", "declare_schema", "schema_hash"),
+    "sqlalchemy_sessions": ("joined_async_session", "joined_session", "tdd_async_engine", "tdd_engine"),
+    "sync_context": ("TDDSyncContext", "tdd_sync_context"),
 }
 
 

@@ -21,6 +21,8 @@ _BEGIN = f"BEGIN;SAVEPOINT {_WITNESS}"
 _END = f"ROLLBACK TO {_WITNESS};DEALLOCATE ALL;SELECT pg_advisory_unlock_all();ROLLBACK"
 # None of these statements waits for a lock, and a timer would cost as much as the rest of Python's part.
 _NO_TIMEOUT = None
+# What SQLAlchemy sets codecs for whenever it connects, and their numbers in every PostgreSQL.
+_BUILT_IN = {"json": 114, "jsonb": 3802, "inet": 869, "cidr": 650}
 
 
 class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
@@ -31,6 +33,7 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
         self.tests = 0
         self.depth = 0
         self.altered = False
+        self._codecs: set[str] = set()
         self.database = ""
         self._outermost = Transaction(self, None, False, False)
         self._outermost._state = TransactionState.STARTED
@@ -60,6 +63,8 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
         self._top_xact = None
         if self._listeners or self._log_listeners or self._query_loggers or self._termination_listeners:
             self._forget_listeners()
+        if self._codecs:
+            self._forget_codecs()
         return Ending.ROLLED_BACK
 
     async def begin_nested(self) -> None:
@@ -85,15 +90,33 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
         except asyncpg.InsufficientPrivilegeError:
             return
 
-    async def set_type_codec(self, *args: Any, **kwargs: Any) -> None:
-        """As asyncpg's; the connection is not used for another test then."""
-        self.altered = True
-        await super().set_type_codec(*args, **kwargs)
+    async def set_type_codec(
+        self, typename: str, *, schema: str = "public", encoder: Any, decoder: Any, format: str = "text"
+    ) -> None:
+        """As asyncpg's, but undone after the test; without a round trip for the types of SQLAlchemy."""
+        oid = _BUILT_IN.get(typename) if schema == "pg_catalog" else None
+        if oid is None or format not in {"text", "binary"}:
+            self.altered = True
+            options = {"schema": schema, "encoder": encoder, "decoder": decoder, "format": format}
+            await super().set_type_codec(typename, **options)
+            return
+        self._check_open()
+        settings = self._protocol.get_settings()
+        settings.add_python_codec(oid, typename, schema, [], "scalar", encoder, decoder, format)
+        self._drop_local_statement_cache()
+        self._codecs.add(typename)
 
     async def set_builtin_type_codec(self, *args: Any, **kwargs: Any) -> None:
         """As asyncpg's; the connection is not used for another test then."""
         self.altered = True
         await super().set_builtin_type_codec(*args, **kwargs)
+
+    def _forget_codecs(self) -> None:
+        settings = self._protocol.get_settings()
+        for typename in self._codecs:
+            settings.remove_python_codec(_BUILT_IN[typename], typename, "pg_catalog")
+        self._codecs.clear()
+        self._drop_local_statement_cache()
 
     def _forget_listeners(self) -> None:
         # The server has forgotten them in ROLLBACK; asyncpg would believe that it still listens.

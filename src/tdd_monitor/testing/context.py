@@ -5,55 +5,29 @@ is the same thing, entered by pytest.
 """
 
 import asyncio
-import os
-import time
-import warnings
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from tdd_monitor.plugin import record_metric
-
-from . import isolation
+from .base_context import BaseContext
 from .connection import ContextConnection
 from .database_manager import DatabaseManager, get_database_manager
-from .databases import Provided
-from .isolation import Ending, IsolationWarning
-from .schemas import Schema, schema_of
+from .isolation import Ending
+from .schemas import Schema
 from .warm_connections import WarmConnections
 from .worker_databases import Database
 
 
-@dataclass(slots=True)
-class ContextTimings:
-    """What the toolkit itself took for a test, in milliseconds."""
-
-    context_setup_ms: float = 0.0
-    connection_acquire_ms: float = 0.0
-    database_made_ms: float = 0.0  # 0 unless this test was the first to need its database
-    schema_operation_ms: float = 0.0  # the mean of one statement, 0 unless this test built its schema
-    test_cleanup_ms: float = 0.0
-
-
-class TDDTestContext:
+class TDDTestContext(BaseContext):
     """What a test gets: `connection`, `database_url`, and what that took: `timings`, `path`, `allocated`.
 
     `schema` is anything that `declare_schema` takes.
     """
 
-    # Bound here: freezegun replaces the names of modules, and then durations are nonsense.
-    now = staticmethod(time.perf_counter_ns)
-
     def __init__(self, test_id: str | None = None, schema: Any = None) -> None:
-        self.test_id = test_id or current_test()
-        self.schema: Schema | None = schema_of(schema)
-        self.path = "transaction" if schema is None else "transaction, schema stood"
-        self.timings = ContextTimings()
+        super().__init__(test_id, schema)
         self._connection: ContextConnection | None = None
-        self._database: Database | None = None
         self._warm: WarmConnections | None = None
-        self._backend = 0
         self._outer: TDDTestContext | None = None
         self._inner: TDDTestContext | None = None
         self._task: asyncio.Task[Any] | None = None
@@ -64,39 +38,13 @@ class TDDTestContext:
     def connection(self) -> Any:
         """The asyncpg connection of this test, inside its transaction."""
         if self._connection is None:
-            raise RuntimeError(
-                f"The context of {self.test_id} is not open: use `async with`, or the fixture."
-            )
+            raise self._not_open()
         return self._connection
-
-    @property
-    def database_url(self) -> str:
-        """The database in which the test runs; other connections to it do not see what the test does."""
-        if self._database is None:
-            raise RuntimeError(
-                f"The context of {self.test_id} is not open: use `async with`, or the fixture."
-            )
-        return self._database.url
-
-    @property
-    def allocated(self) -> list[str]:
-        """What was lent to this test: the server's process behind its connection, and its database."""
-        return [f"backend {self._backend}", f"database {self._database.name}"] if self._database else []
 
     def lend(self, connection: ContextConnection, database: Database, warm: WarmConnections) -> None:
         """Called by the manager, which has begun the transaction."""
         self._connection, self._database, self._warm = connection, database, warm
         self._backend = connection.get_server_pid()
-
-    def note_provided(self, provided: Provided) -> None:
-        """Called by the manager when it had to make the database for this test."""
-        self.timings.database_made_ms = provided.took_ms
-        template = provided.template
-        if template is None:
-            return
-        self.path = "transaction, schema built" if template.built_now else "transaction, schema copied"
-        if template.built_now:
-            self.timings.schema_operation_ms = template.built_ms / max(1, template.operations)
 
     def take_back(self) -> tuple[ContextConnection, Database, WarmConnections]:
         """Called by the manager, which is about to end the transaction."""
@@ -175,26 +123,6 @@ class TDDTestContext:
             if _current.get() is self:
                 _current.set(self._outer)
 
-    def _record(self) -> None:
-        record_metric("context_setup_ms", self.timings.context_setup_ms)
-        record_metric("connection_acquire_ms", self.timings.connection_acquire_ms)
-        record_metric("test_cleanup_ms", self.timings.test_cleanup_ms)
-        if self.schema is not None:
-            record_metric("schema_cached", 0.0 if self.timings.schema_operation_ms else 1.0)
-        if self.timings.database_made_ms:
-            record_metric("database_made_ms", self.timings.database_made_ms)
-        if self.timings.schema_operation_ms:
-            record_metric("schema_operation_ms", self.timings.schema_operation_ms)
-
-    def _tell(self, ending: Ending) -> None:
-        if ending is Ending.ESCAPED and self._database is not None:
-            text = isolation.escaped_warning(self.test_id, self._database.name)
-        elif ending is Ending.STUCK:
-            text = isolation.stuck_warning(self.test_id)
-        else:
-            return
-        warnings.warn(text, IsolationWarning, stacklevel=3)
-
 
 def tdd_test_context(test_id: str | None = None, schema: Any = None) -> TDDTestContext:
     """Return a context to open with `async with`; within another one of the same test it nests.
@@ -208,7 +136,7 @@ def tdd_test_context(test_id: str | None = None, schema: Any = None) -> TDDTestC
 _current: ContextVar[TDDTestContext | None] = ContextVar("tdd_monitor_context", default=None)
 
 
-def current_test() -> str:
-    """Return the node id of the running test, as pytest tells it."""
-    test = os.environ.get("PYTEST_CURRENT_TEST", "")
-    return test.rpartition(" (")[0] or "a context outside of pytest"
+def current_context() -> TDDTestContext | None:
+    """Return the innermost context that is open here, if there is one."""
+    context = _current.get()
+    return context if context is not None and context._connection is not None else None

@@ -6,13 +6,13 @@ import contextlib
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import asyncpg
 
 from . import isolation, project
 from .connection import ContextConnection
-from .database_server import DatabaseServer
+from .database_server import DatabaseServer, run_apart
 from .database_url import find_database_url
 from .databases import Databases, Provided
 from .isolation import Ending, IsolationError
@@ -23,9 +23,20 @@ from .warm_connections import WarmConnections
 from .worker_databases import Database
 
 if TYPE_CHECKING:
+    from .base_context import BaseContext
     from .context import TDDTestContext
 
 _DEAD = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
+
+class Lender(Protocol):
+    """Who lends connections to contexts besides the manager itself: the plain contexts of psycopg."""
+
+    def lends(self, database: Database) -> bool:
+        """Tell whether a context is open in the database."""
+
+    def close(self) -> None:
+        """Close all connections."""
 
 
 class DatabaseManager:
@@ -37,6 +48,7 @@ class DatabaseManager:
     def __init__(self) -> None:
         self.schema_cache = SchemaCache()
         self.usage = Usage()
+        self.lenders: list[Lender] = []
         self._lock = threading.Lock()
         self._databases: Databases | None = None
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, WarmConnections] = (
@@ -78,7 +90,7 @@ class DatabaseManager:
 
         Raises SchemaError for a schema that PostgreSQL refuses, and what `initialize` raises.
         """
-        database = self._database_for(context)
+        database = self.database_for(context)
         warm = self._warm()
         while True:
             started_ns = context.now()
@@ -119,9 +131,12 @@ class DatabaseManager:
             await warm.give_back(connection)
         else:
             await self._remove(warm, connection, database, ending)
-        if database.spoilt and not self._is_in_use(database):
-            self._clean(context, database)
+        self.clean_if_spoilt(context, database)
         return ending
+
+    def end_backend(self, database: Database, backend: int) -> None:
+        """Stop a query that nobody waits for: it may hold locks that the next test needs. Blocks."""
+        run_apart(lambda: _end_backend(database, backend))
 
     async def close(self) -> None:
         """Close the running loop's connections, drop the databases, give the server back.
@@ -139,6 +154,8 @@ class DatabaseManager:
             for warm in list(self._loops.values()):
                 warm.abandon()
             self._loops.clear()
+            for lender in self.lenders:
+                lender.close()
             databases, self._databases = self._databases, None
             self.schema_cache.clear()
         atexit.unregister(self.close_now)
@@ -153,8 +170,9 @@ class DatabaseManager:
             atexit.register(self.close_now)
         return self._databases
 
-    def _database_for(self, context: "TDDTestContext") -> Database:
-        """The steady state of this is two look-ups: it runs before every test."""
+    def database_for(self, context: "BaseContext") -> Database:
+        """Return the database for a context, and tell it what that took; blocks when it must be made."""
+        # The steady state of this is two look-ups: it runs before every test.
         schema = context.schema
         if schema is not None and self.schema_cache.get_cached_ddl(schema.hash) is not None:
             self.schema_cache.note_saved(schema.hash)
@@ -192,7 +210,8 @@ class DatabaseManager:
 
     def _is_in_use(self, database: Database) -> bool:
         self._forget_closed_loops()
-        return any(warm.lends(database) for warm in self._loops.values())
+        lenders: list[Lender | WarmConnections] = [*self._loops.values(), *self.lenders]
+        return any(lender.lends(database) for lender in lenders)
 
     async def _open(self, warm: WarmConnections, database: Database) -> ContextConnection:
         try:
@@ -220,7 +239,13 @@ class DatabaseManager:
         if ending is Ending.ESCAPED:
             database.spoilt = True
 
-    def _clean(self, context: "TDDTestContext", database: Database) -> None:
+    def clean_if_spoilt(self, context: "BaseContext", database: Database) -> None:
+        """Make a database anew into which a test has committed, once nobody is in it. Blocks.
+
+        Raises IsolationError for a database of the user, which is left alone.
+        """
+        if not database.spoilt or self._is_in_use(database):
+            return
         if not database.owned:
             database.spoilt = False
             self._refuse(context)
@@ -229,7 +254,7 @@ class DatabaseManager:
                 self._databases.renew(database)
                 self.usage.renewals += 1
 
-    def _refuse(self, context: "TDDTestContext") -> NoReturn:
+    def _refuse(self, context: "BaseContext") -> NoReturn:
         given = self._databases.server.given if self._databases is not None else None
         source = given.source if given is not None else "the user"
         raise IsolationError(isolation.escaped_error(context.test_id, source))

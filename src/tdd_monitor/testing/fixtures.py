@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from .own_database import TDDDatabase
     from .pools import GuardedPool
 
-pytest_plugins = ["tdd_monitor.testing.measuring_fixtures"]
+pytest_plugins = ["tdd_monitor.testing.measuring_fixtures", "tdd_monitor.testing.sql_fixtures"]
 
 _POOLS = ("optimized_connection_pool", "shared_connection_pool")
-_ON_A_LOOP = frozenset(["tdd_test_context", "tdd_database", *_POOLS])
+_ON_A_LOOP = frozenset(["tdd_test_context", "tdd_database", "tdd_async_session", *_POOLS])
 
 # A pytest that runs inside a test (pytester) configures a second time; the first to come is the last to go.
 _configured: list[pytest.Config] = []

@@ -11,7 +11,7 @@ import asyncpg
 
 from tdd_monitor.plugin import record_metric
 
-from .context import current_test
+from .base_context import current_test
 from .database_manager import DatabaseManager, get_database_manager
 from .databases import Provided
 from .schemas import Schema, schema_of

@@ -1,0 +1,93 @@
+"""What asynchronous and plain contexts have in common: who they are for, what they took, what they report."""
+
+import os
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+from tdd_monitor.plugin import record_metric
+
+from . import isolation
+from .databases import Provided
+from .isolation import Ending, IsolationWarning
+from .schemas import Schema, schema_of
+from .worker_databases import Database
+
+
+@dataclass(slots=True)
+class ContextTimings:
+    """What the toolkit itself took for a test, in milliseconds."""
+
+    context_setup_ms: float = 0.0
+    connection_acquire_ms: float = 0.0
+    database_made_ms: float = 0.0  # 0 unless this test was the first to need its database
+    schema_operation_ms: float = 0.0  # the mean of one statement, 0 unless this test built its schema
+    test_cleanup_ms: float = 0.0
+
+
+class BaseContext:
+    """A test and the database that it runs in. `schema` is anything that `declare_schema` takes."""
+
+    # Bound here: freezegun replaces the names of modules, and then durations are nonsense.
+    now = staticmethod(time.perf_counter_ns)
+
+    def __init__(self, test_id: str | None = None, schema: Any = None) -> None:
+        self.test_id = test_id or current_test()
+        self.schema: Schema | None = schema_of(schema)
+        self.path = "transaction" if schema is None else "transaction, schema stood"
+        self.timings = ContextTimings()
+        self._database: Database | None = None
+        self._backend = 0
+
+    @property
+    def database_url(self) -> str:
+        """The database in which the test runs; other connections to it do not see what the test does."""
+        if self._database is None:
+            raise self._not_open()
+        return self._database.url
+
+    @property
+    def allocated(self) -> list[str]:
+        """What was lent to this test: the server's process behind its connection, and its database."""
+        return [f"backend {self._backend}", f"database {self._database.name}"] if self._database else []
+
+    def note_provided(self, provided: Provided) -> None:
+        """Called by the manager when it had to make the database for this test."""
+        self.timings.database_made_ms = provided.took_ms
+        template = provided.template
+        if template is None:
+            return
+        self.path = "transaction, schema built" if template.built_now else "transaction, schema copied"
+        if template.built_now:
+            self.timings.schema_operation_ms = template.built_ms / max(1, template.operations)
+
+    def _record(self) -> None:
+        record_metric("context_setup_ms", self.timings.context_setup_ms)
+        record_metric("connection_acquire_ms", self.timings.connection_acquire_ms)
+        record_metric("test_cleanup_ms", self.timings.test_cleanup_ms)
+        if self.schema is not None:
+            record_metric("schema_cached", 0.0 if self.timings.schema_operation_ms else 1.0)
+        if self.timings.database_made_ms:
+            record_metric("database_made_ms", self.timings.database_made_ms)
+        if self.timings.schema_operation_ms:
+            record_metric("schema_operation_ms", self.timings.schema_operation_ms)
+
+    def _tell(self, ending: Ending) -> None:
+        """Warn the test when its transaction could not simply be rolled back."""
+        if ending is Ending.ESCAPED and self._database is not None:
+            text = isolation.escaped_warning(self.test_id, self._database.name)
+        elif ending is Ending.STUCK:
+            text = isolation.stuck_warning(self.test_id)
+        else:
+            return
+        warnings.warn(text, IsolationWarning, stacklevel=4)
+
+    def _not_open(self) -> RuntimeError:
+        return RuntimeError(f"The context of {self.test_id} is not open: enter it, or use the fixture.")
+
+
+def current_test() -> str:
+    """Return the node id of the running test, as pytest tells it."""
+    test = os.environ.get("PYTEST_CURRENT_TEST", "")
+    return test.rpartition(" (")[0] or "a context outside of pytest"

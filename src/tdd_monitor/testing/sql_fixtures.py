@@ -1,0 +1,65 @@
+"""Fixtures for plain tests (psycopg) and for SQLAlchemy; the libraries come with the first use."""
+
+from collections.abc import AsyncGenerator, Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .async_runners import for_any_runner
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+    from sqlalchemy.orm import Session
+
+    from .context import TDDTestContext
+    from .sync_context import TDDSyncContext
+
+
+@pytest.fixture
+def tdd_sync_context(
+    request: pytest.FixtureRequest, tdd_schema: Any
+) -> "Generator[TDDSyncContext, None, None]":
+    """A warm psycopg connection in a transaction that is rolled back: `tdd_sync_context.connection`."""
+    from .sync_context import TDDSyncContext
+
+    with TDDSyncContext(request.node.nodeid, tdd_schema) as context:
+        request.node.user_properties.append(("database", context.path))
+        yield context
+
+
+@pytest.fixture
+def tdd_async_engine(tdd_test_context: "TDDTestContext") -> "AsyncEngine":
+    """An engine for code under test; all its connections are inside `tdd_test_context`."""
+    from .sqlalchemy_sessions import tdd_async_engine
+
+    return tdd_async_engine()
+
+
+@for_any_runner
+async def _tdd_async_session(tdd_test_context: "TDDTestContext") -> "AsyncGenerator[AsyncSession, None]":
+    """A session inside `tdd_test_context`, which may commit."""
+    from .sqlalchemy_sessions import joined_async_session
+
+    async with joined_async_session() as session:
+        yield session
+
+
+tdd_async_session = pytest.fixture(name="tdd_async_session")(_tdd_async_session)
+
+
+@pytest.fixture
+def tdd_engine(tdd_sync_context: "TDDSyncContext") -> "Engine":
+    """An engine for code under test; all its connections are inside `tdd_sync_context`."""
+    from .sqlalchemy_sessions import tdd_engine
+
+    return tdd_engine()
+
+
+@pytest.fixture
+def tdd_session(tdd_sync_context: "TDDSyncContext") -> "Generator[Session, None, None]":
+    """A session inside `tdd_sync_context`, which may commit."""
+    from .sqlalchemy_sessions import joined_session
+
+    with joined_session() as session:
+        yield session

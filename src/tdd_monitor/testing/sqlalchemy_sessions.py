@@ -1,0 +1,96 @@
+"""SQLAlchemy engines and sessions inside the transaction of a context; what they commit goes with the test.
+
+One engine of each kind serves the whole process, so what SQLAlchemy has compiled for one test serves the
+next; a connection of it joins the context that is open where it is asked for.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from .context import current_context
+
+try:
+    from sqlalchemy import create_engine
+    from sqlalchemy.orm import Session
+    from sqlalchemy.pool import NullPool
+except ImportError as error:
+    raise ImportError("This needs SQLAlchemy 2: pip install 'sqlalchemy[asyncio]>=2'") from error
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+
+class _Borrowed:
+    """An asyncpg connection that SQLAlchemy may close without closing it."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    async def close(self, **_: Any) -> None:
+        """Give back only."""
+
+    def terminate(self) -> None:
+        """Give back only."""
+
+
+@cache
+def tdd_async_engine() -> "AsyncEngine":
+    """Return the engine (postgresql+asyncpg) whose connections are savepoints in `tdd_test_context`.
+
+    Put it where the code under test takes its engine; it may begin, commit and roll back as it likes.
+    """
+    from sqlalchemy.ext.asyncio import create_async_engine  # wants greenlet, which plain sessions do not
+
+    async def join() -> Any:
+        context = current_context()
+        if context is None:
+            raise RuntimeError("No tdd_test_context is open here that this engine could join.")
+        return _Borrowed(context.connection)
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=join, poolclass=NullPool)
+
+
+@cache
+def tdd_engine() -> "Engine":
+    """Return the engine (postgresql+psycopg) whose connections are savepoints in `tdd_sync_context`."""
+    from .sync_connection import BorrowedConnection
+    from .sync_context import current_sync_context
+
+    def join() -> Any:
+        context = current_sync_context()
+        if context is None:
+            raise RuntimeError("No tdd_sync_context is open here that this engine could join.")
+        connection = BorrowedConnection(context.pgconn)
+        connection.begin_nested()
+        return connection
+
+    return create_engine("postgresql+psycopg://", creator=join, poolclass=NullPool)
+
+
+@asynccontextmanager
+async def joined_async_session(**options: Any) -> AsyncIterator["AsyncSession"]:
+    """Open a session in the transaction of `tdd_test_context`; its commits are undone with the test."""
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    async with tdd_async_engine().connect() as connection:
+        await connection.begin()
+        async with AsyncSession(
+            bind=connection,
+            **{"join_transaction_mode": "create_savepoint", "expire_on_commit": False, **options},
+        ) as session:
+            yield session
+
+
+@contextmanager
+def joined_session(**options: Any) -> Iterator["Session"]:
+    """Open a session in the transaction of `tdd_sync_context`; its commits are undone with the test."""
+    with tdd_engine().connect() as connection:
+        connection.begin()
+        with Session(bind=connection, **{"join_transaction_mode": "create_savepoint", **options}) as session:
+            yield session

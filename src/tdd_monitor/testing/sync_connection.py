@@ -1,0 +1,148 @@
+"""A psycopg connection that a plain test borrows: how its transaction begins, commits and ends.
+
+Below is a libpq connection that stays open; each test gets a new psycopg object on it, so nothing that
+it sets there (adapters, row factories, handlers) reaches the next test. Imports psycopg.
+"""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import errors, pq
+
+from .isolation import Ending
+
+_WITNESS = "tdd_monitor"
+_OUTERMOST = f"{_WITNESS}_0"
+_numbers = itertools.count(1)
+_GONE = {b"3B001", b"25P01"}  # no such savepoint, no transaction: the test has ended it
+_BUSY = {pq.TransactionStatus.ACTIVE}
+
+
+class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused-ignore]
+    """What a plain test gets as `context.connection`. Its commit is undone with the rest of the test.
+
+    `commit` and `rollback` move between savepoints, so code under test may call them as it does in
+    production. Several of these can share one transaction: the innermost is used and ended first.
+    """
+
+    def __init__(self, pgconn: Any) -> None:
+        super().__init__(pgconn)
+        # Statements that psycopg prepares by itself would not outlive the test.
+        self.prepare_threshold = None
+        self._savepoint = _OUTERMOST
+        self._start = ""
+        self._has_work = False
+
+    def begin_nested(self) -> None:
+        """Set savepoints of its own, to which `rollback` and `undo` return."""
+        self._start, self._savepoint = (f"{_WITNESS}_{next(_numbers)}" for _ in range(2))
+        self._run(f"SAVEPOINT {self._start}", f"SAVEPOINT {self._savepoint}")
+
+    @contextmanager
+    def transaction(self, *args: Any, **kwargs: Any) -> Iterator[psycopg.Transaction]:
+        """As psycopg's: a block in which nothing was open is committed at its end."""
+        outermost = not self._has_work and not self._num_transactions
+        with super().transaction(*args, **kwargs) as transaction:
+            yield transaction
+        if outermost:
+            self.commit()
+
+    def commit(self) -> None:
+        """Keep what was done since the last commit, for this test."""
+        if self._num_transactions or self.pgconn.transaction_status == pq.TransactionStatus.IDLE:
+            super().commit()  # raises, or has nothing to do
+        elif self.pgconn.transaction_status == pq.TransactionStatus.INERROR:
+            self.rollback()  # as the server does
+        else:
+            self._run(f"RELEASE {self._savepoint}", f"SAVEPOINT {self._savepoint}")
+            self._has_work = False
+
+    def rollback(self) -> None:
+        """Undo what was done since the last commit."""
+        if self._num_transactions or self.pgconn.transaction_status == pq.TransactionStatus.IDLE:
+            super().rollback()
+        else:
+            self._run(f"ROLLBACK TO {self._savepoint}")
+            self._has_work = False
+
+    def undo(self) -> None:
+        """Undo everything since `begin_nested`, commits included, and stop being connected."""
+        self._leave(self._start)
+
+    def leave(self) -> None:
+        """Undo what was not committed, and stop being connected; others on the transaction go on."""
+        self._leave(self._savepoint)
+
+    def detach(self) -> None:
+        """Stop being connected, without closing what is below."""
+        self.pgconn = _closed_pgconn()
+
+    def _leave(self, savepoint: str) -> None:
+        if not self.closed and self.pgconn.transaction_status != pq.TransactionStatus.IDLE:
+            execute(self.pgconn, f"ROLLBACK TO {savepoint};RELEASE {savepoint}")
+        self.detach()
+
+    def _start_query(self) -> Any:
+        self._has_work = True
+        return super()._start_query()
+
+    def _run(self, *statements: str) -> None:
+        if self.pgconn.pipeline_status != pq.PipelineStatus.OFF:
+            for statement in statements:
+                self.execute(statement.encode())
+            return
+        with self.lock:
+            result = self.pgconn.exec_(";".join(statements).encode())
+            if result.status == pq.ExecStatus.FATAL_ERROR:
+                raise errors.error_from_result(result, encoding="utf-8")
+
+
+class BorrowedConnection(SyncConnection):
+    """For a pool that closes what it gets: closing gives back only."""
+
+    def close(self) -> None:
+        """End this use of the transaction."""
+        if not self.closed:
+            self.leave()
+
+
+def connect(url: str, timeout_s: float) -> Any:
+    """Open a libpq connection. Raises what psycopg.connect raises."""
+    connection = SyncConnection.connect(url, connect_timeout=int(timeout_s), application_name="tdd-monitor")
+    pgconn, connection.pgconn = connection.pgconn, _closed_pgconn()
+    return pgconn
+
+
+def execute(pgconn: Any, statements: str) -> Any:
+    """Send statements in one round trip; return the result of the last, or of the first that fails."""
+    return pgconn.exec_(statements.encode())
+
+
+def begin_test(pgconn: Any) -> None:
+    """Begin the transaction of a test. Raises OperationalError when the connection is dead."""
+    result = execute(pgconn, f"BEGIN;SAVEPOINT {_WITNESS};SAVEPOINT {_OUTERMOST}")
+    if result.status != pq.ExecStatus.COMMAND_OK:
+        raise psycopg.OperationalError(result.error_message.decode(errors="replace"))
+
+
+def end_test(pgconn: Any) -> Ending:
+    """Undo what the test did; anything but ROLLED_BACK means: do not use this connection again."""
+    if pgconn.status == pq.ConnStatus.BAD:
+        return Ending.LOST
+    if pgconn.transaction_status in _BUSY or pgconn.pipeline_status != pq.PipelineStatus.OFF:
+        return Ending.STUCK
+    result = execute(
+        pgconn, f"ROLLBACK TO {_WITNESS};DEALLOCATE ALL;SELECT pg_advisory_unlock_all();ROLLBACK"
+    )
+    if result.status != pq.ExecStatus.FATAL_ERROR:
+        return Ending.ROLLED_BACK
+    return Ending.ESCAPED if result.error_field(pq.DiagnosticField.SQLSTATE) in _GONE else Ending.LOST
+
+
+def _closed_pgconn() -> Any:
+    pgconn = pq.PGconn.connect_start(b"host=/nowhere")
+    pgconn.finish()
+    return pgconn

@@ -1,0 +1,225 @@
+"""`tdd_sync_context`: the same for plain tests, on psycopg 3 (the extra `psycopg`)."""
+
+import threading
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from .base_context import BaseContext
+from .database_manager import DatabaseManager, get_database_manager
+from .database_server import CONNECT_TIMEOUT_S
+from .isolation import Ending
+from .schemas import Schema
+from .warm_connections import IDLE_AT_MOST, TESTS_PER_CONNECTION
+from .worker_databases import Database
+
+try:
+    import psycopg
+
+    from . import sync_connection
+    from .sync_connection import SyncConnection
+except ImportError as error:
+    raise ImportError("Plain tests need psycopg 3: pip install 'tdd-monitor[psycopg]'") from error
+
+
+@dataclass(eq=False)
+class _Warm:
+    """A libpq connection and where it leads."""
+
+    pgconn: Any
+    database: Database
+    generation: int
+    tests: int = 0
+
+    @property
+    def usable(self) -> bool:
+        return self.generation == self.database.generation and self.pgconn.status == psycopg.pq.ConnStatus.OK
+
+
+class SyncConnections:
+    """The open libpq connections of this process; they serve every thread, one at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[_Warm] = []
+        self._lent: set[_Warm] = set()
+
+    def take(self, database: Database) -> _Warm:
+        """Return a connection on which a transaction has begun. Raises what psycopg raises."""
+        while (warm := self._take_idle(database)) is not None:
+            try:
+                sync_connection.begin_test(warm.pgconn)
+            except psycopg.Error:
+                warm.pgconn.finish()
+                continue
+            return self._lend(warm)
+        warm = _Warm(sync_connection.connect(database.url, CONNECT_TIMEOUT_S), database, database.generation)
+        get_database_manager().usage.connections += 1
+        sync_connection.begin_test(warm.pgconn)
+        return self._lend(warm)
+
+    def give_back(self, warm: _Warm) -> None:
+        """Keep a clean connection for the next test, unless it has served long enough."""
+        if warm.tests == 2:
+            sync_connection.execute(warm.pgconn, "CREATE TEMP TABLE tdd_monitor_w();DROP TABLE tdd_monitor_w")
+        with self._lock:
+            self._lent.discard(warm)
+            if warm.tests < TESTS_PER_CONNECTION and len(self._idle) < IDLE_AT_MOST:
+                self._idle.append(warm)
+                return
+        warm.pgconn.finish()
+
+    def forget(self, warm: _Warm) -> None:
+        """Let go of a connection that must not be used again."""
+        with self._lock:
+            self._lent.discard(warm)
+
+    def lends(self, database: Database) -> bool:
+        """Tell whether a context is open in the database."""
+        return any(warm.database is database for warm in self._lent)
+
+    def close(self) -> None:
+        """Close all of them."""
+        with self._lock:
+            everything = [*self._idle, *self._lent]
+            self._idle.clear()
+            self._lent.clear()
+        for warm in everything:
+            warm.pgconn.finish()
+
+    def _take_idle(self, database: Database) -> _Warm | None:
+        with self._lock:
+            unusable = [warm for warm in self._idle if not warm.usable]
+            self._idle = [warm for warm in self._idle if warm.usable]
+            found = next((warm for warm in reversed(self._idle) if warm.database is database), None)
+            if found is not None:
+                self._idle.remove(found)
+        for warm in unusable:
+            warm.pgconn.finish()
+        return found
+
+    def _lend(self, warm: _Warm) -> _Warm:
+        warm.tests += 1
+        with self._lock:
+            self._lent.add(warm)
+        return warm
+
+
+class TDDSyncContext(BaseContext):
+    """What a plain test gets: `connection` (psycopg), `database_url`, `timings`, `path`, `allocated`.
+
+    `schema` is anything that `declare_schema` takes.
+    """
+
+    def __init__(self, test_id: str | None = None, schema: Any = None) -> None:
+        super().__init__(test_id, schema)
+        self._warm: _Warm | None = None
+        self._connection: SyncConnection | None = None
+        self._outer: TDDSyncContext | None = None
+        self._thread = 0
+        self._token: Token[TDDSyncContext | None] | None = None
+        self._manager: DatabaseManager = get_database_manager()
+
+    @property
+    def connection(self) -> Any:
+        """The psycopg connection of this test; its `commit` is undone after the test."""
+        if self._connection is None:
+            raise self._not_open()
+        return self._connection
+
+    @property
+    def pgconn(self) -> Any:
+        """The libpq connection below, for others that join this transaction."""
+        if self._warm is None:
+            raise self._not_open()
+        return self._warm.pgconn
+
+    def __enter__(self) -> Self:
+        started_ns = self.now()
+        outer = _current.get()
+        if outer is not None and outer.embraces(self.schema):
+            self._join(outer)
+        else:
+            self._open()
+        self._thread = threading.get_ident()
+        self._token = _current.set(self)
+        self.timings.context_setup_ms = (self.now() - started_ns) / 1e6
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        started_ns = self.now()
+        if self._token is not None:
+            _current.reset(self._token)
+        connection, self._connection = self._connection, None
+        warm, self._warm = self._warm, None
+        if connection is None or warm is None:
+            return
+        if self._outer is not None:
+            connection.undo()
+            return
+        try:
+            ending = self._close(warm, connection)
+        finally:
+            self.timings.test_cleanup_ms = (self.now() - started_ns) / 1e6
+            self._record()
+        self._tell(ending)
+
+    def embraces(self, schema: Schema | None) -> bool:
+        """Tell whether a context that is opened here is within this one."""
+        same = schema is None or schema == self.schema
+        return same and self._connection is not None and self._thread == threading.get_ident()
+
+    def _open(self) -> None:
+        database = self._manager.database_for(self)
+        if _connections not in self._manager.lenders:
+            self._manager.lenders.append(_connections)
+        started_ns = self.now()
+        self._warm = _connections.take(database)
+        self.timings.connection_acquire_ms = (self.now() - started_ns) / 1e6
+        self._database = database
+        self._backend = self._warm.pgconn.backend_pid
+        self._connection = SyncConnection(self._warm.pgconn)
+        self._manager.usage.contexts += 1
+
+    def _join(self, outer: "TDDSyncContext") -> None:
+        self._outer, self._database, self._backend = outer, outer._database, outer._backend
+        self._warm = outer._warm
+        connection = SyncConnection(self.pgconn)
+        connection.begin_nested()
+        self._connection = connection
+
+    def _close(self, warm: _Warm, connection: SyncConnection) -> Ending:
+        ending = sync_connection.end_test(warm.pgconn)
+        if ending is Ending.STUCK:
+            # Another thread is inside libpq, which would crash if the connection went away under it.
+            _connections.forget(warm)
+            self._manager.end_backend(warm.database, self._backend)
+            return ending
+        connection.detach()
+        if ending is Ending.ROLLED_BACK:
+            _connections.give_back(warm)
+            return ending
+        _connections.forget(warm)
+        warm.pgconn.finish()
+        if ending is Ending.ESCAPED:
+            warm.database.spoilt = True
+            self._manager.clean_if_spoilt(self, warm.database)
+        return ending
+
+
+def tdd_sync_context(test_id: str | None = None, schema: Any = None) -> TDDSyncContext:
+    """Return a context to open with `with`; within another one of the same thread it nests."""
+    return TDDSyncContext(test_id, schema)
+
+
+def current_sync_context() -> TDDSyncContext | None:
+    """Return the innermost plain context that is open here, if there is one."""
+    context = _current.get()
+    return context if context is not None and context._connection is not None else None
+
+
+_connections = SyncConnections()
+_current: ContextVar[TDDSyncContext | None] = ContextVar("tdd_monitor_sync_context", default=None)
