@@ -68,6 +68,13 @@ class DatabaseManager:
             databases = self._start()
             return databases.standing(schema) or self._provide(databases, schema).database
 
+    def counts(self) -> Usage:
+        """What has been done so far, the schema cache included."""
+        stats = self.schema_cache.stats
+        self.usage.schema_hits, self.usage.schema_misses = stats.hits, stats.misses
+        self.usage.ddl_operations_saved = stats.ddl_operations_saved
+        return self.usage
+
     def pool_url(self, schema: Schema | None = None) -> str:
         """Return the URL of the database for pools, which commit: another than that of contexts. Blocks."""
         with self._lock:

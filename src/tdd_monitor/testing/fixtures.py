@@ -15,6 +15,7 @@ from .async_runners import AsyncRunners, for_any_runner
 
 if TYPE_CHECKING:
     from .context import TDDTestContext
+    from .database_manager import DatabaseManager
     from .own_database import TDDDatabase
     from .pools import GuardedPool
 
@@ -25,6 +26,8 @@ _ON_A_LOOP = frozenset(["tdd_test_context", "tdd_database", "tdd_async_session",
 
 # A pytest that runs inside a test (pytester) configures a second time; the first to come is the last to go.
 _configured: list[pytest.Config] = []
+_USAGE = "tdd_monitor_usage"
+_workers: "pytest.StashKey[list[dict[str, int]]]" = pytest.StashKey()
 
 
 @pytest.fixture(scope="session")
@@ -104,6 +107,35 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(AsyncRunners(_ON_A_LOOP, frozenset(_POOLS)), "tdd-monitor-async-runners")
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist tells its controller what was done."""
+    manager, output = _used_manager(), getattr(session.config, "workeroutput", None)
+    if manager is not None and output is not None:
+        output[_USAGE] = manager.counts().plain()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """The controller adds up what its workers tell."""
+    counts = getattr(node, "workeroutput", {}).get(_USAGE)
+    if counts:
+        node.config.stash.setdefault(_workers, []).append(counts)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say in one line how the tests got to their databases."""
+    manager, workers = _used_manager(), config.stash.get(_workers, [])
+    if (manager is None and not workers) or terminalreporter.verbosity < 0:
+        return
+    from .usage import Usage
+
+    total = Usage()
+    for counts in [*workers, *([manager.counts().plain()] if manager is not None else [])]:
+        total.add(counts)
+    if line := total.line():
+        terminalreporter.write_line(line)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Close what tests have opened: connections, databases, the lease of the server."""
     if config in _configured:
@@ -111,13 +143,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if _configured:
         return
     project.tell(None, None)
-    used = sys.modules.get("tdd_monitor.testing.database_manager")
-    manager = used.used_manager() if used is not None else None
+    manager = _used_manager()
     if manager is not None:
         from .kept_loop import keeper
 
         keeper.close(manager.close)
         manager.close_now()
+
+
+def _used_manager() -> "DatabaseManager | None":
+    """The manager, if a test has used it; nothing is imported to find out."""
+    module = sys.modules.get("tdd_monitor.testing.database_manager")
+    return module.used_manager() if module is not None else None
 
 
 class _Progress:

@@ -1,6 +1,6 @@
-"""What the toolkit did in this process, for the line at the end of a run."""
+"""What the toolkit did in a run, for one line at its end; workers of pytest-xdist are added up."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 
 @dataclass
@@ -12,3 +12,35 @@ class Usage:
     databases: int = 0
     renewals: int = 0
     own_databases: int = 0
+    schema_hits: int = 0
+    schema_misses: int = 0
+    ddl_operations_saved: int = 0
+
+    def plain(self) -> dict[str, int]:
+        """As a worker sends it to its controller."""
+        return asdict(self)
+
+    def add(self, counts: dict[str, int]) -> None:
+        """Add what a worker has sent."""
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + counts.get(field.name, 0))
+
+    def line(self) -> str:
+        """The line at the end of a run; "" when there is nothing to tell."""
+        parts = []
+        if self.contexts:
+            where = f"{_count(self.connections, 'connection')}, {_count(self.databases, 'database')}"
+            parts.append(f"{_count(self.contexts, 'context')} on {where}")
+        lookups = self.schema_hits + self.schema_misses
+        if lookups:
+            saved = _count(self.ddl_operations_saved, "DDL operation")
+            parts.append(f"schema stood {self.schema_hits:,} of {lookups:,} times, {saved} saved")
+        if self.own_databases:
+            parts.append(f"{_count(self.own_databases, 'own database')}")
+        if self.renewals:
+            parts.append(f"{_count(self.renewals, 'database')} made anew after a commit")
+        return "tdd-monitor: " + "; ".join(parts) if parts else ""
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -1,0 +1,51 @@
+"""The line at the end of a run."""
+
+from tdd_monitor.testing.usage import Usage
+
+from .conftest import Run
+
+MODULE = """
+import pytest
+@pytest.fixture(scope="session")
+def tdd_schema(): return "CREATE TABLE usage_one (i int); CREATE TABLE usage_two (i int)"
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("n", range(6))
+async def test_it(tdd_test_context, n): pass
+
+@pytest.mark.asyncio
+async def test_own(tdd_database): pass
+"""
+
+
+def test_the_line_tells_how_tests_got_to_their_databases(run_pytest: Run) -> None:
+    first = run_pytest(test_it=MODULE).stdout
+    assert "\ntdd-monitor: 6 contexts on 1 connection, 1 database; schema stood 5 of 6 times," in first
+    assert "; 1 own database\n" in first
+    assert "tdd-monitor:" not in run_pytest("-q", test_it=MODULE).stdout
+
+
+def test_workers_are_added_up(run_pytest: Run) -> None:
+    output = run_pytest("-p", "xdist", "-n", "2", test_it=MODULE).stdout
+    assert "\ntdd-monitor: 6 contexts on 2 connections, 2 databases; schema stood 4 of 6 times," in output
+
+
+def test_who_does_not_use_the_toolkit_reads_nothing_of_it(run_pytest: Run) -> None:
+    module = """
+import sys
+def test_it():
+    assert not {"asyncpg", "psutil", "tdd_monitor.testing.database_manager"} & set(sys.modules)
+"""
+    output = run_pytest("-p", "no:anyio", "-p", "no:asyncio", test_it=module).stdout
+    assert "1 passed" in output, output
+    assert "tdd-monitor:" not in output
+
+
+def test_numbers_and_plurals() -> None:
+    assert Usage().line() == ""
+    usage = Usage(contexts=1000, connections=1, databases=1, renewals=1)
+    usage.add({"contexts": 1, "own_databases": 2, "unknown": 3})
+    assert usage.line() == (
+        "tdd-monitor: 1,001 contexts on 1 connection, 1 database; 2 own databases;"
+        " 1 database made anew after a commit"
+    )
