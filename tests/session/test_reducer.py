@@ -170,6 +170,16 @@ def test_a_test_that_is_new_in_a_partial_run_comes_last() -> None:
 # What is deleted
 
 
+def test_what_is_deselected_for_once_is_not_deleted() -> None:
+    session = play(*whole(A, B, C))
+    for number, (names, deselected) in enumerate([((A,), 2), ((A, B, C), 0), ((A,), 0)]):
+        chunk, finish = collect(*names)
+        assert isinstance(finish, CollectFinish)
+        finish = finish._replace(deselected=deselected)
+        play(RunRequest(str(number), "all"), chunk, finish, passed(A), RunFinish(0), session=session)
+        assert set(session.items) == ({A, B, C} if number < 2 else {A})
+
+
 @pytest.mark.parametrize(
     ("second", "left"),
     [

@@ -99,6 +99,8 @@ def _read(table: dict[str, Any], kind: Any, where: str, file: Path) -> dict[str,
             values[name] = Thresholds(**_read(value, Thresholds, f"[{TABLE}.thresholds]", file))
         else:
             values[name] = _convert(value, known[name], f"{file}: {where} {key}")
+            if name == "pool_utilization" and value > 1:
+                raise ConfigError(f"{file}: {where} {key} must be a share of the pool, 0 to 1, not {value!r}")
     return values
 
 

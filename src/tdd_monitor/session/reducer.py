@@ -150,6 +150,8 @@ def _forget_deleted(session: Session, run: Run, delta: Delta) -> None:
         sound = {_file(item.nodeid) for item in session.items.values() if item.seen_run == run.number}
         sound -= {_file(error.nodeid) for error in run.collect_errors}
         unseen = [item for item in unseen if _file(item.nodeid) in sound]
+    if len(unseen) <= _newly_deselected(session, run):
+        return  # left out by --lf or a new -k, not deleted
     for item in unseen:
         _uncount(session, item)
         del session.items[item.nodeid]
@@ -158,6 +160,13 @@ def _forget_deleted(session: Session, run: Run, delta: Delta) -> None:
         session.shared_fixtures = {
             key: use for key, use in session.shared_fixtures.items() if key[2] in session.items
         }
+
+
+def _newly_deselected(session: Session, run: Run) -> int:
+    """How many more items this run deselected than the one before it that was asked for the same."""
+    same = (r for r in reversed(session.runs[:-1]) if (r.scope, r.files) == (run.scope, run.files))
+    before = next(same, None)
+    return run.deselected - (before.deselected if before is not None else 0)
 
 
 def _uncount(session: Session, item: Item) -> None:
