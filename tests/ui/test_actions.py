@@ -7,7 +7,7 @@ from tdd_monitor.ui.screens.help import rows
 from tdd_monitor.ui.widgets.keys import chosen, line
 
 EVERYTHING = frozenset(actions.NEEDS)
-PLACES = ("main", "detail", "pages", "rows", "app")
+PLACES = ("main", "detail", "pages", "fixture", "rows", "app")
 
 
 def text_of(parts: object) -> str:
@@ -29,7 +29,7 @@ def test_ids_and_methods_are_unique() -> None:
     assert max(Counter(action.method for action in actions.ACTIONS).values()) == 1
 
 
-@pytest.mark.parametrize("screen", ["main", "detail", "pages"])
+@pytest.mark.parametrize("screen", ["main", "detail", "pages", "fixture"])
 def test_no_key_means_two_things_on_one_screen(screen: str) -> None:
     keys = [
         key

@@ -174,10 +174,16 @@ def test_an_exit_status_is_words_and_advice(status: int, word: str, advice: str)
 
 def test_the_banner_of_a_lost_run_names_signal_and_test_and_the_way_on() -> None:
     shown = text(banner.lines(view_of(streams.lost()), 200))
-    for words in ("killed by SIGKILL", "test_report_over_ten_thousand_orders", "f runs it again", "o shows"):
+    for words in (
+        "killed by SIGKILL",
+        "test_report_over_ten_thousand_orders",
+        "Run again: r this test",
+        "a all",
+        "o shows",
+    ):
         assert words in shown
     recording = text(banner.lines(view_of(streams.lost(), can_run=False), 200))
-    assert "runs it again" not in recording
+    assert "Run again" not in recording
 
 
 def test_the_banner_names_files_that_could_not_be_collected_and_notices() -> None:

@@ -147,6 +147,13 @@ async def test_at_the_end_of_a_run_it_shows_the_first_failure(make_app: MakeApp)
         assert table.current == streams.DISCOUNT
 
 
+async def test_a_lost_run_is_opened_at_the_test_that_ran(make_app: MakeApp) -> None:
+    app = make_app(streams.lost())
+    async with app.run_test(size=(110, 36)) as pilot:
+        table = await settle(pilot)
+        assert table.current == streams.SLOW_REPORT
+
+
 async def test_rows_of_an_earlier_run_are_marked_with_it(make_app: MakeApp) -> None:
     app = make_app(streams.rerun_failed())
     async with app.run_test(size=(110, 50)) as pilot:

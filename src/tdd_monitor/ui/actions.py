@@ -18,7 +18,7 @@ class Action:
     method: str  # the Textual action: a method action_<method> of whoever is in `where`
     label: str  # one word for the footer
     help: str
-    where: tuple[str, ...]  # app, main, detail, pages, rows
+    where: tuple[str, ...]  # app, main, detail, pages, fixture, rows
     needs: tuple[str, ...] = ()
     footer: int = 0  # 0: never in the footer; the lower, the longer it stays when space is short
 
@@ -90,7 +90,7 @@ ACTIONS: tuple[Action, ...] = (
         "back",
         "back",
         "One level back: close, unzoom, clear the filter or the marks; never quits",
-        ("main", "detail", "pages"),
+        ("main", "detail", "pages", "fixture"),
         ("page",),
         footer=2,
     ),

@@ -52,7 +52,6 @@ def _lost(view: View, run: Run) -> list[Part]:
     how = f"killed by {run.lost.signal}" if run.lost.signal else f"ended with exit code {run.lost.exitcode}"
     where = ", ".join(format.short(nodeid) for nodeid in run.lost_nodeids[:3])
     during = f" while it ran {where}" if where else " before the first test" if not run.done else ""
-    again = (
-        "f runs it again, a all; " if view.can_run and where else "a runs it again; " if view.can_run else ""
-    )
+    ways = [*(["r this test", "f failed and lost"] if where else []), "a all"]
+    again = f"Run again: {', '.join(ways)}. " if view.can_run else ""
     return [("† ", "lost"), (f"pytest was {how}{during}. {again}o shows its last output.", "text")]

@@ -36,7 +36,7 @@ class TestTable(RowsView):
         self.follow = True
         self.current: str | None = None  # node id under the cursor
         self._columns: list[columns.Column] = []
-        self._saw_run = False  # the last frame was one of a run that was going
+        self._saw_run: bool | None = None  # the last frame was one of a run that was going
 
     @property
     def board(self) -> Board:
@@ -122,17 +122,18 @@ class TestTable(RowsView):
 
     def _follow(self) -> None:
         """Go where the run is; when it is over, to the first problem that it left."""
-        running = self._running_now()
-        if running is not None:
-            self._go_to(running)
         run = self.board.session.run
-        ended = run is not None and not run.active
-        if ended and self._saw_run:
-            lost = run.lost_nodeids if run is not None else ()
-            first = next(iter(lost), None) or self._first_problem()
+        if run is None or not self.listing.nodeids:
+            return
+        if run.active:
+            running = self._running_now()
+            if running is not None:
+                self._go_to(running)
+        elif self._saw_run or (self._saw_run is None and run.lost_nodeids):
+            first = next(iter(run.lost_nodeids), None) or self._first_problem()
             if first is not None:
                 self._go_to(first)
-        self._saw_run = not ended
+        self._saw_run = run.active
 
     def _first_problem(self) -> str | None:
         return next((nodeid for nodeid in self.listing.nodeids if self._has_failed(nodeid)), None)

@@ -99,8 +99,8 @@ class DetailScreen(LiveScreen):
 class FixtureScreen(LiveScreen):
     """What one fixture cost, for whom. Put together when it is opened."""
 
-    BINDINGS = actions.bindings("pages")
-    PLACES = ("app", "rows", "pages")
+    BINDINGS = actions.bindings("fixture")
+    PLACES = ("app", "rows", "fixture")
 
     def __init__(self, view: View, key: str) -> None:
         super().__init__(view)
@@ -139,6 +139,3 @@ class FixtureScreen(LiveScreen):
     def action_back(self) -> None:
         """Back to where it was opened."""
         self.app.pop_screen()
-
-    def action_tab_step(self, step: int) -> None:
-        """One page only."""
