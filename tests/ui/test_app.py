@@ -203,34 +203,32 @@ async def test_a_terminal_that_cannot_be_handed_over_says_so(make_app: MakeApp, 
     (tmp_path / "test_a.py").write_text("")
     async with app.run_test() as pilot:
         await pilot.pause()
-        app._edit(f"{tmp_path / 'test_a.py'}:3")
+        await app._edit(f"{tmp_path / 'test_a.py'}:3")
         await pilot.pause()
         assert notes(app) == ["This terminal cannot be handed to an editor."]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the editor is a shell script")
 @pytest.mark.asyncio
 async def test_the_editor_gets_file_and_line(
     make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make_app()
     (tmp_path / "test_a.py").write_text("")
-    ran: list[list[str]] = []
-
-    def run(command: list[str], check: bool) -> None:
-        ran.append(command)
-        if command[0] == "broken":
-            raise FileNotFoundError(2, "No such file or directory")
-
-    monkeypatch.setattr(subprocess, "run", run)
+    script = tmp_path / "nano"
+    script.write_text('#!/bin/sh\necho "$@" > "$(dirname "$0")/got"\n')
+    script.chmod(0o755)
     monkeypatch.setattr(MonitorApp, "suspend", lambda self: nullcontext())
-    monkeypatch.setenv("VISUAL", "nano")
+    monkeypatch.setenv("VISUAL", str(script))
     async with app.run_test() as pilot:
-        app._edit("test_a.py:3")
-        assert ran == [["nano", "+3", str(tmp_path / "test_a.py")]]
-        monkeypatch.setenv("VISUAL", "broken")
-        app._edit("test_a.py:3")
+        await app._edit("test_a.py:3")
+        assert (tmp_path / "got").read_text() == f"+3 {tmp_path / 'test_a.py'}\n"
+        monkeypatch.setenv("VISUAL", "/no/such/editor")
+        await app._edit("test_a.py:3")
         await pilot.pause()
-        assert notes(app) == ["broken cannot be started (No such file or directory): set $VISUAL or $EDITOR."]
+        assert notes(app) == [
+            "/no/such/editor cannot be started (No such file or directory): set $VISUAL or $EDITOR."
+        ]
 
 
 @pytest.mark.asyncio

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -201,17 +200,17 @@ class MonitorApp(App[None]):
         screen = self.screen
         self.push_screen(HelpScreen(screen.facts() if isinstance(screen, LiveScreen) else frozenset()))
 
-    def action_edit(self) -> None:
+    async def action_edit(self) -> None:
         """The current test in the editor."""
         screen = self.screen
         nodeid = screen.current() if isinstance(screen, LiveScreen) else None
         item = self.control.board.session.items.get(nodeid or "")
         if item is not None:
-            self._edit(f"{item.file or item.nodeid.partition('::')[0]}:{item.line}")
+            await self._edit(f"{item.file or item.nodeid.partition('::')[0]}:{item.line}")
 
     # Where rows lead
 
-    def on_rows_view_opened(self, event: RowsView.Opened) -> None:
+    async def on_rows_view_opened(self, event: RowsView.Opened) -> None:
         """Go into what a row is about."""
         from .screens.detail import DetailScreen, FixtureScreen
 
@@ -223,7 +222,7 @@ class MonitorApp(App[None]):
         elif kind == "page":
             self._open_page(value)
         elif kind == "place":
-            self._edit(value)
+            await self._edit(value)
         elif kind == "panel":
             self._main.action_panel(int(value))
 
@@ -242,7 +241,7 @@ class MonitorApp(App[None]):
         assert isinstance(main, MainScreen)
         return main
 
-    def _edit(self, place: str) -> None:
+    async def _edit(self, place: str) -> None:
         from . import editor
 
         run = self.control.board.session.run
@@ -253,8 +252,9 @@ class MonitorApp(App[None]):
             return
         command = editor.command(editor.chosen(os.environ), file, line)
         try:
-            with self.suspend():
-                subprocess.run(command, check=False)
+            # The run and the watching go on meanwhile; only the painting stops.
+            with self.suspend(), self.batch_update():
+                await editor.run(command)
         except SuspendNotSupported:
             self.notify("This terminal cannot be handed to an editor.", severity="warning")
         except OSError as error:

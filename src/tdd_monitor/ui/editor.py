@@ -1,7 +1,9 @@
 """The command that opens a file at a line in the user's editor."""
 
+import asyncio
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path, PurePath
@@ -36,6 +38,16 @@ def command(editor: str, file: Path, line: int) -> list[str]:
         if name == "notepad++":
             return [*words, f"-n{line}", str(file)]
     return [*words, str(file)]
+
+
+async def run(command: list[str]) -> None:
+    """Run the editor to its end. ctrl+c belongs to it meanwhile."""
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    try:
+        process = await asyncio.create_subprocess_exec(*command)
+        await process.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def locate(place: str, rootdir: str, root: Path) -> tuple[Path, int]:
