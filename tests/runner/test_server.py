@@ -44,7 +44,6 @@ async def say(server: Server, *chunks: bytes) -> None:
         writer.write(chunk)
         await writer.drain()
     writer.close()
-    await asyncio.sleep(0)
     assert await server.drained(5)
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from tdd_monitor.protocol.codec import MAX_LINE_BYTES, ProtocolError, decode
 from tdd_monitor.protocol.events import PROTOCOL, Hello, Line
 
+_TURNS_TO_ACCEPT = 10
+
 LineHandler = Callable[[Line, bytes], None]
 
 
@@ -75,6 +77,9 @@ class Server:
 
     async def drained(self, timeout_s: float) -> bool:
         """Wait until every connection has ended; False when some are still open after the time."""
+        # A process that came and went may still wait to be accepted: that takes the loop some turns.
+        for _ in range(_TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), timeout_s)
         return self._idle.is_set()
