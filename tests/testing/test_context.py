@@ -1,11 +1,14 @@
 """The context itself: nesting, concurrency, timings, warm connections."""
 
 import asyncio
+import os
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+from tdd_monitor import plugin
 from tdd_monitor.testing import TDDTestContext, get_database_manager, tdd_test_context
 from tdd_monitor.testing.warm_connections import TESTS_PER_CONNECTION
 
@@ -129,3 +132,30 @@ async def test_a_loop_that_is_closed_over_its_connections_does_no_harm() -> None
     await asyncio.to_thread(enter_and_forget)
     async with tdd_test_context() as context:
         assert await context.connection.fetchval("SELECT 1") == 1
+
+
+async def test_measurements_go_into_the_stream_of_a_monitor(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: dict[str, float] = {}
+
+    class Monitor:
+        def record_metric(self, name: str, value: float) -> None:
+            sent[name] = value
+
+    monkeypatch.setattr(plugin, "_recorder", Monitor())
+    async with tdd_test_context("x", "CREATE TABLE measured (i int)") as context:
+        pass
+    assert sent["context_setup_ms"] == context.timings.context_setup_ms
+    assert {"connection_acquire_ms", "test_cleanup_ms", "schema_cached", "database_made_ms"} <= set(sent)
+    assert sent["schema_cached"] in (0, 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_forked_child_has_a_manager_of_its_own(tmp_path: Path) -> None:
+    manager = get_database_manager()
+    pid = os.fork()
+    if pid == 0:
+        (tmp_path / "said").write_text(str(get_database_manager() is manager))
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert (tmp_path / "said").read_text() == "False"
+    assert get_database_manager() is manager

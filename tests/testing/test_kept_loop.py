@@ -29,6 +29,14 @@ def test_runners_close_it_and_the_next_can_use_it(loop: KeptLoop) -> None:
     assert [run(loop, work()) for _ in range(3)] == [("from a thread", 7)] * 3
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the command is of Unix")
+def test_each_runner_can_start_processes(loop: KeptLoop) -> None:
+    async def work() -> int:
+        return await (await asyncio.create_subprocess_exec("true")).wait()
+
+    assert [run(loop, work()) for _ in range(2)] == [0, 0]
+
+
 def test_what_one_test_leaves_does_not_reach_the_next(loop: KeptLoop) -> None:
     happened: list[str] = []
 

@@ -47,18 +47,16 @@ def marked(scope: str = "", backends: str = "== 1", fixture_scope: str = "") -> 
     return MARKED.format(scope=scope, backends=backends, fixture_scope=fixture_scope)
 
 
-def test_pytest_asyncio_strict(run_pytest: Run) -> None:
-    result = run_pytest(*NO_WARNING, test_it=marked())
-    result_ok(result, 23)
+def test_pytest_asyncio_strict_with_loops_of_every_scope(run_pytest: Run) -> None:
+    scopes = {"class": "== 20", "module": "== 1", "session": "== 1"}
+    modules = {
+        f"test_{scope}": marked(f"(loop_scope='{scope}')", backends) for scope, backends in scopes.items()
+    }
+    result_ok(run_pytest(*NO_WARNING, test_function=marked(), **modules), 4 * 23)
 
 
 def test_pytest_asyncio_auto(run_pytest: Run) -> None:
     result_ok(run_pytest("-o", "asyncio_mode=auto", test_it=marked()), 23)
-
-
-@pytest.mark.parametrize(("scope", "backends"), [("class", "== 20"), ("module", "== 1"), ("session", "== 1")])
-def test_loops_of_wider_scope_each_have_a_connection(run_pytest: Run, scope: str, backends: str) -> None:
-    result_ok(run_pytest(*NO_WARNING, test_it=marked(f"(loop_scope='{scope}')", backends)), 23)
 
 
 def test_pytest_asyncio_with_one_loop_for_everything(run_pytest: Run) -> None:

@@ -15,6 +15,12 @@ async def test_it(tdd_test_context, n): pass
 
 @pytest.mark.asyncio
 async def test_own(tdd_database): pass
+
+def test_progress():
+    from tdd_monitor.testing import project
+    project.on_progress("Starting, at once")
+    project.on_progress("Preparing, for a while")
+    project.on_progress("Starting, at last")
 """
 
 
@@ -22,7 +28,9 @@ def test_the_line_tells_how_tests_got_to_their_databases(run_pytest: Run) -> Non
     first = run_pytest(test_it=MODULE).stdout
     assert "\ntdd-monitor: 6 contexts on 1 connection, 1 database; schema stood 5 of 6 times," in first
     assert "; 1 own database\n" in first
-    assert "tdd-monitor:" not in run_pytest("-q", test_it=MODULE).stdout
+    assert "tdd-monitor: Preparing, for a while ...\ntdd-monitor: Starting, at last ...\n" in first
+    assert "at once" not in first
+    assert "tdd-monitor: 6" not in run_pytest("-q", test_it=MODULE).stdout
 
 
 def test_workers_are_added_up(run_pytest: Run) -> None:
