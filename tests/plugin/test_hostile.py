@@ -231,8 +231,8 @@ def test_a_fault_of_ours_is_told_and_does_no_harm(suite: Suite) -> None:
     conftest = """
         def pytest_runtest_logstart(nodeid):
             if nodeid.endswith("test_two"):
-                from tdd_monitor.plugin import outcomes
-                outcomes.of_report = None
+                from tdd_monitor.plugin import wire
+                wire.passed = None
     """
     run = run_pytest(suite(conftest=conftest, test_fault="def test_one(): pass\ndef test_two(): pass"))
     assert run.exitcode == 0

@@ -6,7 +6,7 @@ of the fixture's own, and so marks the start of its teardown.
 """
 
 import time
-from typing import Any, Callable, Dict, Generator, List, Tuple
+from typing import Any, Callable, Dict, Generator, List, Sequence
 
 import pytest
 
@@ -16,7 +16,7 @@ from tdd_monitor.protocol.events import FixtureLate, FixtureUse
 _NO_ATTEMPT = 0
 
 
-class _Use:
+class Use:
     """One life of a fixture, or the part of it that one attempt sees."""
 
     __slots__ = (
@@ -75,8 +75,8 @@ class FixtureClock:
         self._attempts = 0
         self._nodeid = ""
         self._origin_ns = 0
-        self._uses: List[_Use] = []
-        self._live: Dict[Any, _Use] = {}
+        self._uses: List[Use] = []
+        self._live: Dict[Any, Use] = {}
         self._children_ns: List[int] = []
         self._shared_setups = 0
 
@@ -85,9 +85,9 @@ class FixtureClock:
         self._attempts += 1
         self._attempt = self._attempts
         self._nodeid, self._origin_ns = nodeid, origin_ns
-        self._uses = []
-        self._children_ns = []
-        self._shared_setups = 0
+        if self._children_ns:
+            self._children_ns.clear()
+            self._shared_setups = 0
 
     def in_shared_setup(self) -> bool:
         """True while a fixture that outlives a test is set up: what it takes, it may keep."""
@@ -102,20 +102,22 @@ class FixtureClock:
             if use is not None and use.attempt != self._attempt:
                 self._see_again(fixturedef, use)
 
-    def _see_again(self, fixturedef: Any, use: _Use) -> _Use:
+    def _see_again(self, fixturedef: Any, use: Use) -> Use:
         for seen in self._uses:
             if seen.cached and seen.name == use.name and seen.baseid == use.baseid:
                 return seen
-        again = _Use(fixturedef, self._attempt, use.first_user)
+        again = Use(fixturedef, self._attempt, use.first_user)
         again.cached = True
         self._uses.append(again)
         return again
 
-    def end_attempt(self) -> Tuple[FixtureUse, ...]:
+    def end_attempt(self) -> Sequence[Use]:
         """What fixtures cost within the attempt, in order of their start."""
-        uses, self._uses = self._uses, []
         self._attempt = _NO_ATTEMPT
-        return tuple([use.record() for use in uses]) if uses else ()
+        if not self._uses:
+            return ()
+        uses, self._uses = self._uses, []
+        return uses
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(
@@ -130,8 +132,8 @@ class FixtureClock:
             self._end(fixturedef, use, started_ns, now() - started_ns)
 
     @guarded
-    def _begin(self, fixturedef: Any) -> _Use:
-        use = _Use(fixturedef, self._attempt, self._nodeid)
+    def _begin(self, fixturedef: Any) -> Use:
+        use = Use(fixturedef, self._attempt, self._nodeid)
         self._children_ns.append(0)
         self._shared_setups += use.scope != "function"
         if self._attempt:
@@ -139,7 +141,7 @@ class FixtureClock:
         return use
 
     @guarded
-    def _end(self, fixturedef: Any, use: _Use, started_ns: int, setup_ns: int) -> None:
+    def _end(self, fixturedef: Any, use: Use, started_ns: int, setup_ns: int) -> None:
         children_ns = self._children_ns.pop() if self._children_ns else 0
         if self._children_ns:
             self._children_ns[-1] += setup_ns

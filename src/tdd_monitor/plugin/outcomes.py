@@ -1,6 +1,6 @@
 """Outcomes as pytest's summary line counts them. Pure functions of reports and phases."""
 
-from typing import Any, List, Sequence, Tuple
+from typing import Any, List, Tuple
 
 from tdd_monitor.protocol.codec import shorten
 from tdd_monitor.protocol.events import Section, Subtest
@@ -47,24 +47,8 @@ def longrepr(report: Any) -> str:
 def sections(report: Any, seen: int) -> Tuple[Section, ...]:
     """Captured output of this phase alone: a report repeats the sections of the phases before it."""
     found: List[Tuple[str, str]] = report.sections
+    if not found:
+        return ()
     if seen > len(found):
         seen = 0
     return tuple([Section(str(title), shorten(str(text))) for title, text in found[seen:]])
-
-
-def of_attempt(phases: Sequence[Any], subtests: Sequence[Subtest]) -> str:
-    """One word for the attempt: rerun, failed, error, then whatever the test itself says."""
-    if not subtests and all(phase.outcome == "passed" for phase in phases):
-        return "passed"
-    by_phase = {(phase.when in ("setup", "teardown"), phase.outcome) for phase in phases}
-    found = {outcome for _, outcome in by_phase}
-    if "rerun" in found:
-        return "rerun"
-    if (False, "failed") in by_phase or any(subtest.outcome == "failed" for subtest in subtests):
-        return "failed"
-    if (True, "failed") in by_phase:
-        return "error"
-    for outcome in ("xfailed", "xpassed", "skipped"):
-        if outcome in found:
-            return outcome
-    return "passed"

@@ -1,7 +1,7 @@
 """Tells about the run as a whole: collection, warnings, why it stops, how it ends."""
 
 import time
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
 
@@ -20,7 +20,22 @@ from tdd_monitor.protocol.events import (
     WarningRaised,
 )
 
-CHUNK = 500
+# Of one line of collected tests: node ids may have thousands of characters, a line at most 1 MiB.
+CHUNK_TESTS = 500
+CHUNK_CHARS = 100_000
+
+
+def _chunks(tests: List[CollectedTest]) -> Iterator[Tuple[CollectedTest, ...]]:
+    chunk: List[CollectedTest] = []
+    chars = 0
+    for test in tests:
+        chunk.append(test)
+        chars += len(test.nodeid) + len(test.file)
+        if len(chunk) == CHUNK_TESTS or chars > CHUNK_CHARS:
+            yield tuple(chunk)
+            chunk, chars = [], 0
+    if chunk:
+        yield tuple(chunk)
 
 
 class CollectReporter:
@@ -49,9 +64,8 @@ class CollectReporter:
     def pytest_collection_finish(self, session: Any, now: Callable[[], int] = time.perf_counter_ns) -> None:
         """All items, in the order in which they will run."""
         items = session.items
-        for start in range(0, len(items), CHUNK):
-            tests = tuple([self._test(item) for item in items[start : start + CHUNK]])
-            self._stream.emit(Collect(tests))
+        for chunk in _chunks([self._test(item) for item in items]):
+            self._stream.emit(Collect(chunk))
         self._stream.emit(CollectFinish(len(items), self._deselected, now() - self._started_ns))
         self._stream.flush()
 

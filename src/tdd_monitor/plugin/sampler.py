@@ -34,9 +34,11 @@ class Sampler:
         self._stop: Any = None
         self._stopped: Any = None
         self._last = Sample()
+        self.paused = False  # by a fork
 
     def start(self) -> None:
         """Start the thread; without one (resource limits) only the 20 ms promise is lost."""
+        self.paused = False
         if self._stop is not None or not self._stream.open:
             return
         stop, stopped = _thread.allocate_lock(), _thread.allocate_lock()
@@ -55,6 +57,7 @@ class Sampler:
         threads = _count_threads()
         self._stop.release()
         self._stop = None
+        self.paused = True
         self._stopped.acquire(True, 1.0)
         _wait_for_exit(threads)
 

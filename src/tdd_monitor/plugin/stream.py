@@ -6,7 +6,7 @@ monitor that reads nothing for so long is given up, and the stream is silent fro
 are dropped, and counted, long before that.
 """
 
-import os
+import json
 import threading
 import time
 from collections import deque
@@ -27,13 +27,14 @@ class Stream:
     def __init__(self, transport: Any, worker: str = "") -> None:
         self._transport = transport
         self._worker = worker
+        named = ',"worker":%s' % json.dumps(worker) if worker else ""
+        self._envelope = '{"ev":"%%s","seq":%%d,"t_ns":%%d%s%%s}\n' % named.replace("%", "%%")
         self._lines: Deque[bytes] = deque()
         self._waiting_bytes = 0
         self._sent_of_first = 0
         self._seq = 0
         self._greeting: Optional[Callable[[], Event]] = None
         self._patience_s = PATIENCE_S
-        self._pid = os.getpid()
         # Reentrant: a signal handler or a finalizer may run a query in the middle of a send.
         self._lock = threading.RLock()
         self.dropped = 0
@@ -47,19 +48,31 @@ class Stream:
             self.flush()
 
     def emit(self, event: Event, worker: str = "", t_ns: int = 0, now: Any = time.monotonic_ns) -> None:
-        """Queue one event; it goes out with the next `flush`.
-
-        Raises TypeError or ValueError when the event cannot be encoded.
-        """
+        """Queue one event; it goes out with the next `flush`. What cannot be encoded counts as dropped."""
         if not self.open:
             return
         with self._lock:
+            try:
+                line = encode(Line(self._seq + 1, t_ns or now(), worker or self._worker, event))
+            except (TypeError, ValueError):
+                # One event that cannot be said is no reason to say nothing any more.
+                self.dropped += 1
+                return
             self._seq += 1
-            line = encode(Line(self._seq, t_ns or now(), worker or self._worker, event))
-            self._lines.append(line)
-            self._waiting_bytes += len(line)
-            if self._waiting_bytes > MAX_WAITING_BYTES:
-                self._wait_until(MAX_WAITING_BYTES // 2)
+            self._queue(line)
+
+    def emit_body(self, ev: str, body: str, t_ns: int = 0, now: Any = time.monotonic_ns) -> None:
+        """The same for an event that is JSON already: what follows the envelope, from its comma on."""
+        if self.open:
+            with self._lock:
+                self._seq += 1
+                self._queue((self._envelope % (ev, self._seq, t_ns or now(), body)).encode("ascii"))
+
+    def _queue(self, line: bytes) -> None:
+        self._lines.append(line)
+        self._waiting_bytes += len(line)
+        if self._waiting_bytes > MAX_WAITING_BYTES:
+            self._wait_until(MAX_WAITING_BYTES // 2)
 
     def emit_sample(self, event: Event) -> None:
         """Queue an event that may be lost: it is when the monitor does not keep up."""
@@ -73,13 +86,9 @@ class Stream:
         """True while lines wait."""
         return self._waiting_bytes > 0
 
-    def flush(self, getpid: Callable[[], int] = os.getpid) -> None:
+    def flush(self) -> None:
         """Hand over as much as the transport takes at once."""
         if not self.open or not self._lines:
-            return
-        if getpid() != self._pid:
-            # A child whose fork did not pass through Python's own.
-            self.mute()
             return
         with self._lock:
             try:

@@ -21,12 +21,11 @@ def install(registry: Registry) -> None:
     """Wrap the cursors of psycopg, which is imported; server-side cursors have methods of their own."""
     import psycopg
 
-    for owner in (psycopg.Cursor, psycopg.ServerCursor):
-        for name in ("execute", "executemany"):
+    for name in ("execute", "executemany"):
+        for owner in (psycopg.Cursor, psycopg.ServerCursor):
             _wrap(owner, name, functools.partial(_run, registry))
-    for owner in (psycopg.AsyncCursor, psycopg.AsyncServerCursor):
-        for name in ("execute", "executemany"):
-            _wrap(owner, name, functools.partial(_run_async, registry))
+        for async_owner in (psycopg.AsyncCursor, psycopg.AsyncServerCursor):
+            _wrap(async_owner, name, functools.partial(_run_async, registry))
     _wrap(psycopg.Cursor, "stream", functools.partial(_stream, registry))
     _wrap(psycopg.AsyncCursor, "stream", functools.partial(_stream_async, registry))
     _wrap(psycopg.Cursor, "copy", functools.partial(_copy, registry))

@@ -13,6 +13,7 @@ from tdd_monitor.protocol.events import PoolSample, PoolUse
 if TYPE_CHECKING:
     from tdd_monitor.plugin.observe.tally import PoolState, Tally
 
+_ATTEMPTS_A_LOOK = 32  # between looks for drivers that were imported past us
 _MAX_TWINS = 9  # pools of one name that are told apart
 
 
@@ -55,10 +56,11 @@ class Registry:
 
     def begin_attempt(self) -> None:
         """What was not asked for within an attempt is nobody's."""
-        catch_up()
+        self.attempt += 1
+        if self.attempt % _ATTEMPTS_A_LOOK == 0:
+            catch_up()
         if self._tallies or self._loose:
             self.take()
-        self.attempt += 1
 
     def take(self) -> Tuple[PoolUse, ...]:
         """What the attempt did with every pool that it touched."""
