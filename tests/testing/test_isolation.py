@@ -141,7 +141,7 @@ async def test_cancelled_twice_during_the_roll_back_leaves_nothing(guests: str, 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await look("INSERT INTO guests VALUES ('Eve')")
+    assert await look("SELECT to_regclass('guests')") is None  # made anew, to be sure
 
 
 async def test_a_query_that_nobody_awaits_is_stopped_and_told(guests: str, look: Look) -> None:
@@ -152,16 +152,17 @@ async def test_a_query_that_nobody_awaits_is_stopped_and_told(guests: str, look:
             await asyncio.sleep(0)
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
         await query
-    await look("INSERT INTO guests VALUES ('Eve')")
+    assert await look("SELECT to_regclass('guests')") is None  # made anew, to be sure
 
 
-async def test_a_killed_backend_is_replaced(guests: str, look: Look) -> None:
+@pytest.mark.parametrize("before", ["SELECT 1", "COMMIT", "COMMIT; BEGIN"])
+async def test_a_killed_backend_is_replaced(before: str, look: Look) -> None:
     async with tdd_test_context() as context:
-        await context.connection.execute("INSERT INTO guests VALUES ('Eve')")
+        await context.connection.execute(f"CREATE TABLE lasting (i int); {before}")
         killed = context.connection.get_server_pid()
         with pytest.raises(asyncpg.PostgresError):
             await context.connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-    assert await look(GUESTS) == "Ada"
+    assert await look("SELECT to_regclass('lasting')") is None
     async with tdd_test_context() as context:
         assert context.connection.get_server_pid() != killed
 
@@ -174,11 +175,21 @@ async def test_a_waiting_connection_that_was_killed_is_replaced(look: Look) -> N
         assert await context.connection.fetchval("SELECT 1") == 1
 
 
-async def test_a_closed_connection_is_replaced() -> None:
+async def test_a_connection_that_the_test_closes_is_replaced(guests: str, look: Look) -> None:
     async with tdd_test_context() as context:
+        await context.connection.execute("INSERT INTO guests VALUES ('Eve')")
         await context.connection.close()
+    assert await look(GUESTS) == "Ada"
     async with tdd_test_context() as context:
         assert await context.connection.fetchval("SELECT 1") == 1
+
+
+async def test_closing_does_not_hide_a_commit(look: Look) -> None:
+    with pytest.warns(IsolationWarning, match="^the test ended the transaction"):
+        async with tdd_test_context("the test") as context:
+            await context.connection.execute("CREATE TABLE lasting (i int); COMMIT; BEGIN")
+            await context.connection.close()
+    assert await look("SELECT to_regclass('lasting')") is None
 
 
 async def test_settings_and_search_path_are_as_before() -> None:

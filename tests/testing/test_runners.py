@@ -126,6 +126,14 @@ def test_anyio_on_trio_is_skipped_with_the_reason(run_pytest: Run) -> None:
     assert "tdd_test_context needs asyncio, as asyncpg does" in result.stdout
 
 
+def test_without_any_runner_the_test_is_told_what_it_needs(run_pytest: Run) -> None:
+    module = "def test_it(tdd_test_context): pass"
+    result = run_pytest("-p", "no:asyncio", "-p", "no:anyio", test_it=module)
+    assert (
+        "tdd_test_context needs pytest-asyncio or anyio; plain tests use tdd_sync_context." in result.stdout
+    )
+
+
 def test_a_plain_loop_without_any_plugin(run_pytest: Run) -> None:
     module = """
 import asyncio

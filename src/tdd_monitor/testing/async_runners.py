@@ -45,7 +45,7 @@ class AsyncRunners:
         """Called for every fixture of every test, so it leaves at once when it is not concerned."""
         name = fixturedef.argname
         if name == _RUNNER:
-            names = request.node.fixturenames
+            names = request.fixturenames
             if not self._fixtures.isdisjoint(names):
                 runner = yield from _with_kept_loop(fixturedef)
                 for name in self._pools.intersection(names):
@@ -87,6 +87,11 @@ def _for_the_runner_of_the_test(fixturedef: Any, request: Any) -> Generator[None
         _refuse_trio(request)
         # Without the mark, else pytest-asyncio would take it away from anyio.
         fixturedef.func = function.plain
+    elif not request.config.pluginmanager.has_plugin("asyncio"):
+        pytest.fail(
+            f"{fixturedef.argname} needs pytest-asyncio or anyio; plain tests use tdd_sync_context.",
+            pytrace=False,
+        )
     else:
         function._loop_scope = loop_scope
     try:
@@ -103,11 +108,13 @@ def _refuse_trio(request: Any) -> None:
 
 
 def _is_default(policy: object) -> bool:
-    """Tell whether the policy is asyncio's own and makes asyncio's own loops."""
-    if policy is None:
-        import asyncio
+    """Tell whether the policy is the one that asyncio has when nobody sets another."""
+    import asyncio
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
+    with warnings.catch_warnings():
+        # Policies are going: deprecated in Python 3.14, gone in 3.16. Then everything is default here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        default = getattr(asyncio, "DefaultEventLoopPolicy", None)
+        if policy is None and default is not None:
             policy = asyncio.get_event_loop_policy()
-    return type(policy).__module__.startswith("asyncio.")
+    return default is None or type(policy) is default

@@ -81,7 +81,7 @@ class BaseContext:
             text = isolation.stuck_warning(self.test_id)
         else:
             return
-        warnings.warn(text, IsolationWarning, stacklevel=4)
+        warnings.warn(text, IsolationWarning, stacklevel=3)
 
     def _not_open(self) -> RuntimeError:
         return RuntimeError(f"The context of {self.test_id} is not open: enter it, or use the fixture.")

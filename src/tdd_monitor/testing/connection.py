@@ -32,6 +32,7 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self.tests = 0
         self.depth = 0
+        self._ending = Ending.LOST
         self.altered = False
         self._codecs: set[str] = set()
         self.database = ""
@@ -51,7 +52,7 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
         """Undo what the test did; anything but ROLLED_BACK means: do not use this connection again."""
         self.depth = 0
         if self.is_closed():
-            return Ending.LOST
+            return self._ending
         try:
             await self._protocol.query(_END, _NO_TIMEOUT)
         except (InvalidSavepointSpecificationError, NoActiveSQLTransactionError):
@@ -89,6 +90,13 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
             )
         except asyncpg.InsufficientPrivilegeError:
             return
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as asyncpg's
+        """As asyncpg's; where a test does it, its transaction is ended before, so that we know how."""
+        if self.depth and not self.is_closed():
+            ending = await self.end_test()
+            self._ending = Ending.CLOSED if ending is Ending.ROLLED_BACK else ending
+        await super().close(timeout=timeout)
 
     async def set_type_codec(
         self, typename: str, *, schema: str = "public", encoder: Any, decoder: Any, format: str = "text"

@@ -98,6 +98,7 @@ class DatabaseManager:
         Raises SchemaError for a schema that PostgreSQL refuses, and what `initialize` raises.
         """
         database = self.database_for(context)
+        self.clean_if_spoilt(context, database)
         warm = self._warm()
         while True:
             started_ns = context.now()
@@ -131,8 +132,10 @@ class DatabaseManager:
         try:
             ending = await connection.end_test()
         except BaseException:
-            # Cancelled in the middle: closing the connection rolls back as well.
+            # Cancelled in the middle. Closing the connection rolls back, but who knows what was before.
             warm.discard(connection)
+            note_ending(database, Ending.LOST)
+            self.clean_if_spoilt(context, database)
             raise
         if ending is Ending.ROLLED_BACK:
             await warm.give_back(connection)
@@ -237,14 +240,11 @@ class DatabaseManager:
     async def _remove(
         self, warm: WarmConnections, connection: ContextConnection, database: Database, ending: Ending
     ) -> None:
-        if ending is Ending.STUCK:
-            backend = connection.get_server_pid()
-            warm.discard(connection)
-            await _end_backend(database, backend)
-            return
+        backend = connection.get_server_pid() if ending is Ending.STUCK else 0
         warm.discard(connection)
-        if ending is Ending.ESCAPED:
-            database.spoilt = True
+        if backend:
+            await _end_backend(database, backend)
+        note_ending(database, ending)
 
     def clean_if_spoilt(self, context: "BaseContext", database: Database) -> None:
         """Make a database anew into which a test has committed, once nobody is in it. Blocks.
@@ -265,6 +265,12 @@ class DatabaseManager:
         given = self._databases.server.given if self._databases is not None else None
         source = given.source if given is not None else "the user"
         raise IsolationError(isolation.escaped_error(context.test_id, source))
+
+
+def note_ending(database: Database, ending: Ending) -> None:
+    """Note what a test may have left: where that is not known, the database is made anew to be sure."""
+    if ending is Ending.ESCAPED or (database.owned and not ending.is_clean):
+        database.spoilt = True
 
 
 async def _end_backend(database: Database, backend: int) -> None:
@@ -294,10 +300,15 @@ def used_manager() -> DatabaseManager | None:
     return _manager
 
 
+_of_parents: list[DatabaseManager] = []
+
+
 def _forget_in_forked_child() -> None:
-    # Sockets and databases stay with the parent; the child gets its own when it asks.
+    # Sockets and databases stay with the parent; the child gets its own when it asks. What is inherited
+    # is not collected either: that would take the parent's sockets out of the epoll that both share.
     global _manager, _manager_lock
     if _manager is not None:
+        _of_parents.append(_manager)
         atexit.unregister(_manager.close_now)
     _manager, _manager_lock = None, threading.Lock()
 

@@ -1,6 +1,7 @@
 """All databases of this process on one server, by the schema that a test wants. Everything here blocks."""
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from .database_server import DatabaseServer
@@ -74,13 +75,12 @@ class Databases:
         self._worker.renew(database)
 
     def close(self) -> None:
-        """Drop everything. Raises what the server says, after it has been given back."""
-        try:
-            self._spares.close()
-            self._worker.drop_all()
-            self._templates.drop_own()
-        finally:
-            self.server.close()
+        """Drop everything, as far as the server lets us, and give it back. Raises what it says."""
+        with ExitStack() as last_to_first:
+            last_to_first.callback(self.server.close)
+            last_to_first.callback(self._templates.drop_own)
+            last_to_first.callback(self._worker.drop_all)
+            last_to_first.callback(self._spares.close)
 
     def _template(self, schema: Schema | None) -> Template | None:
         return None if schema is None else self._templates.get(schema, self._worker.next_name)

@@ -18,9 +18,15 @@ class Ending(Enum):
     """How the transaction around a test came to its end."""
 
     ROLLED_BACK = "rolled back"
+    CLOSED = "rolled back when the test closed its connection"
     ESCAPED = "ended by the test itself"
-    LOST = "gone with its connection"
+    LOST = "gone with its connection, nobody knows how"
     STUCK = "still busy"
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether it is certain that nothing of the test stays."""
+        return self in (Ending.ROLLED_BACK, Ending.CLOSED)
 
 
 def escaped_warning(test_id: str, database: str) -> str:

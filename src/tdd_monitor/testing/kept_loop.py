@@ -6,6 +6,7 @@ Here closing only tidies up: the next test gets the same loop, as empty as a new
 
 import asyncio
 import contextlib
+import os
 import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -71,6 +72,7 @@ class LoopKeeper:
 
     def __init__(self) -> None:
         self._loop: KeptLoop | None = None
+        self._of_parent: KeptLoop | None = None
 
     def lend(self) -> asyncio.AbstractEventLoop:
         """Return the kept loop, or an ordinary one while it is lent: a factory for `asyncio.Runner`."""
@@ -95,5 +97,12 @@ class LoopKeeper:
             loop.run_until_complete(work())
         loop.close_for_good()
 
+    def forget(self) -> None:
+        """Leave the loop to the parent of a forked child, without collecting it."""
+        self._of_parent, self._loop = self._loop, None
+
 
 keeper = LoopKeeper()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=keeper.forget)

@@ -5,8 +5,9 @@ A declaration says how to fill an empty database. Who does it, where and how oft
 
 import hashlib
 import inspect
-import os
 import re
+import uuid
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +62,7 @@ def declare_schema(
     metadata = _metadata_of(source)
     if metadata is None and callable(source):
         watched = _contents(watch)
-        known = repr((_name_of(source), watched, own)) if watched else repr((id(source), os.getpid()))
+        known = repr((_name_of(source), watched, own)) if watched else _number_of(source)
         return Schema(_digest(known), build=source, settings=own, lasting=bool(watched))
     ddl = _ddl_of_metadata(metadata) if metadata is not None else tuple(_texts(source))
     return Schema(
@@ -151,6 +152,17 @@ def _contents(watch: Iterable[str | Path]) -> list[tuple[str, str]]:
             elif not file.exists():
                 raise SchemaError(f"The schema depends on {file}, which does not exist.")
     return found
+
+
+def _number_of(function: Callable[..., Any]) -> str:
+    """A text for this function and no other, as long as it lives."""
+    try:
+        return _numbers.setdefault(function, uuid.uuid4().hex)
+    except TypeError:
+        return uuid.uuid4().hex  # cannot be referred to weakly, so it is another one each time
+
+
+_numbers: "weakref.WeakKeyDictionary[Callable[..., Any], str]" = weakref.WeakKeyDictionary()
 
 
 def _name_of(function: Callable[..., Any]) -> str:

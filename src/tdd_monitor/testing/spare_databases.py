@@ -43,6 +43,7 @@ class SpareDatabases:
         kind = names.kind(template, settings)
         with self._change:
             self._start()
+            self._failure = None
             was_ready = bool(self._ready[kind])
             coming = len(self._ready[kind]) + sum(each.kind == kind for each in self._to_make)
             self._to_make.extend(self._describe(template, settings) for _ in range(1 + AHEAD - coming))
@@ -99,9 +100,12 @@ class SpareDatabases:
                 self._server.administer(self._work)
             except Exception as error:
                 with self._change:
+                    self._to_replenish.clear()
+                    if self._making_spare:
+                        self._making_spare = False  # nobody needs it today
+                        continue
                     self._failure = error
                     self._to_make.clear()
-                    self._to_replenish.clear()
                     self._change.notify_all()
 
     def _wait_for_work(self) -> bool:

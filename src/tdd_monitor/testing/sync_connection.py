@@ -35,6 +35,7 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
         self._savepoint = _OUTERMOST
         self._start = ""
         self._has_work = False
+        self.ending = Ending.LOST  # how it ended, when the test has closed it
 
     def begin_nested(self) -> None:
         """Set savepoints of its own, to which `rollback` and `undo` return."""
@@ -80,6 +81,17 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
         """Stop being connected, without closing what is below."""
         self.pgconn = _closed_pgconn()
 
+    def close(self) -> None:
+        """As psycopg's; what shares a transaction only leaves it, so pools may close what they get."""
+        if self.closed:
+            return
+        if self._start:
+            self.leave()
+            return
+        ending = end_test(self.pgconn)
+        self.ending = Ending.CLOSED if ending is Ending.ROLLED_BACK else ending
+        super().close()
+
     def _leave(self, savepoint: str) -> None:
         if not self.closed and self.pgconn.transaction_status != pq.TransactionStatus.IDLE:
             execute(self.pgconn, f"ROLLBACK TO {savepoint};RELEASE {savepoint}")
@@ -98,15 +110,6 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
             result = self.pgconn.exec_(";".join(statements).encode())
             if result.status == pq.ExecStatus.FATAL_ERROR:
                 raise errors.error_from_result(result, encoding="utf-8")
-
-
-class BorrowedConnection(SyncConnection):
-    """For a pool that closes what it gets: closing gives back only."""
-
-    def close(self) -> None:
-        """End this use of the transaction."""
-        if not self.closed:
-            self.leave()
 
 
 def connect(url: str, timeout_s: float) -> Any:

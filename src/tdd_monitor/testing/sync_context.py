@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from .base_context import BaseContext
-from .database_manager import DatabaseManager, get_database_manager
+from .database_manager import DatabaseManager, get_database_manager, note_ending
 from .database_server import CONNECT_TIMEOUT_S
 from .isolation import Ending
 from .schemas import Schema
@@ -174,6 +174,7 @@ class TDDSyncContext(BaseContext):
 
     def _open(self) -> None:
         database = self._manager.database_for(self)
+        self._manager.clean_if_spoilt(self, database)
         if _connections not in self._manager.lenders:
             self._manager.lenders.append(_connections)
         started_ns = self.now()
@@ -192,21 +193,20 @@ class TDDSyncContext(BaseContext):
         self._connection = connection
 
     def _close(self, warm: _Warm, connection: SyncConnection) -> Ending:
-        ending = sync_connection.end_test(warm.pgconn)
-        if ending is Ending.STUCK:
-            # Another thread is inside libpq, which would crash if the connection went away under it.
-            _connections.forget(warm)
-            self._manager.end_backend(warm.database, self._backend)
-            return ending
-        connection.detach()
+        ending = connection.ending if connection.closed else sync_connection.end_test(warm.pgconn)
         if ending is Ending.ROLLED_BACK:
+            connection.detach()
             _connections.give_back(warm)
             return ending
         _connections.forget(warm)
-        warm.pgconn.finish()
-        if ending is Ending.ESCAPED:
-            warm.database.spoilt = True
-            self._manager.clean_if_spoilt(self, warm.database)
+        if ending is Ending.STUCK:
+            # Another thread is inside libpq, which would crash if the connection went away under it.
+            self._manager.end_backend(warm.database, self._backend)
+        else:
+            connection.detach()
+            warm.pgconn.finish()
+        note_ending(warm.database, ending)
+        self._manager.clean_if_spoilt(self, warm.database)
         return ending
 
 

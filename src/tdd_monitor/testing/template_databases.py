@@ -57,9 +57,9 @@ class TemplateDatabases:
         if template is None:
             lasting = schema.lasting and self._server.given is None
             name = names.template(schema.hash) if lasting else name_own()
+            template = self._ready[schema.hash] = self._find_or_build(name, schema)
             if not lasting:
                 self._own.append(name)
-            template = self._ready[schema.hash] = self._find_or_build(name, schema)
         return template
 
     def drop_own(self) -> None:
@@ -85,7 +85,11 @@ class TemplateDatabases:
         await admin.execute(drop(name))
         await admin.execute(f'CREATE DATABASE "{name}"')
         started_s = time.perf_counter()
-        operations = await fill(self._server.url_of(name), schema)
+        try:
+            operations = await fill(self._server.url_of(name), schema)
+        except BaseException:
+            await admin.execute(drop(name))
+            raise
         built_ms = (time.perf_counter() - started_s) * 1e3
         note = json.dumps({"operations": operations, "built_ms": round(built_ms, 3)})
         await admin.execute(f"COMMENT ON DATABASE \"{name}\" IS '{note}'")

@@ -26,7 +26,7 @@ class WarmConnections:
     """The connections of the running event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self._is_kept = getattr(loop, "is_kept", False)
         self._idle: dict[str, list[ContextConnection]] = {}
         self._lent: set[ContextConnection] = set()
         self._keeper: AsyncGenerator[None, None] | None = None
@@ -48,7 +48,7 @@ class WarmConnections:
 
     async def open(self, database: Database) -> ContextConnection:
         """Open a connection. Raises what asyncpg.connect raises."""
-        if self._keeper is None and not getattr(self._loop, "is_kept", False):
+        if self._keeper is None and not self._is_kept:
             self._keeper = self._keep()
             await anext(self._keeper)
         connection: ContextConnection = await asyncpg.connect(
@@ -96,7 +96,7 @@ class WarmConnections:
     def abandon(self) -> None:
         """Let go of connections whose loop has been closed over them."""
         for connection in (*self._lent, *self._take_all()):
-            # asyncpg wants to schedule something on the closed loop; the socket is closed first.
+            # A closed loop cannot close their sockets; the garbage collector does, and says so.
             with contextlib.suppress(RuntimeError):
                 connection.terminate()
         self._lent.clear()
