@@ -19,6 +19,9 @@ WAITS = "test_waits_for_a_connection_of_the_exhausted_pool"
 Traces = dict[str, dict[str, Any]]
 
 
+OWN_PLUGINS = ("-p", "asyncio", "-p", "tdd_monitor.testing.fixtures")
+
+
 def run_suite(directory: Path, *args: str) -> tuple[dict[str, int], str]:
     """Run pytest there; return the counts of its summary line, and all that it printed."""
     # Neither this pytest's settings nor other plugins that happen to be installed: they double the start.
@@ -27,7 +30,7 @@ def run_suite(directory: Path, *args: str) -> tuple[dict[str, int], str]:
     environment["PYTHONPATH"] = str(Path(__file__).parent)
     environment["SAMPLE_PROBE_FILE"] = str(directory / "probe.json")
     output = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "pytest_asyncio.plugin", *args],
+        [sys.executable, "-m", "pytest", *OWN_PLUGINS, *args],
         cwd=directory,
         env=environment,
         stdin=subprocess.DEVNULL,

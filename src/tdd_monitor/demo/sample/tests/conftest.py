@@ -1,9 +1,9 @@
 """A database for each process that runs tests, a transaction for each test."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -12,40 +12,33 @@ from shop.models import Customer, Order, Product
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tdd_monitor.testing.postgres import acquire_server
+from tdd_monitor.testing import Schema, TDDTestContext, declare_schema, get_database_manager
 
 
 @pytest.fixture(scope="session")
-async def database_url() -> AsyncIterator[str]:
-    """A database of our own on the shared server: workers of pytest-xdist do not meet."""
-    name = f"shop_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
-    with acquire_server() as lease:
-        server = await asyncpg.connect(lease.address.url("postgres"))
-        await server.execute(f"DROP DATABASE IF EXISTS {name}")
-        await server.execute(f"CREATE DATABASE {name}")
-        yield lease.address.url(name)
-        await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await server.close()
+def tdd_schema() -> Schema:
+    """The tables that every test finds: made once, kept for later runs, only rows are rolled back."""
+    return declare_schema(Path(database.__file__).with_name("schema.sql"), settings=database.SEARCH_PATH)
+
+
+@pytest.fixture
+def db(tdd_test_context: TDDTestContext) -> database.Connection:
+    """A connection whose transaction is rolled back after the test."""
+    return tdd_test_context.connection
+
+
+@pytest.fixture(scope="session")
+def database_url(tdd_schema: Schema) -> str:
+    """A database beside the tests' own, for what needs a pool: workers of pytest-xdist do not meet."""
+    return get_database_manager().pool_url(tdd_schema)
 
 
 @pytest.fixture(scope="session")
 async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
     """The application's pool: five connections at most."""
     pool = await database.connect(database_url, max_size=5)
-    async with pool.acquire() as connection:
-        await database.create_schema(connection)
     yield pool
     pool.terminate()  # close() would wait for the connection that a test forgets to give back
-
-
-@pytest.fixture
-async def db(pool: asyncpg.Pool) -> AsyncIterator[database.Connection]:
-    """A connection whose transaction is rolled back after the test."""
-    async with pool.acquire() as connection:
-        transaction = connection.transaction()
-        await transaction.start()
-        yield connection
-        await transaction.rollback()
 
 
 @pytest.fixture
@@ -69,8 +62,8 @@ async def order(db: database.Connection, anna: Customer, teapot: Product) -> Ord
 
 
 @pytest.fixture(scope="session")
-async def engine(pool: asyncpg.Pool, database_url: str) -> AsyncIterator[AsyncEngine]:
-    """SQLAlchemy's way to the same database; `pool` has made the tables."""
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """SQLAlchemy's way to the same database."""
     engine = reports.connect(database_url)
     yield engine
     await engine.dispose()
