@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tdd_monitor.testing.kept_loop import KeptLoop, LoopKeeper
+from tdd_monitor.testing import kept_loop
+from tdd_monitor.testing.kept_loop import KeptLoop, LoopKeeper, lending_policy
 
 
 @pytest.fixture
@@ -102,3 +103,16 @@ def test_while_it_is_lent_others_get_ordinary_loops() -> None:
     kept.close()
     keeper.close(lambda: asyncio.sleep(0))
     assert kept.is_closed()
+
+
+def test_runners_that_take_no_factory_get_it_by_a_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pytest-asyncio before 1.4."""
+    monkeypatch.setattr(kept_loop, "keeper", LoopKeeper())
+    policy = lending_policy()
+    kept, other = policy.new_event_loop(), policy.new_event_loop()
+    assert isinstance(kept, KeptLoop)
+    assert not isinstance(other, KeptLoop)
+    other.close()
+    kept.close()
+    assert policy.new_event_loop() is kept
+    kept.close_for_good()

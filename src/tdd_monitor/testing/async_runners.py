@@ -58,13 +58,16 @@ class AsyncRunners:
 
 def _with_kept_loop(fixturedef: Any) -> Generator[None, object, object]:
     """Offer our loop where pytest-asyncio would use asyncio's default."""
-    from .kept_loop import keeper
+    from .kept_loop import keeper, lending_policy
 
     make = fixturedef.func
 
     def make_with_kept_loop(**values: Any) -> Generator[Any, None, None]:
-        if _FACTORY in values and values[_FACTORY] is None and _is_default(values.get(_POLICY)):
-            values[_FACTORY] = keeper.lend
+        if values.get(_FACTORY) is None and _is_default(values.get(_POLICY)):
+            if _FACTORY in values:
+                values[_FACTORY] = keeper.lend
+            elif _POLICY in values:
+                values[_POLICY] = lending_policy()
         yield from make(**values)
 
     fixturedef.func = make_with_kept_loop

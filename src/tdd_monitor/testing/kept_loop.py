@@ -7,6 +7,7 @@ Here closing only tidies up: the next test gets the same loop, as empty as a new
 import asyncio
 import contextlib
 import os
+import warnings
 import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -74,12 +75,14 @@ class LoopKeeper:
         self._loop: KeptLoop | None = None
         self._of_parent: KeptLoop | None = None
 
-    def lend(self) -> asyncio.AbstractEventLoop:
+    def lend(
+        self, ordinary: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    ) -> asyncio.AbstractEventLoop:
         """Return the kept loop, or an ordinary one while it is lent: a factory for `asyncio.Runner`."""
         if self._loop is None:
             self._loop = KeptLoop()
         if self._loop.lent:
-            return asyncio.new_event_loop()
+            return ordinary()
         self._loop.lent = True
         return self._loop
 
@@ -103,6 +106,19 @@ class LoopKeeper:
 
 
 keeper = LoopKeeper()
+
+
+def lending_policy() -> Any:
+    """Return asyncio's default policy, but that the first loop that it makes is the kept one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.14 and later
+
+        class LendingPolicy(asyncio.DefaultEventLoopPolicy):
+            def new_event_loop(self) -> asyncio.AbstractEventLoop:
+                return keeper.lend(super().new_event_loop)
+
+        return LendingPolicy()
+
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=keeper.forget)
