@@ -2,15 +2,13 @@ import asyncio
 import subprocess
 from pathlib import Path
 
-import watchfiles
-
 from tdd_monitor.runner.watcher import SaveFilter, Saves, git_ignored, saves
 
 
 def test_only_what_tests_are_made_of_counts(tmp_path: Path) -> None:
     wanted = SaveFilter(tmp_path, ["generated/*"])
     answers = {
-        name: wanted(watchfiles.Change.modified, str(tmp_path / name))
+        name: wanted(tmp_path / name)
         for name in (
             "app.py",
             "schema.sql",
@@ -22,6 +20,7 @@ def test_only_what_tests_are_made_of_counts(tmp_path: Path) -> None:
             "build/lib/x.py",
             "generated/models.py",
             ".app.py.swp",
+            ".#app.py",
         )
     }
     assert [name for name, answer in answers.items() if answer] == ["app.py", "schema.sql", "pyproject.toml"]

@@ -250,7 +250,7 @@ async def test_no_color_still_tells_outcomes_cursor_and_severity_apart(
 def test_the_first_frame_needs_no_driver_and_no_other_tool() -> None:
     code = (
         "import sys, tdd_monitor.ui.app\n"
-        "found = {'asyncpg', 'watchfiles', 'sqlite3', 'pytest', 'click'} & set(sys.modules)\n"
+        "found = {'asyncpg', 'watchdog', 'sqlite3', 'pytest', 'click'} & set(sys.modules)\n"
         "print(sorted(found))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
