@@ -26,12 +26,16 @@ async def test_the_fixture_gives_an_open_connection_inside_a_transaction(tdd_tes
 
 
 async def test_the_context_tells_what_it_allocated_and_what_it_took() -> None:
+    async with tdd_test_context("opens a connection") as context:
+        pass
+    assert context.timings.connection_open_ms > context.timings.connection_acquire_ms == 0
     async with tdd_test_context(test_id="x") as context:
         backend = context.connection.get_server_pid()
     assert context.test_id == "x"
     assert context.allocated[0] == f"backend {backend}"
     assert context.allocated[1].startswith("database tdd_")
     assert context.timings.context_setup_ms > context.timings.connection_acquire_ms > 0
+    assert context.timings.connection_open_ms == 0
     assert context.timings.test_cleanup_ms > 0
 
 
@@ -147,7 +151,7 @@ async def test_measurements_go_into_the_stream_of_a_monitor(monkeypatch: pytest.
     async with tdd_test_context("x", "CREATE TABLE measured (i int)") as context:
         pass
     assert sent["context_setup_ms"] == context.timings.context_setup_ms
-    assert {"connection_acquire_ms", "test_cleanup_ms", "schema_cached", "database_made_ms"} <= set(sent)
+    assert {"connection_open_ms", "test_cleanup_ms", "schema_cached", "database_made_ms"} <= set(sent)
     assert sent["schema_cached"] in (0, 1)
 
 

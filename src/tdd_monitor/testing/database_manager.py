@@ -62,6 +62,13 @@ class DatabaseManager:
         """
         self.database()
 
+    def start_early(self, *, with_database: bool) -> None:
+        """Start the server, and make the database for tests without a schema. Blocks."""
+        with self._lock:
+            databases = self._start()
+            if with_database and databases.standing(None) is None:
+                self._provide(databases, None)
+
     def database(self, schema: Schema | None = None) -> Database:
         """Return the database in which tests with this schema run; the first call makes it. Blocks."""
         with self._lock:
@@ -106,7 +113,9 @@ class DatabaseManager:
             fresh = connection is None
             if connection is None:
                 connection = await self._open(warm, database)
-            context.timings.connection_acquire_ms = (context.now() - started_ns) / 1e6
+                context.timings.connection_open_ms = (context.now() - started_ns) / 1e6
+            else:
+                context.timings.connection_acquire_ms = (context.now() - started_ns) / 1e6
             try:
                 await connection.begin_test()
             except _DEAD:

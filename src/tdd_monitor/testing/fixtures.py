@@ -4,6 +4,7 @@ Every pytest run of an environment with tdd-monitor imports this module, so it i
 drivers and server come with the first test that asks for them.
 """
 
+import contextlib
 import sys
 from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ pytest_plugins = ["tdd_monitor.testing.measuring_fixtures", "tdd_monitor.testing
 
 _POOLS = ("optimized_connection_pool", "shared_connection_pool")
 _ON_A_LOOP = frozenset(["tdd_test_context", "tdd_database", "tdd_async_session", *_POOLS])
+
+_NEED_A_DATABASE = _ON_A_LOOP | {"tdd_sync_context", "tdd_database_url"}
 
 # A pytest that runs inside a test (pytester) configures a second time; the first to come is the last to go.
 _configured: list[pytest.Config] = []
@@ -105,6 +108,29 @@ def pytest_configure(config: pytest.Config) -> None:
         project.tell(config.rootpath, _Progress(config))
     _configured.append(config)
     config.pluginmanager.register(AsyncRunners(_ON_A_LOOP, frozenset(_POOLS)), "tdd-monitor-async-runners")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start what tests will need before the first of them, which would otherwise seem slow."""
+    users = [
+        item for item in session.items if not _NEED_A_DATABASE.isdisjoint(getattr(item, "fixturenames", ()))
+    ]
+    if not users or session.config.option.collectonly:
+        return
+    from .database_manager import get_database_manager
+
+    # A schema of the user is not known before its fixture runs; then only the server can start.
+    schemas = {each for item in users for each in _schemas_of(item)}
+    # What fails here fails again in a test, which then says so.
+    with contextlib.suppress(Exception):
+        get_database_manager().start_early(with_database=schemas == {__name__})
+
+
+def _schemas_of(item: Any) -> list[str]:
+    """The module of the fixture `tdd_schema` that the test will get."""
+    definitions = item._fixtureinfo.name2fixturedefs.get("tdd_schema", ())
+    return [definitions[-1].func.__module__] if definitions else []
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
