@@ -83,7 +83,7 @@ def test_a_run_leaves_no_database_behind(server: DatabaseServer, run_pytest: Run
 import pytest
 @pytest.mark.asyncio
 async def test_name(tdd_test_context):
-    assert tdd_test_context.timings.database_made_ms == 0  # made before: no test is slow because it is the first
+    assert tdd_test_context.timings.database_made_ms == 0  # no test is slow because it is the first
     print("name=" + await tdd_test_context.connection.fetchval("SELECT current_database()"))
 """
     output = run_pytest("-s", test_it=module).stdout
