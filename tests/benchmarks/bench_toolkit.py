@@ -89,24 +89,24 @@ async def rows(connection: Any) -> None:
     assert await connection.fetchval("SELECT count(*) FROM bench") == 1
 
 
-async def warm_connections(count: int) -> list[Any]:
+async def warm_connections(count: int, schema: str | None = None) -> list[Any]:
     """The connections that the next `count` contexts at once will get, to be used raw in between.
 
     The same backends for both: on a machine with few cores one backend is up to twice as fast as another,
     by where the scheduler has put it.
     """
-    contexts = [await asyncio.create_task(_entered()) for _ in range(count)]
+    contexts = [await asyncio.create_task(_entered(schema)) for _ in range(count)]
     connections = [context.connection for context in contexts]
     for context in contexts:
         await context.__aexit__(None, None, None)
     return connections
 
 
-async def _entered() -> Any:
-    return await tdd_test_context("bench").__aenter__()
+async def _entered(schema: str | None) -> Any:
+    return await tdd_test_context("bench", schema).__aenter__()
 
 
-async def single_goals(raw: Any) -> list[Line]:
+async def single_goals(raw: Any, raw_beside_schema: Any) -> list[Line]:
     """Set-up, clean-up, acquisition; a test with its own table, and with a standing schema."""
     setup_ms: list[float] = []
     cleanup_ms: list[float] = []
@@ -118,10 +118,10 @@ async def single_goals(raw: Any) -> list[Line]:
         await transaction.start()
         await transaction.rollback()
 
-    async def raw_test() -> None:
-        transaction = raw.transaction()
+    async def raw_test(connection: Any) -> None:
+        transaction = connection.transaction()
         await transaction.start()
-        await work(raw)
+        await work(connection)
         await transaction.rollback()
 
     async def empty_context() -> None:
@@ -143,7 +143,13 @@ async def single_goals(raw: Any) -> list[Line]:
     empty = await interleaved(
         1000, raw=raw_transaction, context=empty_context, round_trip=lambda: raw.execute("SELECT 1")
     )
-    tests = await interleaved(400, raw=raw_test, context=context_test, schema=schema_test)
+    tests = await interleaved(
+        400,
+        raw=lambda: raw_test(raw),
+        context=context_test,
+        raw_beside_schema=lambda: raw_test(raw_beside_schema),
+        schema=schema_test,
+    )
     times = {
         **{name: values[100:] for name, values in (("setup", setup_ms), ("acquired", acquired_ms))},
         **{"raw": empty["raw"], "both": empty["context"], "round_trip": empty["round_trip"]},
@@ -155,7 +161,9 @@ async def single_goals(raw: Any) -> list[Line]:
         Line("test_cleanup against raw BEGIN/ROLLBACK", ratio(times, "cleanup", "raw"), None),
         Line("set-up and clean-up together against raw BEGIN/ROLLBACK", ratio(times, "both", "raw"), None),
         Line("individual_test: own table, against raw", ratio(tests, "context", "raw"), 1.15),
-        Line("individual_test: standing schema, against raw", ratio(tests, "schema", "raw"), 0.35),
+        Line(
+            "individual_test: standing schema, against raw", ratio(tests, "schema", "raw_beside_schema"), 0.35
+        ),
         Line("connection_acquire against a round trip", ratio(times, "acquired", "round_trip"), 0.5),
         against_published("fixture_setup", times["setup"]),
         against_published("individual_test", tests["context"]),
@@ -245,11 +253,13 @@ def test_one_connection():
     pass
 """,
 }
-SHARED = f"""
+# Rows, no tables: making files in different directories of one ext4 takes different times, up to a factor of
+# four, by how many files were deleted near by within five seconds.
+SHARED = """
 async def work(connection):
-    await connection.execute("{TEMP_TABLE}")
-    await connection.execute("INSERT INTO bench (name, value) VALUES ($1, $2)", "a", 1)
-    assert await connection.fetchval("SELECT count(*) FROM bench") == 1
+    for number in range(5):
+        found = await connection.fetchval("SELECT count(*) + $1 FROM generate_series(1, 100)", number)
+        assert found == 100 + number
 """
 
 
@@ -277,10 +287,12 @@ def suite_goals() -> list[Line]:
     for _ in range(7):
         for kind, values in times_s.items():
             values.append(suite_s(kind, 200))
-    note = ", ".join(f"{kind} {statistics.median(values):.2f} s" for kind, values in times_s.items())
+    # The fastest of each: what else the machine does can only add.
+    fastest_s = {kind: min(values) for kind, values in times_s.items()}
+    note = ", ".join(f"{kind} {value:.2f} s" for kind, value in fastest_s.items())
     thousand_s = suite_s("context", 1000)  # it asserts that there is one connection
     lines = [
-        Line("suite of 200 tests: whole process against raw", ratio(times_s, "context", "raw"), 1.25, note),
+        Line("suite of 200 tests: whole process", fastest_s["context"] / fastest_s["raw"], 1.25, note),
         Line("1,000 tests: connections", 1, 1, f"{thousand_s:.2f} s"),
     ]
     if importlib.util.find_spec("pytest_postgresql") is not None:
@@ -301,8 +313,8 @@ def pytest_postgresql_goal() -> Line:
 
 async def in_process_goals() -> list[Line]:
     """Everything that needs no process of its own."""
-    raw = (await warm_connections(1))[0]
-    lines = [*await single_goals(raw), *await parallel_goals()]
+    (raw,), (raw_beside_schema,) = await warm_connections(1), await warm_connections(1, SCHEMA)
+    lines = [*await single_goals(raw, raw_beside_schema), *await parallel_goals()]
     await get_database_manager().close()
     return lines
 
