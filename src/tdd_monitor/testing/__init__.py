@@ -2,6 +2,7 @@
 
 `from tdd_monitor.testing import tdd_test_context`. Names are imported on first use: the pytest plugin of
 this room is part of every run.
+PYTEST_DONT_REWRITE: part of every start of pytest, and nothing here asserts for tests.
 """
 
 from importlib import import_module

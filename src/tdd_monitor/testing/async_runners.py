@@ -2,6 +2,7 @@
 
 Both look at a fixture in `pytest_fixture_setup`. This hook comes before theirs and tells them what the
 user would otherwise have to configure. Imports of asyncio wait until a test needs it.
+PYTEST_DONT_REWRITE: part of every start of pytest, and nothing here asserts for tests.
 """
 
 import types

@@ -2,6 +2,7 @@
 
 Every pytest run of an environment with tdd-monitor imports this module, so it imports next to nothing;
 drivers and server come with the first test that asks for them.
+PYTEST_DONT_REWRITE: part of every start of pytest, and nothing here asserts for tests.
 """
 
 import contextlib

@@ -1,4 +1,7 @@
-"""Fixtures that measure and coordinate; none of them needs a database."""
+"""Fixtures that measure and coordinate; none of them needs a database.
+
+PYTEST_DONT_REWRITE: part of every start of pytest, and nothing here asserts for tests.
+"""
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,7 @@
-"""What the pytest plugin knows of the project under test, for the rooms that run without pytest too."""
+"""What the pytest plugin knows of the project under test, for the rooms that run without pytest too.
+
+PYTEST_DONT_REWRITE: part of every start of pytest, and nothing here asserts for tests.
+"""
 
 from collections.abc import Callable
 from pathlib import Path

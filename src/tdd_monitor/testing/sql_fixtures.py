@@ -1,4 +1,7 @@
-"""Fixtures for plain tests (psycopg) and for SQLAlchemy; the libraries come with the first use."""
+"""Fixtures for plain tests (psycopg) and for SQLAlchemy; the libraries come with the first use.
+
+PYTEST_DONT_REWRITE: part of every start of pytest, and nothing here asserts for tests.
+"""
 
 from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Any
