@@ -2,16 +2,18 @@
 
 Integers are nanoseconds (`_ns`) and bytes; `t_ns` and `started_ns` are readings of
 `time.monotonic_ns()` in the process that sent them. A field that is absent on the wire has its
-default, so every default is empty or zero. NamedTuples because slotted dataclasses need
-Python 3.10 and frozen ones take 2.6 times as long to build (20,000 events a second matter here).
+default, so every default is empty or zero. Tuples because slotted dataclasses need Python 3.10 and
+frozen ones take 2.6 times as long to build (20,000 events a second matter here).
 """
 
-from typing import Dict, NamedTuple, Tuple, Union
+from typing import Dict, Tuple, Union
+
+from .record import Record
 
 PROTOCOL = 1
 
 
-class Hello(NamedTuple):
+class Hello(Record):
     """First line of a connection: who speaks, for which run. Wall-clock time appears only here."""
 
     proto: int
@@ -30,7 +32,7 @@ class Hello(NamedTuple):
     unmeasured: Tuple[str, ...] = ()  # what this interpreter cannot measure, in words
 
 
-class CollectedTest(NamedTuple):
+class CollectedTest(Record):
     """A collected item; `line` counts from 1, 0 is unknown. `file` is relative to rootdir."""
 
     nodeid: str
@@ -38,13 +40,13 @@ class CollectedTest(NamedTuple):
     line: int = 0
 
 
-class Collect(NamedTuple):
+class Collect(Record):
     """Collected items, in chunks, in the order in which pytest will run them."""
 
     tests: Tuple[CollectedTest, ...]
 
 
-class CollectFinish(NamedTuple):
+class CollectFinish(Record):
     """End of collection: how many items are left to run, how many were deselected."""
 
     count: int  # type: ignore[assignment]  # the wire's name; nobody calls tuple.count here
@@ -52,35 +54,35 @@ class CollectFinish(NamedTuple):
     dur_ns: int = 0
 
 
-class CollectError(NamedTuple):
+class CollectError(Record):
     """A file or node that could not be collected."""
 
     nodeid: str
     longrepr: str = ""
 
 
-class CollectSkip(NamedTuple):
+class CollectSkip(Record):
     """A file or node that skipped itself while it was collected; pytest counts it as 1 skipped."""
 
     nodeid: str
     longrepr: str = ""
 
 
-class StartedTest(NamedTuple):
+class StartedTest(Record):
     """An attempt at a test begins; attempts count from 1."""
 
     nodeid: str
     attempt: int = 0
 
 
-class Section(NamedTuple):
+class Section(Record):
     """Captured output of one phase, for instance ("Captured stdout call", text)."""
 
     title: str = ""
     text: str = ""
 
 
-class Phase(NamedTuple):
+class Phase(Record):
     """One phase of an attempt. CPU time is that of the whole process, so threads count."""
 
     when: str  # setup, call, teardown, or ??? for a crashed worker
@@ -95,7 +97,7 @@ class Phase(NamedTuple):
     python_peak_bytes: int = 0  # how far above its start it rose meanwhile: tracemalloc only
 
 
-class FixtureUse(NamedTuple):
+class FixtureUse(Record):
     """What one fixture cost within one attempt.
 
     `setup_ns` includes fixtures requested dynamically inside it, `self_ns` does not.
@@ -114,7 +116,7 @@ class FixtureUse(NamedTuple):
     baseid: str = ""  # where it is defined
 
 
-class Statement(NamedTuple):
+class Statement(Record):
     """SQL with literals folded, how often it ran in this attempt and for how long in all."""
 
     sql: str
@@ -122,7 +124,7 @@ class Statement(NamedTuple):
     total_ns: int = 0
 
 
-class PoolUse(NamedTuple):
+class PoolUse(Record):
     """What one attempt did with one pool (or, with the pool name "", outside any pool)."""
 
     engine: str  # asyncpg, sqlalchemy, psycopg
@@ -143,7 +145,7 @@ class PoolUse(NamedTuple):
     repeated: Tuple[Statement, ...] = ()
 
 
-class Subtest(NamedTuple):
+class Subtest(Record):
     """One subtest of a test; the parent may pass while a subtest fails."""
 
     outcome: str
@@ -152,7 +154,7 @@ class Subtest(NamedTuple):
     longrepr: str = ""
 
 
-class FinishedTest(NamedTuple):
+class FinishedTest(Record):
     """One attempt at a test, whole. Outcome "rerun" says that another attempt follows."""
 
     nodeid: str
@@ -169,7 +171,7 @@ class FinishedTest(NamedTuple):
     unmeasured: Tuple[str, ...] = ()  # figures of this attempt that are unknown, in words
 
 
-class FixtureLate(NamedTuple):
+class FixtureLate(Record):
     """Teardown of a shared fixture that happened after the last test's record."""
 
     name: str
@@ -179,7 +181,7 @@ class FixtureLate(NamedTuple):
     baseid: str = ""
 
 
-class PoolSample(NamedTuple):
+class PoolSample(Record):
     """A pool at one moment; `max_size` 0 means without limit."""
 
     name: str
@@ -191,14 +193,14 @@ class PoolSample(NamedTuple):
     waiting: int = 0
 
 
-class ServerSample(NamedTuple):
+class ServerSample(Record):
     """The database server's own count of client connections (pg_stat_activity)."""
 
     connections: int = 0
     max_connections: int = 0
 
 
-class Sample(NamedTuple):
+class Sample(Record):
     """The process at one moment; sent only while something changes."""
 
     rss_bytes: int = 0
@@ -207,7 +209,7 @@ class Sample(NamedTuple):
     servers: Tuple[ServerSample, ...] = ()
 
 
-class WarningRaised(NamedTuple):
+class WarningRaised(Record):
     """A warning that pytest collected."""
 
     message: str = ""
@@ -217,13 +219,13 @@ class WarningRaised(NamedTuple):
     line: int = 0
 
 
-class WorkerUp(NamedTuple):
+class WorkerUp(Record):
     """The xdist controller started a worker."""
 
     id: str
 
 
-class WorkerDown(NamedTuple):
+class WorkerDown(Record):
     """A worker ended; `crashed` when it was not asked to."""
 
     id: str
@@ -231,14 +233,14 @@ class WorkerDown(NamedTuple):
     reason: str = ""
 
 
-class RunCancel(NamedTuple):
+class RunCancel(Record):
     """pytest stops early: maxfail, interrupt, collection, timeout, internal or cancelled."""
 
     reason: str
     detail: str = ""
 
 
-class RunFinish(NamedTuple):
+class RunFinish(Record):
     """pytest's own end. `counts` are those of its summary line, `dropped` lost samples."""
 
     exitstatus: int
@@ -246,7 +248,7 @@ class RunFinish(NamedTuple):
     dropped: int = 0
 
 
-class RunRequest(NamedTuple):
+class RunRequest(Record):
     """Made by the monitor: a run was asked for. `scope` is all or some; `tests` how many, 0 unknown."""
 
     run: str
@@ -256,7 +258,7 @@ class RunRequest(NamedTuple):
     files: Tuple[str, ...] = ()  # collected anew as a whole: what is gone from them is gone
 
 
-class RunLost(NamedTuple):
+class RunLost(Record):
     """Made by the monitor: the stream ended without `run_finish`."""
 
     exitcode: int
@@ -303,7 +305,7 @@ WIRE_NAMES = {
 }
 
 
-class Line(NamedTuple):
+class Line(Record):
     """An event in its envelope.
 
     `seq` counts from 1 on each connection; `worker` is the xdist worker's id, "" for a single
