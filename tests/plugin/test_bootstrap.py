@@ -135,15 +135,21 @@ def test_a_python_without_pytest(tmp_path: Path) -> None:
     assert line == f"tdd-monitor: {python} has no pytest. Install it: {python} -m pip install pytest"
 
 
-@pytest.mark.parametrize(("module", "version"), [("pytest", "7.3.2"), ("pluggy", "1.0.0")])
-def test_a_pytest_that_is_too_old(module: str, version: str, tmp_path: Path) -> None:
-    (tmp_path / f"{module}.py").write_text(f"__version__ = {version!r}")
-    other = "pluggy" if module == "pytest" else "pytest"
-    (tmp_path / f"{other}.py").write_text("__version__ = '99.1'")
+@pytest.mark.parametrize(
+    ("versions", "complaint"),
+    [
+        ({"pytest": "7.3.2", "pluggy": "99.1"}, "pytest 7.3.2 is too old"),
+        ({"pytest": "7.4.0", "pluggy": "1.0.0"}, "pluggy 1.0.0 is too old"),
+    ],
+    ids=["pytest", "pluggy"],
+)
+def test_a_pytest_that_is_too_old(versions: dict[str, str], complaint: str, tmp_path: Path) -> None:
+    for module, version in versions.items():
+        (tmp_path / f"{module}.py").write_text(f"__version__ = {version!r}")
     process = run_bootstrap(sys.executable, cwd=tmp_path)
     assert process.returncode == 4
     (line,) = process.stderr.splitlines()
-    assert f"{module} {version} is too old" in line
+    assert complaint in line
     assert "pip install --upgrade" in line
 
 

@@ -131,9 +131,34 @@ TIMES = """
         def test_first(self, schema, login, outer): time.sleep(0.05)
         def test_second(self, schema, login): sum(range(400_000))
 """
+MEMORY = """
+    import pytest
+
+
+    KEPT = []
+
+
+    @pytest.fixture
+    def ballast():
+        block = bytearray(b"x") * (48 << 20)
+        yield
+        del block
+
+
+    def test_keeps(ballast): KEPT.append(bytearray(b"x") * (64 << 20))
+    def test_without_fixtures(): pass
+"""
+HOOKS = """
+    import time
+
+    def pytest_runtest_setup(item):
+        if item.name == "test_without_fixtures":
+            time.sleep(0.02)
+"""
 SKIPPED_FILE = 'import pytest; pytest.skip("the whole file", allow_module_level=True)\n'
 # CPU time that a loop over 400,000 numbers surely takes, on any machine.
 SOME_CPU = 1 * MS
+MB = 1 << 20
 
 
 def oldest_python() -> str:
@@ -157,7 +182,13 @@ MODES = {"single": (), "xdist": ("-p", "xdist", "-n2", "--dist=loadscope")}
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_everything_that_pytest_counts_is_told(name: str, mode: str, suite: Suite) -> None:
     python = require(ENVIRONMENTS[name]())
-    directory = suite(test_outcomes=OUTCOMES, test_times=TIMES, test_skipped=SKIPPED_FILE)
+    directory = suite(
+        test_outcomes=OUTCOMES,
+        test_times=TIMES,
+        test_memory=MEMORY,
+        test_skipped=SKIPPED_FILE,
+        conftest=HOOKS,
+    )
     run = run_pytest(directory, "--doctest-modules", "-rA", *MODES[mode], python=python)
     run.assert_well_formed()
     check_counts(run)
@@ -166,7 +197,8 @@ def test_everything_that_pytest_counts_is_told(name: str, mode: str, suite: Suit
     check_ids(run)
     check_collection(run, directory)
     check_fixture_times(run)
-    check_clocks_and_memory(run)
+    check_clocks(run)
+    check_memory(run)
     check_workers(run, mode)
 
 
@@ -224,6 +256,9 @@ def check_texts(run: Run) -> None:
 def check_ids(run: Run) -> None:
     ids = [r.nodeid.partition("[")[2][:-1] for r in run.records if "::test_ids[" in r.nodeid]
     assert len(ids) == 5
+    # Parameters come to the test in the way of fixtures, and are none.
+    uses = [use for record in run.records if "::test_ids[" in record.nodeid for use in record.fixtures]
+    assert "v" not in {use.name for use in uses}
     assert {"sp ace", "br[ack]et", "new\\nline", "x" * 5000} < set(ids)
     assert {record.nodeid for record in run.records} == {test.nodeid for test in run.collected}
 
@@ -268,11 +303,14 @@ def check_fixture_times(run: Run) -> None:
     assert any(use.setup_ns >= 30 * MS for use in of_class if use.name != "login")  # setUpClass
 
 
-def check_clocks_and_memory(run: Run) -> None:
+def check_clocks(run: Run) -> None:
     sleeping, computing = run.phase("::test_first", "call"), run.phase("::test_second", "call")
     assert took(sleeping.wall_ns, 50)
     assert sleeping.cpu_ns < 25 * MS
     assert computing.cpu_ns > SOME_CPU
+    hook = run.phase("::test_without_fixtures", "setup")
+    assert took(hook.wall_ns, 20)
+    assert hook.cpu_ns < hook.wall_ns / 2
     for record in run.records:
         assert record.unmeasured == ()
         assert record.peak_rss_bytes >= record.phases[-1].rss_bytes // 2 > 1 << 20
@@ -280,6 +318,14 @@ def check_clocks_and_memory(run: Run) -> None:
         (s.nodeid, s.attempt): line.t_ns for line in run.lines if isinstance(s := line.event, StartedTest)
     }
     assert all(starts[r.nodeid, r.attempt] == r.started_ns for r in run.records)
+
+
+def check_memory(run: Run) -> None:
+    grown_mb = {p.when: p.rss_delta_bytes / MB for p in run.test("::test_keeps").phases}
+    assert 40 < grown_mb["setup"] < 56
+    assert 56 < grown_mb["call"] < 72
+    assert -56 < grown_mb["teardown"] < -40
+    assert all(abs(p.rss_delta_bytes) < MB for p in run.test("::test_without_fixtures").phases)
 
 
 def check_workers(run: Run, mode: str) -> None:

@@ -10,11 +10,12 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable, List, Optional, Tuple  # noqa: F401  (type comments: Python 2 must parse this)
+    from typing import Any, Iterable, List, Optional, Tuple  # noqa: F401  (type comments: Python 2 must parse this)
 
 OLDEST_PYTHON = (3, 9)
 OLDEST_PYTEST = (7, 4)
 OLDEST_PLUGGY = (1, 2)
+BRINGS_PLUGGY = (8, 0)  # the pytest that cannot be installed with an older one
 USAGE_ERROR = 4  # pytest's own exit code for it
 ARGUMENTS_OPTION = "--arguments-from="
 
@@ -64,19 +65,28 @@ def _unusable_pytest():
 
     if importlib.util.find_spec("pytest") is None:
         return "%s has no pytest. Install it: %s -m pip install pytest" % (sys.executable, sys.executable)
-    import pluggy
     import pytest
 
-    for module, oldest in ((pytest, OLDEST_PYTEST), (pluggy, OLDEST_PLUGGY)):
-        version = getattr(module, "__version__", "")
-        if _numbers(version) and _numbers(version) < oldest:
-            return "%s %s is too old, %s or newer is needed: %s -m pip install --upgrade pytest pluggy" % (
-                module.__name__,
-                version,
-                _dotted(oldest),
-                sys.executable,
-            )
-    return None
+    problem = _outdated(pytest, OLDEST_PYTEST)
+    if problem is None and _numbers(getattr(pytest, "__version__", "")) < BRINGS_PLUGGY:
+        import pluggy
+
+        # Only here: pluggy looks for its version in its metadata, which takes a millisecond.
+        problem = _outdated(pluggy, OLDEST_PLUGGY)
+    return problem
+
+
+def _outdated(module, oldest):
+    # type: (Any, Tuple[int, ...]) -> Optional[str]
+    version = getattr(module, "__version__", "")
+    if not _numbers(version) or _numbers(version) >= oldest:
+        return None
+    return "%s %s is too old, %s or newer is needed: %s -m pip install --upgrade pytest pluggy" % (
+        module.__name__,
+        version,
+        _dotted(oldest),
+        sys.executable,
+    )
 
 
 def _numbers(version):

@@ -14,6 +14,7 @@ from tdd_monitor.plugin.guard import Guard, guarded
 from tdd_monitor.protocol.events import FixtureLate, FixtureUse
 
 _NO_ATTEMPT = 0
+_PARAMETER = "get_direct_param_fixture_func"  # pytest hands parameters to tests as if they were fixtures
 
 
 class Use:
@@ -79,6 +80,7 @@ class FixtureClock:
         self._live: Dict[Any, Use] = {}
         self._children_ns: List[int] = []
         self._shared_setups = 0
+        self.worked = False  # a fixture was set up or torn down since somebody cleared this
 
     def begin_attempt(self, nodeid: str, origin_ns: int) -> None:
         """From now on fixtures are used by this attempt; offsets count from `origin_ns`."""
@@ -124,6 +126,8 @@ class FixtureClock:
         self, fixturedef: Any, now: Callable[[], int] = time.perf_counter_ns
     ) -> Generator[None, object, object]:
         """Time the set-up."""
+        if getattr(fixturedef.func, "__name__", "") == _PARAMETER:
+            return (yield)
         use = self._begin(fixturedef)
         started_ns = now()
         try:
@@ -133,6 +137,7 @@ class FixtureClock:
 
     @guarded
     def _begin(self, fixturedef: Any) -> Use:
+        self.worked = True
         use = Use(fixturedef, self._attempt, self._nodeid)
         self._children_ns.append(0)
         self._shared_setups += use.scope != "function"
@@ -160,6 +165,7 @@ class FixtureClock:
         use = self._live.get(fixturedef)
         if use is None or not use.marked_ns:
             return  # pytest 7.4 calls this also when there is nothing to tear down
+        self.worked = True
         del self._live[fixturedef]
         teardown_ns = now() - use.marked_ns
         if not self._attempt:

@@ -21,6 +21,10 @@ from tdd_monitor.plugin.sampler import Sampler
 from tdd_monitor.plugin.stream import Stream
 from tdd_monitor.protocol.events import FinishedTest
 
+# A set-up or teardown without fixtures that is shorter is nothing but pytest at work: its CPU time is its
+# wall time, and it keeps no memory worth a reading (3 us).
+_PYTESTS_OWN_NS = 1_000_000
+
 
 def _phase_hook(when: str) -> Any:
     """The hook around one phase; outermost, as pytest's own durations are."""
@@ -40,8 +44,10 @@ def _phase_hook(when: str) -> Any:
             raised = False
             return result
         finally:
-            wall_ns, cpu_ns = wall() - wall_ns, cpu() - cpu_ns
-            self._after_phase(when, raised, wall_ns, cpu_ns, begun)
+            wall_ns = wall() - wall_ns
+            measured = self._fixtures.worked or raised or wall_ns > _PYTESTS_OWN_NS
+            cpu_ns = cpu() - cpu_ns if measured else wall_ns
+            self._after_phase(when, raised, wall_ns, cpu_ns, measured, begun)
 
     return hook
 
@@ -123,6 +129,7 @@ class Recorder:
                 self._begin(item.nodeid)  # a plugin with a protocol of its own
             elif when == "teardown":
                 self._fixtures.note_cached(item)
+            self._fixtures.worked = when == "call"
             memory = self._memory
             if when == "setup" or self._raised:
                 # Later phases start where the one before ended, unless there was an error to describe.
@@ -133,15 +140,19 @@ class Recorder:
         except Exception as error:
             return self.guard.fault(error)
 
-    def _after_phase(self, when: str, raised: bool, wall_ns: int, cpu_ns: int, begun: Any) -> None:
+    def _after_phase(
+        self, when: str, raised: bool, wall_ns: int, cpu_ns: int, measured: bool, begun: Any
+    ) -> None:
         try:
             attempt, memory, before = self._attempt, self._memory, self._rss_bytes
             if attempt is None:
                 return
             self._raised = raised
             held = memory.python.end(begun) if memory.python is not None and begun is not None else ()
-            self._rss_bytes = self._last_rss_bytes = rss_bytes = memory.rss()
-            delta_bytes = rss_bytes - before if rss_bytes and before else 0
+            rss_bytes, delta_bytes = before, 0
+            if measured:
+                self._rss_bytes = self._last_rss_bytes = rss_bytes = memory.rss()
+                delta_bytes = rss_bytes - before if rss_bytes and before else 0
             attempt.readings.append(Reading(when, raised, wall_ns, cpu_ns, rss_bytes, delta_bytes, *held))
         except Exception as error:
             self.guard.fault(error)

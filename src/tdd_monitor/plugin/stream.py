@@ -98,7 +98,7 @@ class Stream:
 
     def _send(self) -> None:
         while self._lines:
-            data = self._lines[0][self._sent_of_first :] if len(self._lines) == 1 else self._joined()
+            data = self._joined()
             sent, restarted = self._transport.send(data)
             if restarted:
                 self._start_over()
@@ -113,13 +113,16 @@ class Stream:
 
     def _joined(self) -> bytes:
         """The waiting bytes, up to about a socket's buffer: a large backlog is not copied again and again."""
-        size, parts = 0, []
-        for line in self._lines:
-            parts.append(line)
-            size += len(line)
-            if size > SAMPLES_UP_TO_BYTES:
-                break
-        data = b"".join(parts)
+        if self._waiting_bytes <= SAMPLES_UP_TO_BYTES:
+            data = b"".join(self._lines)
+        else:
+            size, parts = 0, []
+            for line in self._lines:
+                parts.append(line)
+                size += len(line)
+                if size > SAMPLES_UP_TO_BYTES:
+                    break
+            data = b"".join(parts)
         return data[self._sent_of_first :] if self._sent_of_first else data
 
     def _forget(self, sent: int) -> None:
