@@ -1,60 +1,36 @@
 """Lets our asynchronous fixtures run under pytest-asyncio (any mode, any loop scope) and under anyio.
 
-Both look at a fixture in `pytest_fixture_setup`. This hook comes before theirs and tells them what the
-user would otherwise have to configure. Imports of asyncio wait until a test needs it.
-PYTEST_DONT_REWRITE: part of every start of pytest, and nothing here asserts for tests.
+Both look at a fixture in `pytest_fixture_setup`. Ours comes before theirs and tells them what the user
+would otherwise have to configure.
 """
 
-import types
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-_RUNNER = "_function_scoped_runner"  # pytest-asyncio's fixture that opens the loop of one test
+RUNNER = "_function_scoped_runner"  # pytest-asyncio's fixture that opens the loop of one test
 _FACTORY = "_asyncio_loop_factory"  # its fixture, since 1.4, for the user's own kind of loop
 _POLICY = "event_loop_policy"
 
 
-def for_any_runner(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a fixture function as `pytest_asyncio.fixture` does, without importing pytest-asyncio."""
-    assert isinstance(function, types.FunctionType)
-    marked: Any = types.FunctionType(
-        function.__code__,
-        function.__globals__,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    marked.__doc__ = function.__doc__
-    marked._force_asyncio_fixture = True
-    marked._loop_scope = None
-    marked.plain = function
-    return marked  # type: ignore[no-any-return]
+def set_up(
+    fixturedef: Any, request: Any, fixtures: frozenset[str], pools: frozenset[str]
+) -> Generator[None, object, object]:
+    """Around the set-up of pytest-asyncio's runner, or of a fixture of ours that runs on a loop.
 
-
-class AsyncRunners:
-    """Pytest plugin. `fixtures` are the names of our fixtures that need an event loop; some are `pools`."""
-
-    def __init__(self, fixtures: frozenset[str], pools: frozenset[str]) -> None:
-        self._fixtures = fixtures
-        self._pools = pools
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, object, object]:
-        """Called for every fixture of every test, so it leaves at once when it is not concerned."""
-        name = fixturedef.argname
-        if name == _RUNNER:
-            names = request.fixturenames
-            if not self._fixtures.isdisjoint(names):
-                runner = yield from _with_kept_loop(fixturedef)
-                for name in self._pools.intersection(names):
-                    _warm_up(request.getfixturevalue(name), runner)
-                return runner
-        elif name in self._fixtures and hasattr(fixturedef.func, "plain"):
-            return (yield from _for_the_runner_of_the_test(fixturedef, request))
-        return (yield)
+    `fixtures` are the names of those; some of them are `pools`.
+    """
+    if hasattr(fixturedef.func, "plain"):
+        return (yield from _for_the_runner_of_the_test(fixturedef, request))
+    names = request.fixturenames
+    if fixturedef.argname != RUNNER or fixtures.isdisjoint(names):
+        return (yield)  # a pool, a fixture of the user's under the name of one of ours, a test without any
+    runner = yield from _with_kept_loop(fixturedef)
+    for name in pools.intersection(names):
+        _warm_up(request.getfixturevalue(name), runner)
+    return runner
 
 
 def _with_kept_loop(fixturedef: Any) -> Generator[None, object, object]:

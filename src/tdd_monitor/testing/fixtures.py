@@ -7,24 +7,25 @@ PYTEST_DONT_REWRITE: part of every start of pytest, and nothing here asserts for
 
 import contextlib
 import sys
-from collections.abc import AsyncGenerator, Generator
+import types
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import project
-from .async_runners import AsyncRunners, for_any_runner
+from . import measuring_fixtures, project, sql_fixtures
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
     from .context import TDDTestContext
     from .database_manager import DatabaseManager
     from .own_database import TDDDatabase
     from .pools import GuardedPool
 
-pytest_plugins = ["tdd_monitor.testing.measuring_fixtures", "tdd_monitor.testing.sql_fixtures"]
-
-_POOLS = ("optimized_connection_pool", "shared_connection_pool")
-_ON_A_LOOP = frozenset(["tdd_test_context", "tdd_database", "tdd_async_session", *_POOLS])
+_POOLS = frozenset(["optimized_connection_pool", "shared_connection_pool"])
+_ON_A_LOOP = _POOLS | {"tdd_test_context", "tdd_database", "tdd_async_session"}
+_ON_ANY_LOOP = _ON_A_LOOP | {"_function_scoped_runner"}  # pytest-asyncio's fixture for the loop of one test
 
 _NEED_A_DATABASE = _ON_A_LOOP | {"tdd_sync_context", "tdd_database_url"}
 
@@ -38,6 +39,23 @@ _workers: "pytest.StashKey[list[dict[str, int]]]" = pytest.StashKey()
 def tdd_schema() -> Any:
     """The tables that tests find. Override it with anything that `declare_schema` takes; None: no tables."""
     return None
+
+
+def for_any_runner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a fixture function as `pytest_asyncio.fixture` does, without importing pytest-asyncio."""
+    assert isinstance(function, types.FunctionType)
+    marked: Any = types.FunctionType(
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    marked.__doc__ = function.__doc__
+    marked._force_asyncio_fixture = True
+    marked._loop_scope = None
+    marked.plain = function
+    return marked  # type: ignore[no-any-return]
 
 
 @for_any_runner
@@ -64,8 +82,18 @@ async def _tdd_database(
         yield database
 
 
+@for_any_runner
+async def _tdd_async_session(tdd_test_context: "TDDTestContext") -> "AsyncGenerator[AsyncSession, None]":
+    """A session inside `tdd_test_context`, which may commit."""
+    from .sqlalchemy_sessions import joined_async_session
+
+    async with joined_async_session() as session:
+        yield session
+
+
 tdd_test_context = pytest.fixture(name="tdd_test_context")(_tdd_test_context)
 tdd_database = pytest.fixture(name="tdd_database")(_tdd_database)
+tdd_async_session = pytest.fixture(name="tdd_async_session")(_tdd_async_session)
 
 
 @pytest.fixture
@@ -108,7 +136,19 @@ def pytest_configure(config: pytest.Config) -> None:
     if not _configured:
         project.tell(config.rootpath, _Progress(config))
     _configured.append(config)
-    config.pluginmanager.register(AsyncRunners(_ON_A_LOOP, frozenset(_POOLS)), "tdd-monitor-async-runners")
+    # Not by `pytest_plugins`: for each name there pytest looks through all installed packages.
+    for module in (measuring_fixtures, sql_fixtures):
+        config.pluginmanager.register(module, module.__name__)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, object, object]:
+    """Called for every fixture of every test, so it leaves at once when it is not concerned."""
+    if fixturedef.argname not in _ON_ANY_LOOP:
+        return (yield)
+    from . import async_runners
+
+    return (yield from async_runners.set_up(fixturedef, request, _ON_A_LOOP, _POOLS))
 
 
 @pytest.hookimpl(trylast=True)

@@ -3,16 +3,14 @@
 PYTEST_DONT_REWRITE: part of every start of pytest, and nothing here asserts for tests.
 """
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .async_runners import for_any_runner
-
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+    from sqlalchemy.ext.asyncio import AsyncEngine
     from sqlalchemy.orm import Session
 
     from .context import TDDTestContext
@@ -37,18 +35,6 @@ def tdd_async_engine(tdd_test_context: "TDDTestContext") -> "AsyncEngine":
     from .sqlalchemy_sessions import tdd_async_engine
 
     return tdd_async_engine()
-
-
-@for_any_runner
-async def _tdd_async_session(tdd_test_context: "TDDTestContext") -> "AsyncGenerator[AsyncSession, None]":
-    """A session inside `tdd_test_context`, which may commit."""
-    from .sqlalchemy_sessions import joined_async_session
-
-    async with joined_async_session() as session:
-        yield session
-
-
-tdd_async_session = pytest.fixture(name="tdd_async_session")(_tdd_async_session)
 
 
 @pytest.fixture
