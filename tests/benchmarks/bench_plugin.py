@@ -64,6 +64,7 @@ SUITES = {
     "busy-1ms-1000": (BUSY, 1_000),
     "database-200": (DATABASE, 200),
 }
+READ_EVERY_S = 0.01  # as runner/server.py does
 BARE = "bare pytest"
 OURS = "tdd-monitor"
 
@@ -118,8 +119,8 @@ def sink(directory: Path) -> Iterator[str]:
 
 
 def _drain(connection: socket.socket) -> None:
-    while connection.recv(1 << 16):
-        pass
+    while connection.recv(1 << 18):
+        time.sleep(READ_EVERY_S)
 
 
 def run_s(python: Path, contender: Contender, suite: Path, address: str) -> float:

@@ -1,7 +1,7 @@
 """The part of tdd-monitor that runs inside the user's pytest.
 
-Every plain `pytest` of an environment with tdd-monitor imports this module, so it imports next to
-nothing: everything else waits for `activation`, which only a monitor's request brings in.
+A monitor brings it in; tests import it too, for `record_metric`, and then it imports next to nothing:
+everything else waits for `activation`, which only a monitor's request brings in.
 PYTEST_DONT_REWRITE: nothing here asserts, and bootstrap.py imports it before pytest could rewrite.
 """
 
