@@ -81,6 +81,10 @@ def test_what_is_over_its_threshold_stands_out() -> None:
     [
         ({}, "no tests ran"),
         ({"passed": 3}, "3 passed"),
+        ({"deselected": 5}, "no tests ran, 5 deselected"),
+        ({"xfailed": 1, "deselected": 5, "passed": 3}, "3 passed, 5 deselected, 1 xfailed"),
+        ({"error": 1, "failed": 1}, "1 failed, 1 error"),
+        ({"error": 2}, "2 errors"),
         (
             {"passed": 1, "failed": 2, "rerun": 1, "subtests passed": 4},
             "2 failed, 1 passed, 1 rerun, 4 subtests passed",

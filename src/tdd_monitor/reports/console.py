@@ -38,9 +38,17 @@ def make_console() -> Console:
 
 def counts_text(counts: dict[str, int]) -> str:
     """As pytest's last line says it: "2 failed, 39 passed, 1 skipped"."""
-    order = ("failed", "error", "lost", "passed", "skipped", "xfailed", "xpassed", "rerun")
-    words = [*order, *(word for word in counts if word not in order)]
-    return ", ".join(f"{counts[word]} {word}" for word in words if counts.get(word)) or "no tests ran"
+    order = ("failed", "error", "lost", "passed", "skipped", "deselected", "xfailed", "xpassed", "rerun")
+    words = [word for word in (*order, *(word for word in counts if word not in order)) if counts.get(word)]
+    if set(words) <= {"deselected"}:
+        words.insert(0, "no tests ran")
+    return ", ".join(_counted(word, counts.get(word, 0)) for word in words)
+
+
+def _counted(word: str, number: int) -> str:
+    if not number:
+        return word
+    return f"{number} errors" if word == "error" and number > 1 else f"{number} {word}"
 
 
 class Reporter:
@@ -206,7 +214,7 @@ def _pools(board: Board, console: Console) -> None:
 
 def _last_line(run: Run, console: Console, exitcode: int) -> None:
     seconds = max(0, run.finished_ns - run.requested_ns) / 1e9
-    text = f"{counts_text(run.counts)} in {seconds:.2f} s"
+    text = f"{counts_text({**run.counts, 'deselected': run.deselected})} in {seconds:.2f} s"
     if run.state is RunState.LOST:
         how = run.lost.signal if run.lost and run.lost.signal else f"exit code {exitcode}"
         text = f"pytest died ({how}): {text}"
