@@ -207,6 +207,15 @@ class Sample(NamedTuple):
     servers: Tuple[ServerSample, ...] = ()
 
 
+class ServerSeen(NamedTuple):
+    """The tests connected to a PostgreSQL server; told once a server and user.
+
+    `url` (libpq's form) has the password: it is for the monitor only, never shown and never kept.
+    """
+
+    url: str
+
+
 class WarningRaised(NamedTuple):
     """A warning that pytest collected."""
 
@@ -274,6 +283,7 @@ Event = Union[
     FinishedTest,
     FixtureLate,
     Sample,
+    ServerSeen,
     WarningRaised,
     WorkerUp,
     WorkerDown,
@@ -293,6 +303,7 @@ WIRE_NAMES = {
     FinishedTest: "test",
     FixtureLate: "fixture_late",
     Sample: "sample",
+    ServerSeen: "server_seen",
     WarningRaised: "warning",
     WorkerUp: "worker_up",
     WorkerDown: "worker_down",
