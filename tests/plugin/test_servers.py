@@ -1,7 +1,6 @@
 """Which server the tests connect to: told once, before anything is asked, by whoever may be believed."""
 
 import inspect
-import os
 import ssl as ssl_module
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -10,17 +9,13 @@ from typing import Any
 import asyncpg
 import pytest
 from asyncpg.connect_utils import _parse_connect_arguments
+from support.roles import Role, new_role
 
 from plugin.conftest import Suite
 from plugin.harness import Run, run_pytest
 from tdd_monitor.plugin.observe import asyncpg as observer
 from tdd_monitor.plugin.observe.servers import MAX_PLACES, Servers, server_url
 from tdd_monitor.protocol.events import ServerSeen, StartedTest
-from tdd_monitor.testing.database_server import run_apart
-from tdd_monitor.testing.postgres import ServerAddress
-
-# Both need quoting; other workers make roles of their own in the same server.
-USER, PASSWORD = f"tdd monitor@{os.getpid()}", "p@ss/w:rd %41?#"
 
 WAYS = """
     import asyncio
@@ -91,41 +86,17 @@ EARLY = """
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[ServerAddress]:
-    """The embedded PostgreSQL, with a role whose name and password need quoting."""
-    from tdd_monitor.testing.postgres import PostgresUnavailable, acquire_server
-
-    try:
-        with acquire_server() as lease:
-            url = lease.address.url()
-            drop = f'DROP ROLE IF EXISTS "{USER}"'
-            execute(url, drop, f"CREATE ROLE \"{USER}\" LOGIN PASSWORD '{PASSWORD}'")
-            yield lease.address
-            execute(url, drop)
-    except PostgresUnavailable as error:
-        pytest.skip(str(error))
-
-
-def execute(url: str, *statements: str) -> None:
-    async def go() -> None:
-        connection = await asyncpg.connect(url)
-        for statement in statements:
-            await connection.execute(statement)
-        await connection.close()
-
-    run_apart(go)
-
-
-def url_of(server: ServerAddress, user: str, password: str, database: str = "postgres") -> str:
-    return server_url((server.host, server.port, user), (password, database, {}))
+def role() -> Iterator[Role]:
+    with new_role() as role:
+        yield role
 
 
 def urls(run: Run) -> list[str]:
     return [seen.url for seen in run.events(ServerSeen)]
 
 
-def test_every_way_to_connect_tells_the_same_server(suite: Suite, server: ServerAddress, newest: str) -> None:
-    url = url_of(server, USER, PASSWORD)
+def test_every_way_to_connect_tells_the_same_server(suite: Suite, role: Role, newest: str) -> None:
+    url = role.url()
     directory = suite(test_ways=WAYS)
     whole = run_pytest(directory, python=newest, env={"TEST_DATABASE": url})
     assert whole.exitcode == 0, whole.output
@@ -140,13 +111,15 @@ def test_every_way_to_connect_tells_the_same_server(suite: Suite, server: Server
         assert urls(run) == [url], way
 
 
-def test_a_url_that_was_told_connects(server: ServerAddress) -> None:
-    execute(url_of(server, USER, PASSWORD), "SELECT 1")
+async def test_a_url_that_was_told_connects(role: Role) -> None:
+    connection = await asyncpg.connect(role.url())
+    assert await connection.fetchval("SELECT current_user") == role.user
+    await connection.close()
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_each_user_is_told_once_a_process(suite: Suite, server: ServerAddress, workers: int) -> None:
-    wanted = [url_of(server, "postgres", ""), url_of(server, USER, PASSWORD)]
+def test_each_user_is_told_once_a_process(suite: Suite, role: Role, workers: int) -> None:
+    wanted = [role.address.url(), role.url()]
     env = {"TEST_DATABASE": wanted[0], "OTHER_USER": wanted[1]}
     args = ("-p", "xdist", "-n", str(workers)) if workers else ()
     run = run_pytest(suite(test_twice=TWICE), *args, env=env)
@@ -154,9 +127,9 @@ def test_each_user_is_told_once_a_process(suite: Suite, server: ServerAddress, w
     assert sorted(urls(run)) == sorted(wanted * max(1, workers))
 
 
-def test_a_worker_elsewhere_does_not_tell(suite: Suite, server: ServerAddress, socket_server: str) -> None:
+def test_a_worker_elsewhere_does_not_tell(suite: Suite, role: Role, socket_server: str) -> None:
     """What it calls localhost is not the monitor's."""
-    here = TWICE.replace('os.environ["TEST_DATABASE"], os.environ["OTHER_USER"]', f"[{server.url()!r}]")
+    here = TWICE.replace('os.environ["TEST_DATABASE"], os.environ["OTHER_USER"]', f"[{role.address.url()!r}]")
     directory = suite(test_twice=here)
     args = ("-p", "xdist", "--dist=load", f"--tx={socket_server}", f"--rsyncdir={directory}", str(directory))
     run = run_pytest(directory, *args)
@@ -164,8 +137,8 @@ def test_a_worker_elsewhere_does_not_tell(suite: Suite, server: ServerAddress, s
     assert len(run.records) == 6 and urls(run) == []
 
 
-def test_what_connects_before_the_session_is_told_after_hello(suite: Suite, server: ServerAddress) -> None:
-    url = url_of(server, "postgres", "")
+def test_what_connects_before_the_session_is_told_after_hello(suite: Suite, role: Role) -> None:
+    url = role.address.url()
     run = run_pytest(suite(conftest=EARLY, test_it="def test_it(): pass"), env={"TEST_DATABASE": url})
     assert run.exitcode == 0, run.output
     assert urls(run) == [url]

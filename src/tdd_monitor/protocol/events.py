@@ -191,20 +191,12 @@ class PoolSample(NamedTuple):
     waiting: int = 0
 
 
-class ServerSample(NamedTuple):
-    """The database server's own count of client connections (pg_stat_activity)."""
-
-    connections: int = 0
-    max_connections: int = 0
-
-
 class Sample(NamedTuple):
     """The process at one moment; sent only while something changes."""
 
     rss_bytes: int = 0
     cpu_ns: int = 0
     pools: Tuple[PoolSample, ...] = ()
-    servers: Tuple[ServerSample, ...] = ()
 
 
 class ServerSeen(NamedTuple):
@@ -214,6 +206,16 @@ class ServerSeen(NamedTuple):
     """
 
     url: str
+
+
+class ServerSample(NamedTuple):
+    """Made by the monitor: a database server's own count of client connections (pg_stat_activity)."""
+
+    server: str  # localhost:5432
+    connections: int = 0
+    max_connections: int = 0
+    reason: str = ""  # why it cannot be counted, in words
+    full: bool = False  # it refuses connections because it has none left
 
 
 class WarningRaised(NamedTuple):
@@ -284,6 +286,7 @@ Event = Union[
     FixtureLate,
     Sample,
     ServerSeen,
+    ServerSample,
     WarningRaised,
     WorkerUp,
     WorkerDown,
@@ -304,6 +307,7 @@ WIRE_NAMES = {
     FixtureLate: "fixture_late",
     Sample: "sample",
     ServerSeen: "server_seen",
+    ServerSample: "server_sample",
     WarningRaised: "warning",
     WorkerUp: "worker_up",
     WorkerDown: "worker_down",
