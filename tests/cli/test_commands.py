@@ -30,7 +30,7 @@ def test_run_prints_what_failed_and_ends_as_pytest_does(project: Path) -> None:
     assert done.returncode == 1
     assert "FAILED tests/test_mixed.py::test_fails" in done.stdout
     assert "assert [1, 2] == [1, 3]" in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("1 failed, 2 error, 2 passed, 1 skipped")
+    assert done.stdout.splitlines()[-1].startswith("1 failed, 2 errors, 2 passed, 1 skipped")
 
 
 def test_json_has_counts_and_metrics(project: Path) -> None:

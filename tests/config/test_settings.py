@@ -42,6 +42,7 @@ def test_the_targets_are_the_default_thresholds() -> None:
         "memory_usage_mb": 10,
         "memory_growth_mb": 10,
         "pool_utilization": 0.9,
+        "server_connections": 0.8,
         "repeated_queries": 10,
     }
 
@@ -109,7 +110,8 @@ def test_a_key_in_both_spellings_is_an_error(tmp_path: Path) -> None:
         ("thresholds", "5", "a table of numbers"),
         ("thresholds.test_duration_ms", '"100 ms"', "a number of 0 or more"),
         ("thresholds.memory_usage_mb", "-0.1", "a number of 0 or more"),
-        ("thresholds.pool_utilization", "90", "a share of the pool, 0 to 1"),
+        ("thresholds.pool_utilization", "90", "a share of all, 0 to 1"),
+        ("thresholds.server_connections", "80", "a share of all, 0 to 1"),
         ("thresholds.memory_usage_mb", "nan", "a number of 0 or more"),
         ("thresholds.memory_usage_mb", "inf", "a number of 0 or more"),
         ("thresholds.pool-utilization", "false", "a number of 0 or more"),

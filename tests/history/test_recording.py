@@ -11,7 +11,7 @@ from support.streams import shop
 from tdd_monitor.history import recording
 from tdd_monitor.history.recording import Recorder, RecordingError
 from tdd_monitor.protocol.codec import encode
-from tdd_monitor.protocol.events import Hello, Line, StartedTest
+from tdd_monitor.protocol.events import Hello, Line, ServerSeen, StartedTest
 
 LINE = Line(1, 1, "", StartedTest("a.py::t", 1))
 
@@ -48,6 +48,24 @@ def test_the_token_is_not_kept(tmp_path: Path) -> None:
     assert b"s3cret" not in (tmp_path / "run.ndjson").read_bytes()
     (read,) = recording.read(tmp_path / "run.ndjson")
     assert read == Line(1, 1, "", hello._replace(token="-"))
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("postgresql://me:s3cret@db:5432/shop", "postgresql://me@db:5432/shop"),
+        ("postgresql://me:s3cret@[::1]:1/shop?sslmode=require", "postgresql://me@[::1]:1/shop"),
+        ("postgresql://me@/shop?host=/run&password=s3cret", "postgresql://me@/shop"),
+        ("postgresql://db/shop", "postgresql://db/shop"),
+        ("postgresql://me:s3cret@[db", "-"),
+        ("host=db password=s3cret", "-"),
+    ],
+)
+def test_the_password_of_a_server_is_not_kept(tmp_path: Path, url: str, kept: str) -> None:
+    record(tmp_path / "run.ndjson", [Line(1, 1, "", ServerSeen(url))]).close()
+    assert b"s3cret" not in (tmp_path / "run.ndjson").read_bytes()
+    (read,) = recording.read(tmp_path / "run.ndjson")
+    assert read.event == ServerSeen(kept)
 
 
 @pytest.mark.parametrize("cut", [1, 10, 30])

@@ -1,13 +1,16 @@
 """Interpreters to run suites in, and a way to write suites down."""
 
+import socket
+import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from plugin import interpreters
+from plugin.harness import environment, wait_until
 
 collect_ignore_glob = ["test_*.py"] if sys.platform == "win32" else []  # Unix sockets and forks throughout
 
@@ -24,6 +27,23 @@ def suite(tmp_path: Path) -> Suite:
         return tmp_path
 
     return write
+
+
+@pytest.fixture
+def socket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """execnet's server for `--tx socket=`, in a directory and an environment of its own."""
+    script = Path(pytest.importorskip("execnet").__file__).parent / "script" / "socketserver.py"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    log = tmp_path_factory.mktemp("server") / "log"
+    with log.open("w") as output:
+        command = [sys.executable, "-u", str(script), address]
+        process = subprocess.Popen(command, cwd=log.parent, env=environment(), stdout=output, stderr=output)
+    wait_until(lambda: "Accept" in log.read_text())
+    yield f"socket={address}//chdir={log.parent}/work"
+    process.kill()
+    process.wait()
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ OLDEST = ("pytest==7.4.*", "pytest-xdist>=3.5,<3.6", "pytest-rerunfailures<15", 
 NEWEST = (
     *("pytest", "pytest-xdist", "pytest-asyncio", "anyio", "pytest-rerunfailures", "pytest-timeout"),
     *("pytest-randomly", "pytest-cov", "pytest-django", "django", "freezegun", "time-machine"),
-    *("sqlalchemy", "greenlet", "aiosqlite", "asyncpg", "psycopg[binary,pool]", "psutil"),
+    *("sqlalchemy", "greenlet", "aiosqlite", "asyncpg", "psycopg[binary,pool]", "psycopg2-binary", "psutil"),
 )
 BARE = ("pytest", "execnet")
 _RETRY_S = 600

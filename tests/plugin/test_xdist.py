@@ -1,16 +1,12 @@
 """pytest-xdist: every distribution, workers that crash, workers without our files and our socket."""
 
-import socket
-import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from plugin import interpreters
 from plugin.conftest import Suite, require
-from plugin.harness import MS, Run, environment, run_pytest, wait_until
+from plugin.harness import MS, Run, run_pytest
 from tdd_monitor.protocol.events import (
     Collect,
     CollectFinish,
@@ -113,23 +109,6 @@ def test_failures_of_a_worker_at_its_start_are_told(suite: Suite) -> None:
     assert run.records == []
     assert run.finish.exitstatus == run.exitcode
     assert run.events(WorkerDown)
-
-
-@pytest.fixture
-def socket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """execnet's server for `--tx socket=`, in a directory and an environment of its own."""
-    script = Path(pytest.importorskip("execnet").__file__).parent / "script" / "socketserver.py"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    log = tmp_path_factory.mktemp("server") / "log"
-    with log.open("w") as output:
-        command = [sys.executable, "-u", str(script), address]
-        process = subprocess.Popen(command, cwd=log.parent, env=environment(), stdout=output, stderr=output)
-    wait_until(lambda: "Accept" in log.read_text())
-    yield f"socket={address}//chdir={log.parent}/work"
-    process.kill()
-    process.wait()
 
 
 def test_a_remote_worker_speaks_through_the_controller(suite: Suite, socket_server: str) -> None:

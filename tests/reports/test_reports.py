@@ -17,6 +17,7 @@ from tdd_monitor.protocol.events import (
     RunRequest,
     Sample,
     Section,
+    ServerSample,
     StartedTest,
 )
 from tdd_monitor.reports import console as report
@@ -74,6 +75,33 @@ def test_what_is_over_its_threshold_stands_out() -> None:
     sample = Sample(1, 1, (PoolSample("db", "asyncpg", 5, 0, 5, 5, 2),))
     text = summary_of(board_of(finished("slow", wall_ms=200), sample, RunFinish(0)), 0)
     assert "critical" in text and "test_duration_ms" in text and "pool_waiting" in text
+
+
+def test_each_server_tells_its_peak_and_why_it_was_not_counted() -> None:
+    samples = [
+        ServerSample("db:1", 40, 100),
+        ServerSample("db:1", 3, 100),
+        ServerSample("db:2", reason="gone"),
+    ]
+    samples += [ServerSample("db:3", 90, 100), ServerSample("db:3", reason="too many", full=True)]
+    board = board_of(*samples, RunFinish(0))
+    text = summary_of(board, 0)
+    assert "Server db:1: peak 40 of 100 connections\n" in text
+    assert "Server db:2: not counted: gone\n" in text
+    assert "Server db:3: peak 90 of 100 connections, then not counted: too many\n" in text
+    (alert,) = document(board, 0)["alerts"]
+    assert (alert["metric"], alert["subject"], alert["severity"]) == (
+        "server_connections",
+        "db:3",
+        "critical",
+    )
+    servers = {server["server"]: server for server in document(board, 0)["servers"]}
+    assert [(s["peak_connections"], s["max_connections"]) for s in servers.values()] == [
+        (40, 100),
+        (0, 0),
+        (90, 100),
+    ]
+    assert servers["db:2"]["reason"] == "gone" and servers["db:3"]["full"]
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,8 @@ class Stream:
     def sample(self, in_use: int, size: int, waiting: int = 0, worker: str = "") -> None:
         """One look at the process, its pool and its server."""
         pools = (PoolSample("shop", "asyncpg", in_use, size - in_use, size, 10, waiting),)
-        servers = (ServerSample(size + 3, 100),)
-        self.emit(Sample(self.rss_bytes, self.now_ns // 3, pools, servers), worker)
+        self.emit(Sample(self.rss_bytes, self.now_ns // 3, pools), worker)
+        self.emit(ServerSample("localhost:5432", size + 3, 100))
 
     def test(self, script: "Script", worker: str = "") -> None:
         """Every attempt of one test, with the samples that go along."""

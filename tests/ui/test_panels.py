@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from support import streams
 from support.lines import ANY_LINES
 
-from tdd_monitor.protocol.events import Line, RunCancel
+from tdd_monitor.protocol.events import Event, Line, RunCancel, RunFinish, RunRequest, ServerSample
 from tdd_monitor.ui import format
 from tdd_monitor.ui.detail import TABS, Subject, fixture
 from tdd_monitor.ui.detail.subject import heading
@@ -235,7 +236,48 @@ def test_memory_shows_peak_growth_and_who_adds_to_it() -> None:
 def test_pools_show_fill_waiting_and_the_server() -> None:
     shown = panel("pools", view_of(streams.xdist()))
     assert "shop gw0" in shown and "3/10 in use" in shown and "◆ 1 waiting" in shown
-    assert "server" in shown and "/100 open" in shown
+    assert "server localhost:5432 " in shown and "7 of 100 connections" in shown
+
+
+def servers_of(*samples: ServerSample, width: int = 60, over: bool = False) -> list[str]:
+    events: list[Event] = [RunRequest("r", "all"), *samples, *([RunFinish(0)] if over else [])]
+    view = view_of([Line(n, n, "", event) for n, event in enumerate(events, 1)])
+    shown = panel("pools", view, width).splitlines()
+    return shown[next(n for n, line in enumerate(shown) if line.startswith("server ")) :]
+
+
+NAMES = ["db:5432", "embedded", "/var/run/postgresql/of/somebody:5432"]
+
+
+@pytest.mark.parametrize("width", [42, 60, 100])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("count", "word"), [(17, ""), (79, ""), (80, " ▲ nearly full")])
+def test_a_server_has_one_line(width: int, name: str, count: int, word: str) -> None:
+    (line,) = servers_of(ServerSample(name, count, 100), width=width)
+    assert line.startswith("server ") and f" {count} of 100{word}" in line
+    assert cell_len(line) == width and name[-5:] in line
+    assert name in line or width < 100
+
+
+def test_where_it_is_narrow_a_server_has_two_lines() -> None:
+    name, figures = servers_of(ServerSample(NAMES[2], 80, 100), width=30)
+    assert name == "server …resql/of/somebody:5432" and figures.endswith(" 80 of 100 ▲ nearly full")
+    assert cell_len(name) <= cell_len(figures) == 30
+
+
+def test_after_the_run_a_server_shows_its_peak() -> None:
+    samples = [ServerSample("db:1", 40, 100), ServerSample("db:1", 3, 100)]
+    assert " 3 of 100 connections" in servers_of(*samples)[0]
+    assert " peak 40 of 100 connections" in servers_of(*samples, over=True)[0]
+
+
+def test_a_server_that_is_not_counted_says_why() -> None:
+    samples = [ServerSample("db:1", reason="nobody listens there"), ServerSample("db:2", 5, 100)]
+    samples.append(ServerSample("db:3", 0, 0, "sorry, too many clients already", full=True))
+    one, why, two, three, full = servers_of(*samples)
+    assert one == "server db:1 ▲ not counted" and why.strip() == "nobody listens there"
+    assert two.startswith("server db:2 ") and "5 of 100" in two
+    assert three == "server db:3 ◆ full" and full.strip() == "sorry, too many clients already"
 
 
 def test_workers_show_what_runs_since_when_and_who_crashed() -> None:

@@ -3,8 +3,16 @@
 import pytest
 
 from tdd_monitor.config import Thresholds
-from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Phase, PoolSample, PoolUse, Statement
-from tdd_monitor.session.model import Pool, Worker
+from tdd_monitor.protocol.events import (
+    FinishedTest,
+    FixtureUse,
+    Phase,
+    PoolSample,
+    PoolUse,
+    ServerSample,
+    Statement,
+)
+from tdd_monitor.session.model import DatabaseServer, Pool, Worker
 from tdd_monitor.verdict import Severity, alerts
 
 MS = 1_000_000
@@ -64,7 +72,7 @@ EVERYTHING = FinishedTest(
     ),
     metrics={"test_cleanup_ms": 90.0},
 )
-PER_TEST = sorted(set(Thresholds().items()) - {"memory_growth_mb", "pool_utilization"})
+PER_TEST = sorted(set(Thresholds().items()) - {"memory_growth_mb", "pool_utilization", "server_connections"})
 
 
 @pytest.mark.parametrize("metric", PER_TEST)
@@ -161,6 +169,34 @@ def test_whoever_waits_for_a_connection_is_critical(maximum: int, text: str) -> 
         Severity.CRITICAL,
         text,
     )
+
+
+@pytest.mark.parametrize(
+    ("peak", "maximum", "limit", "value"),
+    [(80, 100, 0.8, None), (81, 100, 0.8, 0.81), (99, 100, 0.0, None), (5, 0, 0.8, None)],
+    ids=["at the threshold", "above", "switched off", "maximum unknown"],
+)
+def test_a_server_that_is_nearly_full(peak: int, maximum: int, limit: float, value: float | None) -> None:
+    server = DatabaseServer(ServerSample("db:5432", 7, maximum), peak, maximum)
+    found = alerts.of_server(server, Thresholds(server_connections=limit), 7)
+    assert [(a.metric, a.value, a.subject, a.detail, a.severity) for a in found] == (
+        [("server_connections", value, "db:5432", f"{peak} of {maximum} connections", Severity.WARNING)]
+        if value
+        else []
+    )
+    assert all("max_connections" in alert.advice for alert in found)
+
+
+@pytest.mark.parametrize(
+    ("peak", "maximum", "text"),
+    [(0, 0, "it refused one more"), (90, 100, "90 of 100 connections, it refused one more")],
+)
+def test_a_server_that_refuses_is_critical_also_when_it_has_room_again(
+    peak: int, maximum: int, text: str
+) -> None:
+    server = DatabaseServer(ServerSample("db:5432", 3, maximum), peak, maximum, was_full=True)
+    (alert,) = alerts.of_server(server, Thresholds(), 7)
+    assert (alert.severity, alert.value, alert.detail) == (Severity.CRITICAL, 1.0, text)
 
 
 @pytest.mark.parametrize(

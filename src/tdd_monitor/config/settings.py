@@ -17,6 +17,9 @@ class ConfigError(Exception):
     """The configuration cannot be used; the message names file, key and accepted values."""
 
 
+SHARES = ("pool_utilization", "server_connections")
+
+
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """Highest acceptable value of each metric; 0 switches one off."""
@@ -29,6 +32,7 @@ class Thresholds:
     memory_usage_mb: float = 10.0
     memory_growth_mb: float = 10.0  # of the whole process, over the run
     pool_utilization: float = 0.9  # share of a pool's maximum in use at once
+    server_connections: float = 0.8  # share of the database server's max_connections in use at once
     repeated_queries: float = 10.0  # the same statement, literals aside, in one test
 
     def items(self) -> dict[str, float]:
@@ -99,8 +103,8 @@ def _read(table: dict[str, Any], kind: Any, where: str, file: Path) -> dict[str,
             values[name] = Thresholds(**_read(value, Thresholds, f"[{TABLE}.thresholds]", file))
         else:
             values[name] = _convert(value, known[name], f"{file}: {where} {key}")
-            if name == "pool_utilization" and value > 1:
-                raise ConfigError(f"{file}: {where} {key} must be a share of the pool, 0 to 1, not {value!r}")
+            if name in SHARES and value > 1:
+                raise ConfigError(f"{file}: {where} {key} must be a share of all, 0 to 1, not {value!r}")
     return values
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tdd_monitor.protocol.codec import ProtocolError, decode, encode
-from tdd_monitor.protocol.events import Hello, Line
+from tdd_monitor.protocol.events import Hello, Line, ServerSeen
 
 
 class RecordingError(Exception):
@@ -27,8 +28,8 @@ class Recorder:
         """Keep one line. A full disk ends the recording, not the run: `error` then says so."""
         if self.error:
             return
-        if isinstance(line.event, Hello):
-            raw = encode(line._replace(event=line.event._replace(token="-"))).rstrip(b"\n")
+        if isinstance(line.event, (Hello, ServerSeen)):
+            raw = encode(line._replace(event=_without_secrets(line.event))).rstrip(b"\n")
         try:
             self._file.write(raw + b"\n")
         except OSError as error:
@@ -51,6 +52,20 @@ class Recorder:
             self._file.close()
         except OSError as error:
             self._stop(error)
+
+
+def _without_secrets(event: Hello | ServerSeen) -> Hello | ServerSeen:
+    if isinstance(event, Hello):
+        return event._replace(token="-")
+    try:
+        url = urlsplit(event.url)
+    except ValueError:
+        return ServerSeen("-")
+    if not url.netloc:
+        return ServerSeen("-")
+    login, at, place = url.netloc.rpartition("@")
+    # Without its query, which may hold a password too.
+    return ServerSeen(f"{url.scheme}://{login.partition(':')[0]}{at}{place}{url.path}")
 
 
 def read(path: Path) -> Iterator[Line]:

@@ -113,6 +113,9 @@ class Activation:
         self._stream.greet(lambda: self._hello(role))
         self._greeted = True
         self._tell_unwatched()
+        if self._request.get("channel") is None:
+            # Of a worker on another machine, "localhost" would be another server.
+            self._registry.servers.tell(self._stream.emit)
         if role != "worker":
             self._run = RunReporter(self._guard, self._stream, self._config)
             self._register("run", self._run)

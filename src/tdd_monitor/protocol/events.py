@@ -193,20 +193,31 @@ class PoolSample(Record):
     waiting: int = 0
 
 
-class ServerSample(Record):
-    """The database server's own count of client connections (pg_stat_activity)."""
-
-    connections: int = 0
-    max_connections: int = 0
-
-
 class Sample(Record):
     """The process at one moment; sent only while something changes."""
 
     rss_bytes: int = 0
     cpu_ns: int = 0
     pools: Tuple[PoolSample, ...] = ()
-    servers: Tuple[ServerSample, ...] = ()
+
+
+class ServerSeen(Record):
+    """The tests connected to a PostgreSQL server; told once a server and user.
+
+    `url` (libpq's form) has the password: it is for the monitor only, never shown and never kept.
+    """
+
+    url: str
+
+
+class ServerSample(Record):
+    """Made by the monitor: a database server's own count of client connections (pg_stat_activity)."""
+
+    server: str  # localhost:5432
+    connections: int = 0
+    max_connections: int = 0
+    reason: str = ""  # why it cannot be counted, in words
+    full: bool = False  # it refuses connections because it has none left
 
 
 class WarningRaised(Record):
@@ -276,6 +287,8 @@ Event = Union[
     FinishedTest,
     FixtureLate,
     Sample,
+    ServerSeen,
+    ServerSample,
     WarningRaised,
     WorkerUp,
     WorkerDown,
@@ -295,6 +308,8 @@ WIRE_NAMES = {
     FinishedTest: "test",
     FixtureLate: "fixture_late",
     Sample: "sample",
+    ServerSeen: "server_seen",
+    ServerSample: "server_sample",
     WarningRaised: "warning",
     WorkerUp: "worker_up",
     WorkerDown: "worker_down",

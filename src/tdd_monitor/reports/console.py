@@ -104,7 +104,7 @@ class Reporter:
 
 
 def summary(board: Board, console: Console, exitcode: int, notices: Iterable[str] = ()) -> None:
-    """Failures, slowest tests, what broke a threshold, memory, pools, and the counts last."""
+    """Failures, slowest tests, what broke a threshold, memory, pools, servers, and the counts last."""
     run = board.session.run
     if run is None:
         for notice in notices:
@@ -115,6 +115,7 @@ def summary(board: Board, console: Console, exitcode: int, notices: Iterable[str
     _alerts(board, console)
     _memory(board, console)
     _pools(board, console)
+    _servers(board, console)
     for notice in notices:
         console.print(Text(notice, "yellow"))
     _last_line(run, console, exitcode)
@@ -210,6 +211,15 @@ def _pools(board: Board, console: Console) -> None:
             highlight=False,
             markup=False,
         )
+
+
+def _servers(board: Board, console: Console) -> None:
+    for server in board.session.servers.values():
+        maximum = server.max_connections
+        told = [f"peak {server.peak} of {maximum} connections"] if maximum else []
+        if server.latest.reason:
+            told.append(f"not counted: {server.latest.reason}")
+        console.print(f"Server {server.latest.server}: {', then '.join(told)}", highlight=False, markup=False)
 
 
 def _last_line(run: Run, console: Console, exitcode: int) -> None:

@@ -36,6 +36,11 @@ def document(board: Board, exitcode: int) -> dict[str, Any]:
             | {"peak_waiting": pool.peak_waiting}
             for pool in session.pools.values()
         ],
+        "servers": [
+            {**server.latest._asdict(), "max_connections": server.max_connections}
+            | {"peak_connections": server.peak}
+            for server in session.servers.values()
+        ],
         "lost": list(run.lost_nodeids) if run else [],
     }
 

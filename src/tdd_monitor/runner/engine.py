@@ -17,7 +17,7 @@ from pathlib import Path
 from tdd_monitor.config import Settings
 from tdd_monitor.history.recording import Recorder
 from tdd_monitor.protocol.codec import encode
-from tdd_monitor.protocol.events import Event, Line, RunCancel, RunFinish, RunLost, RunRequest
+from tdd_monitor.protocol.events import Event, Line, RunCancel, RunFinish, RunLost, RunRequest, ServerSeen
 from tdd_monitor.session.model import Delta, RunState
 from tdd_monitor.verdict import Board
 
@@ -26,6 +26,7 @@ from .launch import environment, pytest_command
 from .process import PytestProcess, signal_name
 from .selection import Selection, affected, shell_command, touches_run, with_unfinished
 from .server import Server, ServerError
+from .server_count import ServerCounts
 from .watcher import saves
 
 DRAIN_S = 2.0
@@ -60,6 +61,7 @@ class Engine:
         self.watching = watch
         self._recorder = recorder
         self._server = Server(self._on_stream_line)
+        self._counts = ServerCounts(self._emit)
         self._listeners: list[Listener] = []
         self._process: PytestProcess | None = None
         self._wish: Selection | None = Selection("first run")
@@ -112,6 +114,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        await self._counts.stop()
         await self._server.stop()
         if self._recorder is not None:
             self._recorder.close()
@@ -167,6 +170,7 @@ class Engine:
         code = await self._process.wait()
         if not await self._server.drained(DRAIN_S):
             self._server.disconnect()
+        await self._counts.stop()
         self._process = None
         self._close_run(code)
         return code if code >= 0 else 128 - code
@@ -246,6 +250,8 @@ class Engine:
     # Lines
 
     def _on_stream_line(self, line: Line, raw: bytes) -> None:
+        if isinstance(line.event, ServerSeen):
+            self._counts.follow(line.event.url)
         if isinstance(line.event, RunFinish):
             # The controller may end before the last lines of its workers have been read.
             self._held_finish = (line, raw)

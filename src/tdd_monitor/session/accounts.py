@@ -1,9 +1,9 @@
-"""What processes, pools and shared fixtures cost: the accounts that the reducer keeps beside the items."""
+"""What processes, pools, servers and shared fixtures cost: the reducer's accounts beside the items."""
 
-from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Sample
+from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Sample, ServerSample
 
 from . import metrics
-from .model import Delta, Pool, Session, Worker
+from .model import DatabaseServer, Delta, Pool, Session, Worker
 
 _MEMORY_STEP_NS = 50_000_000  # finer than the series can show
 
@@ -53,7 +53,18 @@ def add_sample(session: Session, worker: Worker, sample: Sample, t_ns: int, delt
         pool.history.append((t_ns, latest.in_use, latest.waiting))
         pool.peak_in_use = max(pool.peak_in_use, latest.in_use)
         pool.peak_waiting = max(pool.peak_waiting, latest.waiting)
-    session.servers = sample.servers or session.servers
+    delta.samples = True
+
+
+def add_server_sample(session: Session, sample: ServerSample, delta: Delta) -> None:
+    """A database server at one moment."""
+    server = session.servers.get(sample.server)
+    if server is None:
+        server = session.servers[sample.server] = DatabaseServer(sample)
+    server.latest = sample
+    server.peak = max(server.peak, sample.connections)
+    server.max_connections = sample.max_connections or server.max_connections
+    server.was_full |= sample.full
     delta.samples = True
 
 

@@ -146,6 +146,16 @@ class Pool:
 
 
 @dataclass(slots=True)
+class DatabaseServer:
+    """A PostgreSQL server that the tests use, and its own count of client connections."""
+
+    latest: ServerSample
+    peak: int = 0
+    max_connections: int = 0  # as it last said; 0 is unknown
+    was_full: bool = False
+
+
+@dataclass(slots=True)
 class Session:
     """Everything. `now_ns` is the newest time that any event of this run carried."""
 
@@ -153,7 +163,7 @@ class Session:
     runs: list[Run] = field(default_factory=list)
     workers: dict[str, Worker] = field(default_factory=dict)
     pools: dict[tuple[str, str], Pool] = field(default_factory=dict)
-    servers: tuple[ServerSample, ...] = ()
+    servers: dict[str, DatabaseServer] = field(default_factory=dict)
     shared_fixtures: dict[tuple[str, str, str], FixtureUse] = field(default_factory=dict)
     memory: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=SERIES))
     warnings: deque[WarningRaised] = field(default_factory=lambda: deque(maxlen=MAX_WARNINGS))

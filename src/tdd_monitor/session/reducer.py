@@ -22,6 +22,7 @@ from tdd_monitor.protocol.events import (
     RunLost,
     RunRequest,
     Sample,
+    ServerSample,
     StartedTest,
     WarningRaised,
     WorkerDown,
@@ -65,7 +66,7 @@ def _on_request(session: Session, line: Line, event: RunRequest, delta: Delta) -
     session.workers.clear()
     session.pools.clear()
     session.memory.clear()
-    session.servers = ()
+    session.servers.clear()
     if event.scope == "all":
         session.warnings.clear()
     delta.run = delta.samples = True
@@ -271,6 +272,10 @@ def _on_sample(session: Session, line: Line, event: Sample, delta: Delta) -> Non
     accounts.add_sample(session, worker, event, line.t_ns, delta)
 
 
+def _on_server_sample(session: Session, line: Line, event: ServerSample, delta: Delta) -> None:
+    accounts.add_server_sample(session, event, delta)
+
+
 def _on_warning(session: Session, line: Line, event: WarningRaised, delta: Delta) -> None:
     session.warnings.append(event)
     delta.run = True
@@ -361,6 +366,7 @@ _HANDLERS: dict[type, Callable[[Session, Line, Any, Delta], None]] = {
     FinishedTest: _on_finish,
     FixtureLate: _on_fixture_late,
     Sample: _on_sample,
+    ServerSample: _on_server_sample,
     WarningRaised: _on_warning,
     WorkerUp: _on_worker_up,
     WorkerDown: _on_worker_down,

@@ -73,6 +73,7 @@ def freeze(board: Board) -> Board:
         runs=[*session.runs[:-1], *(_frozen_run(run) for run in session.runs[-1:])],
         workers={key: copy.copy(worker) for key, worker in session.workers.items()},
         pools={key: replace(pool, history=deque(pool.history)) for key, pool in session.pools.items()},
+        servers={name: copy.copy(server) for name, server in session.servers.items()},
         shared_fixtures=dict(session.shared_fixtures),
         memory=deque(session.memory),
         warnings=deque(session.warnings),

@@ -72,6 +72,7 @@ METRICS = {
     "memory_growth_mb": "memory growth",
     "pool_utilization": "pool use",
     "pool_waiting": "pool waiting",
+    "server_connections": "server full",
     "leaked_connections": "connection leak",
     "repeated_queries": "N+1 query",
 }

@@ -1,13 +1,13 @@
-"""Thresholds against the figures of one test, one pool, one process: alerts with advice."""
+"""Thresholds against the figures of one test, one pool, one server, one process: alerts with advice."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tdd_monitor.config import Thresholds
 from tdd_monitor.protocol.events import FinishedTest
 from tdd_monitor.session import metrics
-from tdd_monitor.session.model import Pool, Worker
+from tdd_monitor.session.model import DatabaseServer, Pool, Worker
 
 CRITICAL_FACTOR = 1.5
 
@@ -27,7 +27,7 @@ class Alert:
     value: float
     threshold: float
     severity: Severity
-    subject: str  # the test's node id, or the pool or worker
+    subject: str  # the test's node id, or the pool, server or worker
     detail: str = ""
     advice: str = ""
     timestamp_ns: int = 0
@@ -48,6 +48,7 @@ ADVICE = {
     "memory_growth_mb": "The process keeps growing: sort by memory (s) to see which tests add to it.",
     "pool_utilization": "The pool is nearly used up: release earlier, or raise its maximum size.",
     "pool_waiting": "Tests wait for a connection: look for one that is held, or raise the maximum size.",
+    "server_connections": "Use fewer workers or smaller pools, close what is idle, or raise max_connections.",
     "leaked_connections": "Acquire with 'async with pool.acquire()', so that it is always given back.",
     "repeated_queries": "One query per row (N+1): fetch them together with a JOIN or = ANY($1).",
 }
@@ -57,6 +58,7 @@ UNITS = {
     "memory_growth_mb": "MB",
     "pool_utilization": "of max",
     "pool_waiting": "waiting",
+    "server_connections": "of max",
     "leaked_connections": "not given back",
     "repeated_queries": "times",
 }
@@ -146,6 +148,19 @@ def of_pool(pool: Pool, thresholds: Thresholds, t_ns: int) -> list[Alert]:
         detail = f"{pool.peak_in_use} of {maximum} in use"
         alerts.append(_alert("pool_utilization", value, limit, name, detail, t_ns))
     return alerts
+
+
+def of_server(server: DatabaseServer, thresholds: Thresholds, t_ns: int) -> list[Alert]:
+    """Alert of a database server that had nearly no connection left, or none."""
+    limit, maximum = thresholds.server_connections, server.max_connections
+    value = 1.0 if server.was_full else server.peak / maximum if maximum else 0.0
+    if not limit or value <= limit:
+        return []
+    detail = f"{server.peak} of {maximum} connections" if maximum else ""
+    if server.was_full:
+        detail = ", ".join(filter(None, (detail, "it refused one more")))
+    alert = _alert("server_connections", value, limit, server.latest.server, detail, t_ns)
+    return [replace(alert, severity=Severity.CRITICAL) if server.was_full else alert]
 
 
 def of_worker(worker: Worker, thresholds: Thresholds, t_ns: int) -> list[Alert]:

@@ -42,11 +42,13 @@ class Board:
             self.of_test.pop(record.nodeid, None)
 
     def process_alerts(self) -> list[Alert]:
-        """Alerts of pools and processes, worst first."""
+        """Alerts of pools, servers and processes, worst first."""
         now_ns = self.session.now_ns
         found = [
             a for pool in self.session.pools.values() for a in alerts.of_pool(pool, self.thresholds, now_ns)
         ]
+        for server in self.session.servers.values():
+            found += alerts.of_server(server, self.thresholds, now_ns)
         for worker in self.session.workers.values():
             found += alerts.of_worker(worker, self.thresholds, now_ns)
         return sorted(found, key=lambda a: (a.severity is not Severity.CRITICAL, -a.factor))

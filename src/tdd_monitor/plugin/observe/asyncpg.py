@@ -1,4 +1,5 @@
-"""Hooks for asyncpg: `Pool._acquire`, the only place with true wait times, and whatever runs SQL.
+"""Hooks for asyncpg: `Pool._acquire`, the only place with true wait times, whatever runs SQL, and
+whoever connects.
 
 `Connection.add_query_logger` costs five times as much and misses prepared statements and cursors, that
 is, all of SQLAlchemy.
@@ -8,10 +9,11 @@ import functools
 import sys
 import time
 import weakref
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 from tdd_monitor.plugin.observe.names import pool_name
 from tdd_monitor.plugin.observe.registry import Registry
+from tdd_monitor.plugin.observe.servers import Login, Place
 from tdd_monitor.plugin.observe.sites import call_site
 from tdd_monitor.plugin.observe.tally import PoolState, Tally, acquiring
 
@@ -32,6 +34,7 @@ def install(registry: Registry) -> None:
     from asyncpg import cursor, pool, prepared_stmt
     from asyncpg.connection import Connection
 
+    _wrap(Connection, "__init__", functools.partial(_connected, registry))
     _wrap(pool.Pool, "_acquire", functools.partial(_acquire, registry))
     _wrap(pool.PoolConnectionHolder, "_release", functools.partial(_release, registry))
     for names, owner, place in (
@@ -49,6 +52,43 @@ def install(registry: Registry) -> None:
 def _wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
     method = getattr(owner, name)
     setattr(owner, name, functools.wraps(method)(make(method)))
+
+
+def _connected(registry: Registry, method: Any) -> Any:
+    """asyncpg makes a Connection when the server has let it in, pools and SQLAlchemy included."""
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        method(self, *args, **kwargs)
+        if registry.enabled:
+            registry.servers.connected(self, _place, _login)
+
+    return init
+
+
+def _place(connection: Any) -> Place:
+    address, user = connection._addr, connection._params.user
+    if isinstance(address, str):
+        directory, _, port = address.rpartition("/.s.PGSQL.")
+        return directory, int(port), user
+    return address[0], address[1], user
+
+
+def _login(connection: Any) -> Login:
+    """As asyncpg resolved it: of the URL, keywords, PG* variables or the password file."""
+    params = connection._params
+    return params.password, params.database, _tls(params)
+
+
+def _tls(params: Any) -> Dict[str, str]:
+    """What must not be weaker when the monitor sends the same password over the same network."""
+    if not params.ssl:
+        return {}
+    if params.ssl.check_hostname:
+        return {"sslmode": "verify-full"}
+    if params.ssl.verify_mode:
+        return {"sslmode": "verify-ca"}
+    required = getattr(getattr(params, "sslmode", None), "name", "") == "require"
+    return {"sslmode": "require"} if required else {}
 
 
 def _of_connection(connection: Any, args: Tuple[Any, ...]) -> Tuple[Any, str]:

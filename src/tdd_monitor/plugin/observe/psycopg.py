@@ -1,4 +1,4 @@
-"""Hooks for psycopg 3: whatever its cursors run, sync and async."""
+"""Hooks for psycopg 3: whatever its cursors run, sync and async, and whoever connects."""
 
 import contextlib
 import functools
@@ -8,9 +8,12 @@ import weakref
 from typing import Any, AsyncIterator, Callable, Iterator
 
 from tdd_monitor.plugin.observe.registry import Registry
+from tdd_monitor.plugin.observe.servers import Login, Place
 from tdd_monitor.plugin.observe.tally import Tally, acquiring
 
 ENGINE = "psycopg"
+_TLS_DEMANDED = ("require", "verify-ca", "verify-full")
+_TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 
 # Pools by identity of their kind: psycopg_pool's tallies, and connections that SQLAlchemy has taken over.
 pools: "weakref.WeakKeyDictionary[Any, Tally]" = weakref.WeakKeyDictionary()
@@ -21,6 +24,8 @@ def install(registry: Registry) -> None:
     """Wrap the cursors of psycopg, which is imported; server-side cursors have methods of their own."""
     import psycopg
 
+    for connection in (psycopg.Connection, psycopg.AsyncConnection):
+        _wrap(connection, "__init__", functools.partial(_connected, registry))
     for name in ("execute", "executemany"):
         for owner in (psycopg.Cursor, psycopg.ServerCursor):
             _wrap(owner, name, functools.partial(_run, registry))
@@ -36,6 +41,33 @@ def _wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
     method = owner.__dict__.get(name)
     if method is not None:
         setattr(owner, name, functools.wraps(method)(make(method)))
+
+
+def _connected(registry: Registry, method: Any) -> Any:
+    """psycopg makes a Connection when the server has let it in, pools and SQLAlchemy included."""
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        method(self, *args, **kwargs)
+        if registry.enabled:
+            registry.servers.connected(self, place, login)
+
+    return init
+
+
+def place(connection: Any) -> Place:
+    """Where a connection of psycopg or psycopg2 goes, as libpq knows it."""
+    info = connection.info
+    return info.host, info.port, info.user
+
+
+def login(connection: Any) -> Login:
+    """How it logged in there, as libpq resolved it."""
+    info = connection.info
+    # psycopg's name, psycopg2's name.
+    parameters = info.get_parameters() if hasattr(info, "get_parameters") else info.dsn_parameters
+    if info.host.startswith("/") or parameters.get("sslmode") not in _TLS_DEMANDED:
+        return info.password, info.dbname, {}
+    return info.password, info.dbname, {name: parameters[name] for name in _TLS if name in parameters}
 
 
 def _tally_of(registry: Registry, cursor: Any) -> Tally:

@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Set, Tuple
 
 from tdd_monitor.plugin.observe.imports import catch_up
+from tdd_monitor.plugin.observe.servers import Servers
 from tdd_monitor.protocol.events import PoolSample, PoolUse
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Registry:
         self.attempt = 0
         self.enabled = True
         self.drivers: Set[str] = set()
+        self.servers = Servers()
         self.in_shared_setup: Callable[[], bool] = bool
         self._tallies: "List[Tally]" = []
         self._loose: "Dict[str, Tally]" = {}

@@ -1,7 +1,7 @@
 """Hooks for SQLAlchemy 1.4 and 2: pools of sync and async engines, and what runs on other drivers.
 
 Statements on asyncpg and psycopg are counted by those drivers' own hooks, which is told them here: a
-connection of this pool is `adopted`.
+connection of this pool is `adopted`. Of psycopg2, which nobody else watches, it tells the server.
 """
 
 import functools
@@ -43,6 +43,7 @@ class _Observer:
         for owner in (pool.Pool, pool.SingletonThreadPool):
             owner.connect = self._timed(owner.connect)  # type: ignore[method-assign]
         Engine.__init__ = self._remembered(Engine.__init__)  # type: ignore[method-assign]
+        event.listen(pool.Pool, "connect", self._connected)
         event.listen(pool.Pool, "checkout", self._checkout)
         event.listen(pool.Pool, "checkin", self._checkin)
         event.listen(pool.Pool, "detach", self._checkin)
@@ -105,6 +106,11 @@ class _Observer:
             if type(candidate) is Engine and candidate.pool is pool:
                 return candidate
         return None
+
+    def _connected(self, dbapi_connection: Any, record: Any) -> None:
+        is_psycopg2 = hasattr(getattr(dbapi_connection, "info", None), "dsn_parameters")
+        if is_psycopg2 and self._registry.enabled:
+            self._registry.servers.connected(dbapi_connection, psycopg.place, psycopg.login)
 
     def _checkout(self, dbapi_connection: Any, record: Any, proxy: Any) -> None:
         if not self._registry.enabled:

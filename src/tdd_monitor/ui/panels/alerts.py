@@ -60,7 +60,7 @@ def alert_rows(alert: Alert, view: View, width: int) -> Iterator[Row]:
     metric = words.METRICS.get(alert.metric, alert.metric)
     is_test = alert.subject in view.board.session.items
     subject = format.short(alert.subject) if is_test else format.visible(alert.subject)
-    panel = "5" if alert.metric.startswith("pool") else "4"
+    panel = "5" if alert.metric.startswith(("pool", "server")) else "4"
     target = Target("test", alert.subject) if is_test else Target("panel", panel)
     parts: list[Part] = [
         (f"{word.glyph} {word.word:<8} ", word.role),
@@ -85,7 +85,7 @@ def amount(alert: Alert) -> str:
         return format.milliseconds(alert.value)
     if what == "MB":
         return f"{alert.value:+.1f} MB"
-    if alert.metric == "pool_utilization":
+    if what == "of max":
         return f"{alert.value:.0%}"
     return f"{alert.value:.0f}x" if alert.metric == "repeated_queries" else f"{alert.value:.0f}"
 
@@ -95,7 +95,7 @@ def limit(alert: Alert) -> str:
     if not alert.threshold:
         return unit(alert.metric)
     what = unit(alert.metric)
-    if alert.metric == "pool_utilization":
+    if what == "of max":
         return f"limit {alert.threshold:.0%}"
     number = f"{alert.threshold:g} {what}" if what in ("ms", "MB") else f"{alert.threshold:g}"
     return f"{format.factor(alert.factor)} of {number}"

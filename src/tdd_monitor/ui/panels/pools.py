@@ -1,15 +1,17 @@
-"""Connection pools: how full, who waits, over time; and the server's own count of connections."""
+"""Connection pools: how full, who waits, over time; and the servers' own counts of connections."""
 
 from collections.abc import Iterator
 
 from rich.cells import cell_len
 
-from tdd_monitor.session.model import Pool
+from tdd_monitor.session.model import DatabaseServer, Pool
 from tdd_monitor.ui import draw, format
-from tdd_monitor.ui.parts import Part, Parts, Row, row, text_row
+from tdd_monitor.ui.parts import Part, Parts, Row, row, text_row, width_of
 from tdd_monitor.ui.view import View
 
 BAR_MIN = 8
+SERVER_BAR_MIN = 3  # where it is narrow, the name says more than the bar
+SERVER_NAME_MIN = 6
 SERVER = "server "
 
 
@@ -30,6 +32,7 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
         text = "Pools of asyncpg, SQLAlchemy and psycopg appear here when a test uses one."
         for line in format.wrap(text, width):
             yield text_row(line, "dim")
+        yield from _servers(view, width)
         return
     several = len({worker for worker, _name in session.pools}) > 1
     servers = list(_servers(view, width))
@@ -83,10 +86,41 @@ def _details(pool: Pool) -> Parts:
 
 
 def _servers(view: View, width: int) -> Iterator[Row]:
-    for server in view.board.session.servers:
-        maximum = server.max_connections
-        fill = server.connections / maximum if maximum else 0.0
-        role = "critical" if fill > 0.9 else "warning" if fill > 0.75 else "good"
-        numbers = f" {server.connections}/{maximum or '?'} open"
-        room = width - len(SERVER) - len(numbers)
-        yield row((SERVER, "dim"), *draw.bar(fill, max(3, room), role), (numbers, "text"))
+    for server in view.board.session.servers.values():
+        if server.latest.reason:
+            yield from _uncounted(server, width)
+        else:
+            yield from _counted(view, server, width)
+
+
+def _counted(view: View, server: DatabaseServer, width: int) -> Iterator[Row]:
+    """One line; two where it would leave nothing of the name."""
+    run = view.board.session.run
+    # Nobody asks the server after the run: what it said last would be stale.
+    going = run is not None and run.active
+    count, maximum = server.latest.connections if going else server.peak, server.max_connections
+    numbers = f" {'' if going else 'peak '}{count} of {maximum}"
+    fill = count / maximum if maximum else 0.0
+    limit = view.board.thresholds.server_connections
+    role, word = ("warning", " ▲ nearly full") if limit and fill >= limit else ("good", " connections")
+    name = format.visible(server.latest.server)
+    room = width - len(SERVER) - 1 - SERVER_BAR_MIN - len(numbers)
+    if role == "good" and room < cell_len(name) + len(word) + SERVER_BAR_MIN:
+        word = ""
+    figures: Parts = ((numbers, "text"), (word, "dim")) if role == "good" else ((numbers + word, role),)
+    room -= len(word)
+    if room < SERVER_NAME_MIN:
+        yield row((SERVER, "dim"), (format.cut_left(name, width - len(SERVER)), "text"))
+        yield row(*draw.bar(fill, max(1, width - width_of(figures)), role), *figures)
+        return
+    name = format.cut_left(name, room)
+    bar = draw.bar(fill, SERVER_BAR_MIN + room - cell_len(name), role)
+    yield row((SERVER, "dim"), (name + " ", "text"), *bar, *figures)
+
+
+def _uncounted(server: DatabaseServer, width: int) -> Iterator[Row]:
+    word, role = ("◆ full", "critical") if server.latest.full else ("▲ not counted", "warning")
+    name = format.cut_left(format.visible(server.latest.server), width - len(SERVER) - len(word) - 1)
+    yield row((SERVER, "dim"), (name + " ", "text"), (word, role))
+    for line in format.wrap(format.visible(server.latest.reason), width - len(SERVER)):
+        yield row((" " * len(SERVER), "dim"), (line, "dim"))

@@ -1,0 +1,64 @@
+"""Which PostgreSQL servers the tests connect to, told once each.
+
+The monitor asks them how many connections they have; nothing here sends a query.
+"""
+
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+
+from tdd_monitor.protocol.events import ServerSeen
+
+Place = Tuple[str, int, str]  # host (or the directory of the Unix socket), port, user
+Login = Tuple[Any, str, Dict[str, str]]  # password, database, parameters of TLS
+
+MAX_PLACES = 20  # suites that make a role a test would otherwise tell of each
+
+
+class Servers:
+    """Remembers the places that were seen, and tells of each once, as soon as somebody listens."""
+
+    def __init__(self) -> None:
+        self._seen: Set[Place] = set()
+        self._untold: List[ServerSeen] = []
+        self._emit: Optional[Callable[[ServerSeen], None]] = None
+
+    def tell(self, emit: Callable[[ServerSeen], None]) -> None:
+        """From now on tell `emit`; what was seen before comes first."""
+        self._emit = emit
+        self._hand_over()
+
+    def connected(
+        self, connection: Any, place_of: Callable[[Any], Place], login_of: Callable[[Any], Login]
+    ) -> None:
+        """A connection was made. Never raises; a place that is known costs about a microsecond."""
+        try:
+            place = place_of(connection)
+            if place in self._seen or len(self._seen) >= MAX_PLACES:
+                return
+            self._seen.add(place)
+            self._untold.append(ServerSeen(server_url(place, login_of(connection))))
+            self._hand_over()
+        except Exception:  # a driver with other insides than we know: then its server is not counted
+            return
+
+    def _hand_over(self) -> None:
+        if self._emit is not None:
+            untold, self._untold = self._untold, []
+            for seen in untold:
+                self._emit(seen)
+
+
+def server_url(place: Place, login: Login) -> str:
+    """The URL by which asyncpg and libpq find the same server, with the same rights."""
+    from urllib.parse import quote, urlencode  # most suites never get here, and start-up counts
+
+    host, port, user = place
+    password, database, parameters = login
+    who = quote(user, safe="")
+    if password and isinstance(password, str):  # asyncpg also takes a function, which only it may call
+        who += ":" + quote(password, safe="")
+    if host.startswith("/"):
+        where, parameters = "", dict(parameters, host=host, port=str(port))
+    else:
+        where = "%s:%d" % ("[%s]" % host if ":" in host else host, port)
+    query = "?" + urlencode(parameters, safe="/", quote_via=quote) if parameters else ""
+    return "postgresql://%s@%s/%s%s" % (who, where, quote(database, safe=""), query)

@@ -1,0 +1,293 @@
+"""The server's own count of connections: asked of a real one, felt by nobody, gone with the run."""
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import asyncpg
+import pytest
+from rich.console import Console
+from support.projects import ended, engine_for, reached, started, write
+from support.roles import Role, new_role
+
+from tdd_monitor.config import Settings
+from tdd_monitor.protocol.events import ServerSample
+from tdd_monitor.reports import console as report
+from tdd_monitor.reports.json import document
+from tdd_monitor.runner import server_count
+from tdd_monitor.runner.engine import run_headless
+from tdd_monitor.runner.replay import Replay
+from tdd_monitor.runner.server_count import EMBEDDED, ServerCounts, server_name
+from tdd_monitor.session.model import RunState
+
+HOLDS = """
+import asyncio, asyncpg, pathlib, time
+
+def test_holds_connections():
+    async def go():
+        kept = [await asyncpg.connect({url!r}) for _ in range(7)]
+        pathlib.Path("up").touch()
+        await asyncio.sleep({seconds})
+        for connection in kept: await connection.close()
+    asyncio.run(go())
+"""
+ADMINISTERS = """
+import asyncio, asyncpg
+
+def test_templates_while_somebody_counts():
+    async def go():
+        await (await asyncpg.connect({url!r})).close()  # the first to be seen is who the monitor logs in as
+        admin = await asyncpg.connect({admin!r})
+        where = "WHERE usename = $1 AND application_name = 'tdd-monitor'"
+        counting = "SELECT count(*) FROM pg_stat_activity " + where
+        async with asyncio.timeout(20):
+            while not await admin.fetchval(counting, {user!r}): await asyncio.sleep(0.02)
+        for _ in range(3):
+            await admin.execute('CREATE DATABASE "{name}_copy" TEMPLATE "{name}"')
+            await admin.execute('DROP DATABASE "{name}_copy"')
+        await admin.execute('DROP DATABASE "{name}"')
+        await admin.close()
+    asyncio.run(go())
+"""
+
+
+@pytest.fixture(scope="module")
+def role() -> Iterator[Role]:
+    with new_role() as role:
+        yield role
+
+
+async def becomes(condition: Callable[[], bool], timeout_s: float = 20) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def heard() -> list[ServerSample]:
+    return []
+
+
+@pytest.fixture
+async def counts(heard: list[ServerSample]) -> AsyncIterator[ServerCounts]:
+    counts = ServerCounts(heard.append)
+    yield counts
+    await counts.stop()
+
+
+async def test_a_run_tells_the_peak_and_leaves_nothing_behind(tmp_path: Path, role: Role) -> None:
+    record = tmp_path / "run.ndjson"
+    root = write(tmp_path, test_holds=HOLDS.format(url=role.url(), seconds=1.5))
+    engine = engine_for(root, record=record)
+    assert await run_headless(engine) == 0
+    (server,) = engine.board.session.servers.values()
+    assert server.latest.server == EMBEDDED and server.latest.reason == ""
+    assert 7 <= server.peak <= server.max_connections
+    await becomes(lambda: role.monitors() == 0, 2)
+
+    replay = Replay(Settings(root=tmp_path), record, speed=None)
+    await replay.finished()
+    assert replay.board.session.servers == engine.board.session.servers
+
+    console = Console(record=True, width=150)
+    report.summary(engine.board, console, 0)
+    printed = console.export_text()
+    assert f"Server {EMBEDDED}: peak {server.peak} of {server.max_connections} connections" in printed
+    (told,) = document(engine.board, 0)["servers"]
+    assert (told["server"], told["peak_connections"]) == (EMBEDDED, server.peak)
+    everything = record.read_text() + printed + json.dumps(document(engine.board, 0))
+    assert "server_seen" in everything
+    assert role.password not in everything and quote(role.password, safe="") not in everything
+
+
+async def test_databases_can_be_dropped_and_copied_meanwhile(tmp_path: Path, role: Role) -> None:
+    name = f"counted {role.user}"
+    role.execute(f'DROP DATABASE IF EXISTS "{name}_copy"', f'DROP DATABASE IF EXISTS "{name}"')
+    role.execute(f'CREATE DATABASE "{name}"')
+    source = ADMINISTERS.format(admin=role.address.url(), url=role.url(name), user=role.user, name=name)
+    engine = engine_for(write(tmp_path, test_admin=source))
+    assert await run_headless(engine) == 0, "\n".join(engine.output)
+    assert engine.board.session.servers[EMBEDDED].peak > 0
+
+
+@pytest.mark.parametrize("how", ["cancelled", "killed", "left"])
+async def test_whatever_ends_a_run_ends_the_counting(tmp_path: Path, role: Role, how: str) -> None:
+    engine = engine_for(write(tmp_path, test_holds=HOLDS.format(url=role.url(), seconds=60)))
+    async with started(engine) as session:
+        await becomes(lambda: EMBEDDED in session.servers and session.servers[EMBEDDED].peak >= 7)
+        assert role.monitors() == 1
+        if how == "cancelled":
+            engine.cancel()
+            assert (await reached(session, ended(1))).state is RunState.FINISHED
+        if how == "killed":
+            assert engine._process is not None
+            engine._process.kill()
+            assert (await reached(session, ended(1))).state is RunState.LOST
+        if how != "left":
+            await becomes(lambda: role.monitors() == 0, 2)
+    await becomes(lambda: role.monitors() == 0, 2)
+
+
+async def test_a_second_run_counts_again(tmp_path: Path, role: Role) -> None:
+    engine = engine_for(write(tmp_path, test_holds=HOLDS.format(url=role.url(), seconds=0.3)))
+    async with started(engine) as session:
+        await reached(session, ended(1))
+        assert session.servers[EMBEDDED].peak
+        engine.rerun(None, "all")
+        await reached(session, ended(2))
+        assert session.servers[EMBEDDED].peak
+
+
+async def test_who_may_see_nothing_still_counts_the_others(
+    counts: ServerCounts, heard: list[ServerSample], role: Role
+) -> None:
+    kept = [await asyncpg.connect(role.address.url()) for _ in range(5)]
+    blind = await asyncpg.connect(role.url())
+    unseen = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY($1) AND backend_type IS NULL"
+    assert await blind.fetchval(unseen, [connection.get_server_pid() for connection in kept]) == 5
+    everybody = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+    before = await kept[0].fetchval(everybody)
+    counts.follow(role.url())
+    await becomes(lambda: bool(heard))
+    assert heard[0].max_connections == int(await kept[0].fetchval("SHOW max_connections"))
+    assert heard[0].connections >= 6 and abs(heard[0].connections - before) <= 5  # other tests come and go
+    for connection in (*kept, blind):
+        await connection.close()
+
+
+async def test_its_own_session_is_harmless(
+    counts: ServerCounts, heard: list[ServerSample], role: Role
+) -> None:
+    counts.follow(role.url("no such database"))
+    await becomes(lambda: bool(heard))
+    columns = "datname, application_name, xact_start IS NULL AS idle"
+    (session,) = role.execute(f"SELECT {columns} FROM pg_stat_activity WHERE usename = '{role.user}'")
+    assert tuple(session) == ("postgres", "tdd-monitor", True)
+
+
+async def test_what_stays_the_same_is_told_once(
+    counts: ServerCounts, heard: list[ServerSample], role: Role, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_count, "EVERY_S", 0.01)
+    counts.follow(role.url())
+    counts.follow(role.url())
+    await becomes(lambda: bool(heard))
+    await asyncio.sleep(0.3)
+    assert role.monitors() == 1
+    assert all(one != next_one for one, next_one in itertools.pairwise(heard))
+
+
+async def test_a_server_that_has_no_connection_left_says_so(
+    counts: ServerCounts, heard: list[ServerSample], role: Role, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit of a role has the same SQLSTATE as that of the server, which other tests need."""
+    monkeypatch.setattr(server_count, "RETRY_S", 0.1)
+    role.execute(f'ALTER ROLE "{role.user}" CONNECTION LIMIT 1')
+    holder = await asyncpg.connect(role.url())
+    counts.follow(role.url())
+    await becomes(lambda: bool(heard))
+    assert heard[0] == ServerSample(EMBEDDED, reason=heard[0].reason, full=True)
+    assert "too many connections" in heard[0].reason
+    await holder.close()
+    await becomes(lambda: heard[-1].connections > 0)
+    role.execute(f'ALTER ROLE "{role.user}" CONNECTION LIMIT -1')
+    assert [sample.full for sample in heard] == [True, *[False] * (len(heard) - 1)]
+
+
+async def test_another_way_in_is_tried_when_one_is_refused(
+    counts: ServerCounts, heard: list[ServerSample], role: Role, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_count, "RETRY_S", 0.1)
+    counts.follow(role.url().replace("tdd%20monitor", "nobody"))
+    counts.follow(role.url())
+    await becomes(lambda: bool(heard) and heard[-1].connections > 0)
+    assert "does not exist" in heard[0].reason and not heard[0].full
+
+
+@pytest.fixture
+async def silent() -> AsyncIterator[list[int]]:
+    """A port, then how often somebody knocked: it lets in and says nothing."""
+    knocks: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        knocks.append(len(knocks))
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    knocks.append(server.sockets[0].getsockname()[1])
+    yield knocks
+    server.close()
+
+
+async def test_a_server_that_does_not_answer_is_left_alone(
+    counts: ServerCounts, heard: list[ServerSample], silent: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_count, "TIMEOUT_S", 0.3)
+    counts.follow(f"postgresql://me:s3cret@127.0.0.1:{silent[0]}/shop")
+    await becomes(lambda: bool(heard))
+    await asyncio.sleep(1.0)
+    assert heard == [ServerSample(f"127.0.0.1:{silent[0]}", reason="no answer within 0.3 s")]
+    assert len(silent) - 1 == 1  # not again before 5 s are over
+
+
+async def test_stopping_does_not_wait_for_a_server_that_does_not_answer(
+    counts: ServerCounts, silent: list[int]
+) -> None:
+    counts.follow(f"postgresql://me@127.0.0.1:{silent[0]}/shop")
+    await becomes(lambda: len(silent) > 1)
+    begun = time.monotonic()
+    await counts.stop()
+    assert time.monotonic() - begun < 0.5
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "reason"),
+    [
+        ("postgresql://me:s3cret@127.0.0.1:1/shop", "127.0.0.1:1", "nobody listens there"),
+        ("postgresql://me:s3cret@/shop?host=/nowhere&port=7", "/nowhere:7", "No such file or directory"),
+        ("postgresql://me:s3cret@no-such-host.invalid:5432/shop", "no-such-host.invalid:5432", ""),
+        (
+            "postgresql://me:s3cret@127.0.0.1:1/shop?sslmode=verify-full&sslrootcert=/nowhere",
+            "127.0.0.1:1",
+            "No such file or directory",
+        ),
+        (
+            "postgresql://me:s3cret@127.0.0.1:1/shop?sslmode=verify-more",
+            "127.0.0.1:1",
+            "the monitor cannot connect as the tests do (ClientConfigurationError)",
+        ),
+    ],
+)
+async def test_who_cannot_be_asked_gets_a_word(
+    counts: ServerCounts, heard: list[ServerSample], url: str, name: str, reason: str
+) -> None:
+    counts.follow(url)
+    await becomes(lambda: bool(heard))
+    assert (heard[0].server, heard[0].connections) == (name, 0)
+    assert heard[0].reason == reason if reason else heard[0].reason
+    assert "s3cret" not in repr(heard)
+
+
+async def test_what_is_no_url_is_nobody(counts: ServerCounts, heard: list[ServerSample]) -> None:
+    counts.follow("postgresql://[me")
+    counts.follow("postgresql://me@db:port/x")
+    assert heard == [] and counts._tasks == []
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("postgresql://me:pw@localhost:5432/shop", "localhost:5432"),
+        ("postgresql://me@db/shop", "db:5432"),
+        ("postgresql://me@[::1]:5433/shop", "[::1]:5433"),
+        ("postgresql://me@/shop?host=/var/run/postgresql&port=5432", "/var/run/postgresql:5432"),
+        ("postgresql://me@/shop?host=/tmp/tdd-monitor-0-77aa/pg&port=5432", EMBEDDED),
+    ],
+)
+def test_a_server_is_named_by_where_it_is(url: str, name: str) -> None:
+    assert server_name(url) == name
