@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,9 +24,10 @@ CACHED = ["individual_test", "schema_operation", "parallel_execution"]
 def url_without_rights() -> Iterator[str]:
     """A database in which its user may do everything, on a server where he may create no other."""
     server = DatabaseServer(None)
-    server.execute("CREATE ROLE bench_guest LOGIN", "CREATE DATABASE bench_guest OWNER bench_guest")
-    yield server.url_of("bench_guest").replace("postgres@", "bench_guest@", 1)
-    server.execute("DROP DATABASE bench_guest", "DROP ROLE bench_guest")
+    guest = f"bench_guest_{os.getpid()}"  # other runs share the server
+    server.execute(f"CREATE ROLE {guest} LOGIN", f"CREATE DATABASE {guest} OWNER {guest}")
+    yield server.url_of(guest).replace("postgres@", f"{guest}@", 1)
+    server.execute(f"DROP DATABASE {guest} WITH (FORCE)", f"DROP ROLE {guest}")
     server.close()
 
 
