@@ -1,7 +1,44 @@
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
+
+from tdd_monitor.testing.database_server import DatabaseServer
+
+PUBLIC = [
+    "individual_test",
+    "fixture_setup",
+    "connection_acquire",
+    "schema_operation",
+    "test_cleanup",
+    "parallel_execution",
+]
+CACHED = ["individual_test", "schema_operation", "parallel_execution"]
+
+
+@pytest.fixture
+def url_without_rights() -> Iterator[str]:
+    """A database in which its user may do everything, on a server where he may create no other."""
+    server = DatabaseServer(None)
+    guest = f"bench_guest_{os.getpid()}"  # other runs share the server
+    server.execute(f"CREATE ROLE {guest} LOGIN", f"CREATE DATABASE {guest} OWNER {guest}")
+    yield server.url_of(guest).replace("postgres@", f"{guest}@", 1)
+    server.execute(f"DROP DATABASE {guest} WITH (FORCE)", f"DROP ROLE {guest}")
+    server.close()
+
+
+def test_bench_leaves_the_schema_cache_out_where_no_database_may_be_made(
+    tmp_path: Path, url_without_rights: str
+) -> None:
+    command = [sys.executable, "-m", "tdd_monitor", "bench", "--runs", "0.02", "--json", "out.json"]
+    command += ["--against", url_without_rights, "--strict"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert list(json.loads((tmp_path / "out.json").read_text())["measurements"]) == PUBLIC
+    assert "permission denied to create database" in done.stdout
 
 
 def test_bench_measures_every_operation_on_a_real_server(tmp_path: Path) -> None:
@@ -9,10 +46,15 @@ def test_bench_measures_every_operation_on_a_real_server(tmp_path: Path) -> None
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
     document = json.loads((tmp_path / "out.json").read_text())
     assert list(document["measurements"]) == list(document["targets"])
-    assert len(document["measurements"]) == 6
+    assert list(document["measurements"]) == [*PUBLIC, *(f"{name}_cached" for name in CACHED)]
     for name, values in document["measurements"].items():
         assert values["count"] >= 2 and 0 < values["min"] <= values["p95"] <= values["max"], name
+    for name in CACHED:
+        cached, sibling = document["measurements"][f"{name}_cached"], document["measurements"][name]
+        assert (cached["target"], cached["published"]) == (sibling["target"], sibling["published"])
+        assert ("parallel_efficiency" in cached) == ("parallel_efficiency" in sibling)
     assert document["measurements"]["parallel_execution"]["parallel_efficiency"] > 1
+    assert document["measurements"]["test_cleanup"]["ahead"] is None
     assert document["summary"]["recommendation"] in done.stdout
 
 

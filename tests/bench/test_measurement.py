@@ -1,12 +1,14 @@
+import io
 import math
 import statistics
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from tdd_monitor.bench.measurement import Measurement, Report
-from tdd_monitor.reports.bench import BARS, histogram
+from tdd_monitor.reports.bench import BARS, histogram, legend, table, verdict
 
 samples = st.lists(st.floats(0.001, 1000), min_size=1, max_size=50).map(tuple)
 
@@ -49,3 +51,34 @@ def test_every_sample_is_in_the_histogram(ours: tuple[float, ...]) -> None:
     bars = histogram(ours)
     assert len(bars) == 16 and set(bars) <= {" ", *BARS}
     assert BARS[-1] in bars
+
+
+SLOW = Report(
+    tuple(
+        Measurement(name, (123.456, 1234.567), (100.0,), efficiency=None)
+        for name in ("individual_test", "test_cleanup", "parallel_execution_cached")
+    )
+)
+
+
+@pytest.mark.parametrize("width", [80, 104, 132, 200])
+def test_the_table_fits_and_says_what_is_compared(width: int) -> None:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(table(SLOW, width), legend(SLOW, width), verdict(SLOW))
+    shown = console.export_text()
+    assert "…" not in shown and "parallel_execution_cached" in shown and "1234.6" in shown
+    assert "_cached: the tables come from a declared schema" in shown
+    assert ("published" in shown) == (width >= 104)
+    assert ("std_dev" in shown) == (width >= 132)
+
+
+def test_a_cached_operation_is_held_against_its_sibling() -> None:
+    cached = Measurement("schema_operation_cached", (0.5, 0.96), (1.0,))
+    assert (cached.target_ms, cached.published_ms) == (10.0, 7.3)
+    assert cached.ahead == pytest.approx(10.0)
+    assert Measurement("test_cleanup", (1.0,), (1.0,)).ahead is None
+
+
+def test_what_could_not_be_measured_is_said() -> None:
+    report = Report(SLOW.measurements[:1], "permission denied")
+    assert "Not measured with a declared schema" in legend(report, 80)

@@ -1,6 +1,7 @@
 """Nothing of a test survives it. A second connection looks, after the context is closed."""
 
 import asyncio
+import contextlib
 
 import asyncpg
 import pytest
@@ -218,6 +219,18 @@ async def test_prepared_statements_cursors_and_advisory_locks_are_gone(look: Loo
         assert context.connection.get_server_pid() == backend
         assert await context.connection.fetchval("SELECT count(*) FROM pg_prepared_statements") == 0
         assert await context.connection.fetchval("SELECT count(*) FROM pg_cursors WHERE name = 'held'") == 0
+
+
+async def test_locks_are_gone_after_every_test_of_a_connection(look: Look) -> None:
+    backends = set()
+    for harm in ("SELECT 1", "SELECT 2", "SELECT 3", "DISCARD TEMP", "SELECT 1/0", "SET ROLE pg_monitor"):
+        async with tdd_test_context() as context:
+            backends.add(context.connection.get_server_pid())
+            await context.connection.execute("SELECT pg_advisory_lock(4711), pg_advisory_lock(4711)")
+            with contextlib.suppress(asyncpg.DivisionByZeroError):
+                await context.connection.execute(harm)
+        assert await look("SELECT pg_try_advisory_lock(4711)"), harm
+    assert len(backends) == 1
 
 
 async def test_listeners_are_gone_and_can_be_added_again() -> None:

@@ -110,6 +110,10 @@ async def test_the_users_database_is_used_as_it_is(on_the_users_database: str) -
     async with tdd_test_context() as context:
         assert context.database_url == on_the_users_database
         assert await context.connection.fetchval("SELECT current_database()") == "of_the_user"
+    for _ in range(4):
+        async with tdd_test_context() as context:
+            ours = "SELECT count(*) FROM pg_proc WHERE oid >= 16384"
+            assert await context.connection.fetchval(ours) == 0  # not even for this connection
 
 
 async def test_a_commit_into_the_users_database_is_an_error(on_the_users_database: str, look: Look) -> None:

@@ -40,6 +40,7 @@ def bench(json_file: Path | None, against: str, strict: bool, runs: float) -> No
     except (EmbeddedPostgresError, OSError, asyncpg.PostgresError) as error:
         raise UsageError(f"The benchmark has no server to measure: {error}") from error
     console.print(report_on.table(report, console.width))
+    console.print(report_on.legend(report, console.width), style="dim", highlight=False)
     console.print(report_on.histograms(report))
     console.print(report_on.verdict(report))
     if json_file is not None:
@@ -57,7 +58,7 @@ def _measure(console: "Console", runs: float) -> "Report":
     from tdd_monitor.bench import TDDPerformanceBenchmark
 
     tasks: dict[str, TaskID] = {}
-    columns = (TextColumn("{task.description:20}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description:25}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True) as progress:
 
         def on_progress(operation: str, done: int, total: int) -> None:

@@ -15,7 +15,7 @@ from .schemas import Schema, schema_of
 from .worker_databases import Database
 
 
-@dataclass(slots=True)
+@dataclass(init=False)  # every test makes one: so the zeros below are nobody's work
 class ContextTimings:
     """What the toolkit itself took for a test, in milliseconds."""
 

@@ -44,7 +44,7 @@ class TDDTestContext(BaseContext):
     def lend(self, connection: ContextConnection, database: Database, warm: WarmConnections) -> None:
         """Called by the manager, which has begun the transaction."""
         self._connection, self._database, self._warm = connection, database, warm
-        self._backend = connection.get_server_pid()
+        self._backend = connection.backend
 
     def take_back(self) -> tuple[ContextConnection, Database, WarmConnections]:
         """Called by the manager, which is about to end the transaction."""
@@ -56,13 +56,13 @@ class TDDTestContext(BaseContext):
 
     async def __aenter__(self) -> Self:
         started_ns = self.now()
-        task = asyncio.current_task()
         outer = _current.get()
-        if outer is not None and outer.embraces(task, self.schema):
-            await self._join(outer)
+        if outer is not None and outer.embraces(asyncio.current_task(), self.schema):
+            connection = await self._join(outer)
         else:
-            await self._manager.get_test_connection(self)
-        self._task = task
+            connection = await self._manager.get_test_connection(self)
+        # To ask for the running loop is a system call before Python 3.12; the connection knows it.
+        self._task = asyncio.current_task(connection.loop)
         self._token = _current.set(self)
         self.timings.context_setup_ms = (self.now() - started_ns) / 1e6
         return self
@@ -99,12 +99,13 @@ class TDDTestContext(BaseContext):
         root = getattr(loop, "root_task", None)
         return loop is self._task.get_loop() and (root is None or root is task)
 
-    async def _join(self, outer: "TDDTestContext") -> None:
-        connection = outer.connection
+    async def _join(self, outer: "TDDTestContext") -> ContextConnection:
+        connection: ContextConnection = outer.connection
         await connection.begin_nested()
         outer._inner = self
         self._outer, self._connection, self._database = outer, connection, outer._database
         self._backend = outer._backend
+        return connection
 
     async def _part(self, outer: "TDDTestContext") -> None:
         connection, self._connection = self._connection, None

@@ -105,7 +105,8 @@ class DatabaseManager:
         Raises SchemaError for a schema that PostgreSQL refuses, and what `initialize` raises.
         """
         database = self.database_for(context)
-        self.clean_if_spoilt(context, database)
+        if database.spoilt:
+            self.clean_if_spoilt(context, database)
         warm = self._warm()
         while True:
             started_ns = context.now()
@@ -150,7 +151,8 @@ class DatabaseManager:
             await warm.give_back(connection)
         else:
             await self._remove(warm, connection, database, ending)
-        self.clean_if_spoilt(context, database)
+        if database.spoilt:
+            self.clean_if_spoilt(context, database)
         return ending
 
     def end_backend(self, database: Database, backend: int) -> None:

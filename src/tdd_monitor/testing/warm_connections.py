@@ -59,7 +59,7 @@ class WarmConnections:
             server_settings=_SETTINGS,
             timeout=CONNECT_TIMEOUT_S,
         )
-        connection.database = database.name
+        connection.database, connection.owned = database.name, database.owned
         connection.generation = database.generation
         self._lent.add(connection)
         return connection
