@@ -72,7 +72,7 @@ def test_lines_that_are_cut_anywhere_arrive_whole() -> None:
     pipe.room = 1 << 60
     stream.flush()
     assert pipe.events == sent
-    assert not stream.pending
+    assert not stream._lines
 
 
 def test_a_new_connection_begins_with_a_hello_and_repeats_the_cut_line() -> None:
@@ -111,7 +111,7 @@ def test_a_monitor_that_reads_nothing_is_given_up(monkeypatch: pytest.MonkeyPatc
     for n in range(2000):
         stream.emit(StartedTest("x" * 100, n))
     assert not stream.open
-    assert not stream.pending
+    assert not stream._lines
     stream.emit(RunFinish(0))
     stream.flush()
     stream.close()

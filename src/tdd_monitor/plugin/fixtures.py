@@ -157,14 +157,15 @@ class FixtureClock:
         fixturedef.addfinalizer(use.mark_teardown)
 
     @pytest.hookimpl(trylast=True)
-    @guarded
-    def pytest_fixture_post_finalizer(
-        self, fixturedef: Any, now: Callable[[], int] = time.perf_counter_ns
-    ) -> None:
-        """End of a teardown: within the attempt that set it up, within a later one, or after all."""
+    def pytest_fixture_post_finalizer(self, fixturedef: Any) -> None:
+        """End of a teardown; called for parameters too, and by pytest 7.4 where nothing is torn down."""
         use = self._live.get(fixturedef)
-        if use is None or not use.marked_ns:
-            return  # pytest 7.4 calls this also when there is nothing to tear down
+        if use is not None and use.marked_ns:
+            self._torn_down(fixturedef, use)
+
+    @guarded
+    def _torn_down(self, fixturedef: Any, use: Use, now: Callable[[], int] = time.perf_counter_ns) -> None:
+        """Within the attempt that set it up, within a later one, or after all."""
         self.worked = True
         del self._live[fixturedef]
         teardown_ns = now() - use.marked_ns

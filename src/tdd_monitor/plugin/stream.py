@@ -81,11 +81,6 @@ class Stream:
         else:
             self.emit(event)
 
-    @property
-    def pending(self) -> bool:
-        """True while lines wait."""
-        return self._waiting_bytes > 0
-
     def flush(self) -> None:
         """Hand over as much as the transport takes at once."""
         if not self.open or not self._lines:

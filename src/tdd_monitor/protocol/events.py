@@ -6,6 +6,8 @@ default, so every default is empty or zero. Tuples because slotted dataclasses n
 frozen ones take 2.6 times as long to build (20,000 events a second matter here).
 """
 
+from __future__ import annotations
+
 from typing import Dict, Tuple, Union
 
 from .record import Record
