@@ -1,7 +1,7 @@
 """An asyncpg connection that a test borrows: how its transaction begins, nests and ends.
 
 It reaches below asyncpg's public methods at a few marked places, to begin and to clean up in one
-round trip each. tests/testing/test_connection.py fails when a new asyncpg changes them.
+round trip each. tests/testing/test_isolation.py fails when a new asyncpg changes them.
 """
 
 import asyncio
