@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-RUNNER = "_function_scoped_runner"  # pytest-asyncio's fixture that opens the loop of one test
 _FACTORY = "_asyncio_loop_factory"  # its fixture, since 1.4, for the user's own kind of loop
 _POLICY = "event_loop_policy"
 
@@ -25,7 +24,7 @@ def set_up(
     if hasattr(fixturedef.func, "plain"):
         return (yield from _for_the_runner_of_the_test(fixturedef, request))
     names = request.fixturenames
-    if fixturedef.argname != RUNNER or fixtures.isdisjoint(names):
+    if fixturedef.argname in fixtures or fixtures.isdisjoint(names):
         return (yield)  # a pool, a fixture of the user's under the name of one of ours, a test without any
     runner = yield from _with_kept_loop(fixturedef)
     for name in pools.intersection(names):

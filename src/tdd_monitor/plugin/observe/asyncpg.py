@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, Optional, Tuple
 
 from tdd_monitor.plugin.observe.names import pool_name
 from tdd_monitor.plugin.observe.registry import Registry
-from tdd_monitor.plugin.observe.servers import Login, Place
+from tdd_monitor.plugin.observe.servers import Login, Place, announcing
 from tdd_monitor.plugin.observe.sites import call_site
 from tdd_monitor.plugin.observe.tally import PoolState, Tally, acquiring
 
@@ -34,7 +34,7 @@ def install(registry: Registry) -> None:
     from asyncpg import cursor, pool, prepared_stmt
     from asyncpg.connection import Connection
 
-    _wrap(Connection, "__init__", functools.partial(_connected, registry))
+    _wrap(Connection, "__init__", functools.partial(announcing, registry, _place, _login))
     _wrap(pool.Pool, "_acquire", functools.partial(_acquire, registry))
     _wrap(pool.PoolConnectionHolder, "_release", functools.partial(_release, registry))
     for names, owner, place in (
@@ -52,17 +52,6 @@ def install(registry: Registry) -> None:
 def _wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
     method = getattr(owner, name)
     setattr(owner, name, functools.wraps(method)(make(method)))
-
-
-def _connected(registry: Registry, method: Any) -> Any:
-    """asyncpg makes a Connection when the server has let it in, pools and SQLAlchemy included."""
-
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        method(self, *args, **kwargs)
-        if registry.enabled:
-            registry.servers.connected(self, _place, _login)
-
-    return init
 
 
 def _place(connection: Any) -> Place:

@@ -8,7 +8,7 @@ import weakref
 from typing import Any, AsyncIterator, Callable, Iterator
 
 from tdd_monitor.plugin.observe.registry import Registry
-from tdd_monitor.plugin.observe.servers import Login, Place
+from tdd_monitor.plugin.observe.servers import Login, Place, announcing
 from tdd_monitor.plugin.observe.tally import Tally, acquiring
 
 ENGINE = "psycopg"
@@ -25,7 +25,7 @@ def install(registry: Registry) -> None:
     import psycopg
 
     for connection in (psycopg.Connection, psycopg.AsyncConnection):
-        _wrap(connection, "__init__", functools.partial(_connected, registry))
+        _wrap(connection, "__init__", functools.partial(announcing, registry, place, login))
     for name in ("execute", "executemany"):
         for owner in (psycopg.Cursor, psycopg.ServerCursor):
             _wrap(owner, name, functools.partial(_run, registry))
@@ -41,17 +41,6 @@ def _wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
     method = owner.__dict__.get(name)
     if method is not None:
         setattr(owner, name, functools.wraps(method)(make(method)))
-
-
-def _connected(registry: Registry, method: Any) -> Any:
-    """psycopg makes a Connection when the server has let it in, pools and SQLAlchemy included."""
-
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        method(self, *args, **kwargs)
-        if registry.enabled:
-            registry.servers.connected(self, place, login)
-
-    return init
 
 
 def place(connection: Any) -> Place:

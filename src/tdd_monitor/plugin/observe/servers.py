@@ -3,9 +3,12 @@
 The monitor asks them how many connections they have; nothing here sends a query.
 """
 
-from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set, Tuple
 
 from tdd_monitor.protocol.events import ServerSeen
+
+if TYPE_CHECKING:
+    from tdd_monitor.plugin.observe.registry import Registry
 
 Place = Tuple[str, int, str]  # host (or the directory of the Unix socket), port, user
 Login = Tuple[Any, str, Dict[str, str]]  # password, database, parameters of TLS
@@ -45,6 +48,19 @@ class Servers:
             untold, self._untold = self._untold, []
             for seen in untold:
                 self._emit(seen)
+
+
+def announcing(
+    registry: "Registry", place_of: Callable[[Any], Place], login_of: Callable[[Any], Login], method: Any
+) -> Any:
+    """Around the `__init__` of a driver's connections, which are made when the server has let them in."""
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        method(self, *args, **kwargs)
+        if registry.enabled:
+            registry.servers.connected(self, place_of, login_of)
+
+    return init
 
 
 def server_url(place: Place, login: Login) -> str:
