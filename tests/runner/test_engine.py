@@ -7,7 +7,7 @@ import pytest
 from support.projects import MIXED, MIXED_COUNTS, ended, engine_for, reached, started, write
 
 from tdd_monitor.config import Settings
-from tdd_monitor.runner.engine import run_headless
+from tdd_monitor.runner.headless import run_headless
 from tdd_monitor.runner.replay import Replay
 from tdd_monitor.session.model import ItemState, RunState
 

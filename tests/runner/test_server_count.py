@@ -19,7 +19,7 @@ from tdd_monitor.protocol.events import ServerSample
 from tdd_monitor.reports import console as report
 from tdd_monitor.reports.json import document
 from tdd_monitor.runner import server_count
-from tdd_monitor.runner.engine import run_headless
+from tdd_monitor.runner.headless import run_headless
 from tdd_monitor.runner.replay import Replay
 from tdd_monitor.runner.server_count import EMBEDDED, ServerCounts, server_name
 from tdd_monitor.session.model import RunState

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from tdd_monitor.runner.engine import Engine, run_headless
+from tdd_monitor.runner.engine import Engine
+from tdd_monitor.runner.headless import run_headless
 from tdd_monitor.runner.server import ServerError
 
 from .options import PytestCommand, UsageError, make_engine, pytest_options, settings_here

@@ -5,8 +5,6 @@ are the same lines in the same order.
 """
 
 import asyncio
-import contextlib
-import signal
 import time
 import uuid
 from collections import deque
@@ -16,12 +14,11 @@ from pathlib import Path
 
 from tdd_monitor.config import Settings
 from tdd_monitor.history.recording import Recorder
-from tdd_monitor.protocol.codec import encode
-from tdd_monitor.protocol.events import Event, Line, RunCancel, RunFinish, RunLost, RunRequest, ServerSeen
-from tdd_monitor.session.model import Delta, RunState
+from tdd_monitor.protocol.events import Line, RunCancel, RunFinish, RunLost, RunRequest, ServerSeen
 from tdd_monitor.verdict import Board
 
 from .control import Listener
+from .journal import Journal
 from .launch import environment, pytest_command
 from .process import PytestProcess, signal_name
 from .selection import Selection, affected, shell_command, touches_run, with_unfinished
@@ -57,25 +54,23 @@ class Engine:
         self.board = Board(settings.thresholds)
         self.title = " ".join(target.paths) or target.cwd.name
         self.output: deque[str] = deque(maxlen=OUTPUT_LINES)
-        self.notices: deque[str] = deque(maxlen=20)
         self.watching = watch
-        self._recorder = recorder
+        self._journal = Journal(self.board, recorder)
+        self.notices = self._journal.notices
         self._server = Server(self._on_stream_line)
-        self._counts = ServerCounts(self._emit)
-        self._listeners: list[Listener] = []
+        self._counts = ServerCounts(self._journal.emit)
         self._process: PytestProcess | None = None
         self._wish: Selection | None = Selection("first run")
         self._wished = asyncio.Event()
         self._held_finish: tuple[Line, bytes] | None = None
         self._cancelled = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._seq = 0
 
     # Control
 
     def subscribe(self, listener: Listener) -> None:
         """Call `listener` with the Delta of every line that changed something."""
-        self._listeners.append(listener)
+        self._journal.subscribe(listener)
 
     def now_ns(self) -> int:
         """Monotonic time, the same clock as the plugin's on this machine."""
@@ -88,11 +83,11 @@ class Engine:
         try:
             await self.open()
         except ServerError as error:
-            self._notice(str(error))
+            self._journal.notice(str(error))
             return
         self._wished.set()
         self._tasks.append(asyncio.create_task(self._loop()))
-        self._tasks.append(asyncio.create_task(self._flush_recording()))
+        self._tasks.append(asyncio.create_task(self._journal.keep_flushing()))
         if self.watching:
             self._tasks.append(asyncio.create_task(self._watch()))
 
@@ -116,8 +111,7 @@ class Engine:
         self._tasks.clear()
         await self._counts.stop()
         await self._server.stop()
-        if self._recorder is not None:
-            self._recorder.close()
+        self._journal.close()
 
     def rerun(self, nodeids: Sequence[str] | None, reason: str) -> None:
         """Run these items, None for all, as soon as the run that is going has been cancelled."""
@@ -136,7 +130,7 @@ class Engine:
         self.watching = not self.watching
         if self.watching and len(self._tasks) < 3:
             self._tasks.append(asyncio.create_task(self._watch()))
-        self._tell_run_changed()
+        self._journal.tell_run_changed()
 
     def command(self, nodeids: Sequence[str]) -> str:
         """The shell command that runs these items in plain pytest."""
@@ -153,17 +147,19 @@ class Engine:
         self.notices.clear()
         self.output.clear()
         scope = "all" if selection.everything else "some"
-        self._emit(RunRequest(run_id, scope, selection.reason, len(selection.nodeids), files=selection.files))
+        self._journal.emit(
+            RunRequest(run_id, scope, selection.reason, len(selection.nodeids), files=selection.files)
+        )
         arguments = [*self.target.pytest_args, *self._arguments(selection)]
         env = environment(self._server.address, self._server.token, run_id, self.target.memory_mode)
         try:
             command = pytest_command(self.target.python, arguments, self._server.directory)
             self._process = await PytestProcess.start(command, env, self.target.cwd, self.output.append)
         except OSError as error:
-            self._notice(
+            self._journal.notice(
                 f"{self.target.python} cannot be started: {error.strerror}. --python chooses another."
             )
-            self._emit(RunLost(127, output=str(error)))
+            self._journal.emit(RunLost(127, output=str(error)))
             return 127
         if self._cancelled:  # asked for while the process was being made
             self._process.cancel()
@@ -177,13 +173,17 @@ class Engine:
 
     def _close_run(self, code: int) -> None:
         if self._held_finish is not None:
-            self._take(*self._held_finish)
+            self._journal.take(*self._held_finish)
             return
         run = self.board.session.run
         if run is not None and run.hello is None:
-            self._notice(_reason(self.output) or f"pytest ended with exit code {code} without a word.")
+            self._journal.notice(
+                _reason(self.output) or f"pytest ended with exit code {code} without a word."
+            )
         name = signal_name(code)
-        self._emit(RunLost(code if code >= 0 else 128 - code, name, "\n".join(list(self.output)[-50:])))
+        self._journal.emit(
+            RunLost(code if code >= 0 else 128 - code, name, "\n".join(list(self.output)[-50:]))
+        )
 
     def _arguments(self, selection: Selection) -> list[str]:
         hello = next((run.hello for run in reversed(self.board.session.runs) if run.hello), None)
@@ -198,7 +198,7 @@ class Engine:
             return
         if not self._cancelled:
             self._cancelled = True
-            self._emit(RunCancel("cancelled", why))
+            self._journal.emit(RunCancel("cancelled", why))
         if self._process is not None:
             self._process.cancel()
 
@@ -220,7 +220,7 @@ class Engine:
                     self._on_save(changed)
         except (OSError, RuntimeError) as error:
             self.watching = False
-            self._notice(
+            self._journal.notice(
                 f"Saves in {root} cannot be watched: {error}. Reruns are on the keys only (a, f, t, r); "
                 "on Linux a higher fs.inotify.max_user_watches helps."
             )
@@ -239,14 +239,6 @@ class Engine:
         self._wish = selection
         self._wished.set()
 
-    async def _flush_recording(self) -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            if self._recorder is not None:
-                self._recorder.flush()
-                if self._recorder.error and self._recorder.error not in self.notices:
-                    self._notice(self._recorder.error)
-
     # Lines
 
     def _on_stream_line(self, line: Line, raw: bytes) -> None:
@@ -256,28 +248,7 @@ class Engine:
             # The controller may end before the last lines of its workers have been read.
             self._held_finish = (line, raw)
         else:
-            self._take(line, raw)
-
-    def _emit(self, event: Event) -> None:
-        self._seq += 1
-        line = Line(self._seq, time.monotonic_ns(), "", event)
-        self._take(line, encode(line).rstrip(b"\n"))
-
-    def _take(self, line: Line, raw: bytes) -> None:
-        if self._recorder is not None:
-            self._recorder.write(line, raw)
-        delta = self.board.apply(line)
-        if delta:
-            for listener in self._listeners:
-                listener(delta)
-
-    def _notice(self, text: str) -> None:
-        self.notices.append(text)
-        self._tell_run_changed()
-
-    def _tell_run_changed(self) -> None:
-        for listener in self._listeners:
-            listener(Delta(run=True))
+            self._journal.take(line, raw)
 
 
 def _reason(output: Iterable[str]) -> str:
@@ -285,23 +256,3 @@ def _reason(output: Iterable[str]) -> str:
     lines = [line.strip() for line in output if line.strip()]
     errors = [line for line in lines if "error:" in line.lower() and "usage:" not in line]
     return (errors or lines or [""])[-1]
-
-
-async def run_headless(engine: Engine) -> int:
-    """One run of everything without a screen; returns pytest's exit code. Raises ServerError.
-
-    Ctrl+C and SIGTERM interrupt pytest, which then ends its report; a second one kills it.
-    """
-    await engine.open()
-    loop = asyncio.get_running_loop()
-    with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers in its loop
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, engine.cancel)
-    try:
-        code = await engine.run_once(Selection("run"))
-    finally:
-        await engine.stop()
-    run = engine.board.session.run
-    if code == 0 and run is not None and run.state is RunState.LOST:
-        return 3  # ended as if all were well, without a word: os._exit(0) in a test
-    return code
