@@ -16,6 +16,7 @@ class Terminal:
     def __init__(self, command: Sequence[str], cwd: Path, columns: int = 120, rows: int = 40) -> None:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
+        self.received = b""  # all that the program has written
         # pytest-xdist exports these to its workers, and Textual believes them more than the terminal.
         inherited = {name: os.environ[name] for name in os.environ if name not in ("LINES", "COLUMNS")}
         env = {**inherited, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
@@ -55,4 +56,6 @@ class Terminal:
 
     def _read(self) -> None:
         with contextlib.suppress(pexpect.TIMEOUT, pexpect.EOF):
-            self._stream.feed(self.process.read_nonblocking(1 << 16, timeout=0.1))
+            data = self.process.read_nonblocking(1 << 16, timeout=0.1)
+            self.received += data
+            self._stream.feed(data)

@@ -1,12 +1,12 @@
 """What a run should run, and how that is said to pytest."""
 
 import os
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tdd_monitor.session.model import ItemState, RunState, Session
+from tdd_monitor.terminal import shell_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,4 +116,5 @@ def with_unfinished(session: Session, selection: Selection) -> Selection:
 
 def shell_command(python: str, arguments: Sequence[str], pytest_args: Sequence[str]) -> str:
     """The same run in plain pytest, to paste into a shell."""
-    return shlex.join([python, "-m", "pytest", *pytest_args, *arguments])
+    words = [python, "-m", "pytest", *pytest_args, *arguments]
+    return " ".join(map(shell_word, words))

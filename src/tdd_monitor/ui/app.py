@@ -14,6 +14,7 @@ from textual.dom import DOMNode
 from tdd_monitor.config import Settings
 from tdd_monitor.runner.control import Control
 from tdd_monitor.session import queries
+from tdd_monitor.terminal import shell_word
 
 from . import actions
 from .feed import Feed
@@ -180,8 +181,8 @@ class MonitorApp(App[None]):
         self.repaint()
 
     def action_copy_id(self) -> None:
-        """Copy node ids."""
-        self._copy("\n".join(self._chosen()), "node id")
+        """Copy node ids, as words of a shell."""
+        self._copy(" ".join(map(shell_word, self._chosen())), "node id")
 
     def action_copy_command(self) -> None:
         """Copy the command that runs these tests."""

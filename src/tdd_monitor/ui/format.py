@@ -1,17 +1,15 @@
 """Figures and names as text of a known width. Pure functions; units are always written out."""
 
 import math
-import re
-import unicodedata
 
 from rich.cells import cell_len, set_cell_size
 
 from tdd_monitor.session.metrics import MB, NS_PER_MS
+from tdd_monitor.terminal import plain_lines as plain_lines
+from tdd_monitor.terminal import visible as visible
 
 ELLIPSIS = "…"
 PATH_MIN = 6  # a shorter rest of a file name tells nothing
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-
 
 # Below these milliseconds, in this unit, with so many decimals: three figures always.
 _STEPS = (
@@ -69,23 +67,6 @@ def factor(value: float) -> str:
 def plural(count: int, noun: str) -> str:
     """1 test, 2 tests, 12,345 tests."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def visible(text: str) -> str:
-    """`text` with everything that a terminal would act on (or hide) written as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char
-        if char.isprintable() or unicodedata.category(char) == "Zs"
-        else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )
-
-
-def plain_lines(text: str) -> list[str]:
-    """Captured text as lines: without ANSI sequences, tabs expanded, other controls visible."""
-    return [visible(line.expandtabs(4)) for line in _ANSI.sub("", text).split("\n")]
 
 
 def fit(text: str, width: int, right: bool = False) -> str:
