@@ -45,7 +45,7 @@ class LinesView(RowsView):
     def next_stop(self, index: int, step: int) -> int:
         """The nearest row in that direction at which the cursor stops, else where it is."""
         index = super().next_stop(index, step)
-        if self.every_row:
+        if self.every_row or not self.rows:
             return index
         towards = range(index, len(self.rows)) if step > 0 else range(index, -1, -1)
         back = range(index, -1, -1) if step > 0 else range(index, len(self.rows))
