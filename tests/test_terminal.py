@@ -16,7 +16,7 @@ HOSTILE = (
     "\x1b]52;c;cm0gLXJmIH4=\x1b\\",
     "\x1b[2J\x1b[H",  # a cleared screen
     "\x1bc",  # a reset terminal
-    "\x1bP$q\"p\x1b\\",  # a question that the terminal answers, as if it were typed
+    '\x1bP$q"p\x1b\\',  # a question that the terminal answers, as if it were typed
     "\x9b31m",  # an escape sequence in one byte
     "name\u202e[gnp.exe]\u202c",  # read from right to left
     "two\nlines; rm -rf ~\n",

@@ -1,7 +1,7 @@
 """Text of others (node ids, messages, captured output) made safe for a terminal and for a shell.
 
-A test's name may hold escape sequences that retitle the window, write to the clipboard or turn the direction of
-reading round. Whatever goes to a terminal, or may be pasted into one, comes through here first.
+A test's name may hold escape sequences that retitle the window, write to the clipboard or turn the
+direction of reading round. Whatever goes to a terminal, or may be pasted into one, comes through here first.
 """
 
 import re
@@ -35,8 +35,8 @@ def plain_lines(text: str) -> list[str]:
 def shell_word(text: str) -> str:
     """`text` as one word of a shell, safe to paste and to look at.
 
-    What is printable is quoted as `shlex` does it; with anything else the word is `$'...'`, which bash, zsh and ksh
-    turn back into `text`, byte by byte.
+    What is printable is quoted as `shlex` does it; with anything else the word is `$'...'`, which bash,
+    zsh and ksh turn back into `text`, byte by byte.
     """
     if text.isprintable():
         return shlex.quote(text)

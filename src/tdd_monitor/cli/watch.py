@@ -12,7 +12,6 @@ from tdd_monitor.runner.control import Control
 
 from .options import PytestCommand, UsageError, make_engine, pytest_options, settings_here
 
-
 CRASHED = 70  # EX_SOFTWARE: no exit code of pytest's
 TEXTUAL_CRASHED = 1  # what `App.return_code` is after an exception that nobody caught
 

@@ -228,7 +228,9 @@ ACTIONS: tuple[Action, ...] = (
         footer=15,
     ),
     Action("test.edit", "e", "edit", "edit", "Open the test in $VISUAL or $EDITOR", ("app",), ("test",), 12),
-    Action("test.copy_id", "y", "copy_id", "copy id", "Copy the node id, quoted for a shell", ("app",), ("test",)),
+    Action(
+        "test.copy_id", "y", "copy_id", "copy id", "Copy the node id, quoted for a shell", ("app",), ("test",)
+    ),
     Action(
         "test.copy_command",
         "Y",

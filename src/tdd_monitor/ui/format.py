@@ -4,9 +4,10 @@ import math
 
 from rich.cells import cell_len, set_cell_size
 
+from tdd_monitor import terminal
 from tdd_monitor.session.metrics import MB, NS_PER_MS
-from tdd_monitor.terminal import plain_lines as plain_lines
-from tdd_monitor.terminal import visible as visible
+
+visible, plain_lines = terminal.visible, terminal.plain_lines
 
 ELLIPSIS = "…"
 PATH_MIN = 6  # a shorter rest of a file name tells nothing
