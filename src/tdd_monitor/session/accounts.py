@@ -3,7 +3,7 @@
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Sample, ServerSample
 
 from . import metrics
-from .model import DatabaseServer, Delta, Pool, Session, Worker
+from .model import MAX_WORKERS, DatabaseServer, Delta, Pool, Session, Worker
 
 _MEMORY_STEP_NS = 50_000_000  # finer than the series can show
 
@@ -12,9 +12,21 @@ def worker_of(session: Session, id: str, delta: Delta) -> Worker:
     """The worker of that id; heard of for the first time, it is alive."""
     worker = session.workers.get(id)
     if worker is None:
+        if len(session.workers) >= MAX_WORKERS:
+            _forget_worker(session)
         worker = session.workers[id] = Worker(id, role="worker" if id else "single")
         delta.run = True
     return worker
+
+
+def _forget_worker(session: Session) -> None:
+    """Make room: the one that has been dead for longest goes, else the oldest; never the controller."""
+    workers = session.workers.values()
+    gone = next((worker for worker in workers if worker.id and not worker.alive), None)
+    gone = gone or next(worker for worker in workers if worker.id)
+    del session.workers[gone.id]
+    session.forgotten_workers += 1
+    session.forgotten_crashes += gone.crashed
 
 
 def add_test(session: Session, worker: Worker, record: FinishedTest, t_ns: int, delta: Delta) -> None:

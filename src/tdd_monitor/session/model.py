@@ -23,6 +23,8 @@ from tdd_monitor.protocol.events import (
 HISTORY = 20  # durations kept per item, over runs
 SERIES = 600  # samples kept per series: one minute at ten a second
 MAX_WARNINGS = 1000
+MAX_RUNS = 100  # figures of a run are kept so long, texts only until the next one
+MAX_WORKERS = 1000  # xdist replaces each one that crashes, for ever
 
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed", "lost")
 FAILURES = frozenset({"failed", "error", "lost"})
@@ -162,6 +164,8 @@ class Session:
     items: dict[str, Item] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
     workers: dict[str, Worker] = field(default_factory=dict)
+    forgotten_workers: int = 0  # of this run, beyond MAX_WORKERS
+    forgotten_crashes: int = 0  # so many of them had crashed
     pools: dict[tuple[str, str], Pool] = field(default_factory=dict)
     servers: dict[str, DatabaseServer] = field(default_factory=dict)
     shared_fixtures: dict[tuple[str, str, str], FixtureUse] = field(default_factory=dict)

@@ -30,7 +30,7 @@ from tdd_monitor.protocol.events import (
 )
 
 from . import accounts, metrics
-from .model import HISTORY, Delta, Item, ItemState, Run, RunState, Session
+from .model import HISTORY, MAX_RUNS, Delta, Item, ItemState, Run, RunState, Session
 
 USAGE_ERROR = 4  # pytest's exit status
 
@@ -56,20 +56,31 @@ def _current_run(session: Session, line: Line, delta: Delta) -> Run:
 def _on_request(session: Session, line: Line, event: RunRequest, delta: Delta) -> None:
     if session.run is not None and session.run.active:
         _end(session, session.run, line, RunState.LOST, delta)
-    number = len(session.runs) + 1
+    number = 1
+    if session.run is not None:
+        number = session.run.number + 1
+        _drop_texts(session.run)
     # Each run has processes of its own, whose clock may have started anew (a replayed file).
     session.now_ns = line.t_ns
     run = Run(
         number, event.run, event.scope, event.reason, line.t_ns, expected=event.tests, files=event.files
     )
     session.runs.append(run)
+    del session.runs[:-MAX_RUNS]
     session.workers.clear()
+    session.forgotten_workers = session.forgotten_crashes = 0
     session.pools.clear()
     session.memory.clear()
     session.servers.clear()
     if event.scope == "all":
         session.warnings.clear()
     delta.run = delta.samples = True
+
+
+def _drop_texts(run: Run) -> None:
+    """Nobody reads an old run's tracebacks, and a file that cannot be imported adds some at every save."""
+    run.collect_errors, run.collect_skips = [], []
+    run.lost, run.lost_nodeids = None, ()
 
 
 def _on_hello(session: Session, line: Line, event: Hello, delta: Delta) -> None:
@@ -79,6 +90,8 @@ def _on_hello(session: Session, line: Line, event: Hello, delta: Delta) -> None:
         _on_request(session, line, request, delta)
         run = session.runs[-1]
     if event.role != "worker":
+        for earlier in session.runs[:-1]:
+            earlier.hello = None  # one says where the tests are
         run.hello = event
         if run.state is RunState.STARTING:
             run.state = RunState.COLLECTING

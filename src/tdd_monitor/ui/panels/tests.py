@@ -109,8 +109,10 @@ class TestTable(RowsView):
 
     def _running_now(self) -> str | None:
         """What the first worker that is busy runs: going after all of them would be jumpy."""
-        workers = sorted(self.board.session.workers.values(), key=lambda worker: worker.id)
-        return next((worker.running for worker in workers if worker.running and worker.alive), None)
+        workers = self.board.session.workers.values()
+        busy = (worker for worker in workers if worker.running and worker.alive)
+        first = min(busy, key=lambda worker: worker.id, default=None)
+        return first.running if first is not None else None
 
     def _go_to(self, nodeid: str) -> None:
         if nodeid == self.current:

@@ -9,32 +9,39 @@ from tdd_monitor.ui.parts import Part, Row, Target, row, text_row
 from tdd_monitor.ui.view import View
 
 NAME_WIDTH = 5
+SHOWN = 100  # rows; nobody reads further
 
 
 def heading(view: View) -> str:
     """How many there are, and how many crashed."""
-    workers = _shown(view)
-    crashed = sum(1 for worker in workers if worker.crashed)
-    parts = [f"{len(workers):,}"] if workers else []
+    session, workers = view.board.session, _workers(view)
+    count = len(workers) + session.forgotten_workers
+    crashed = sum(worker.crashed for worker in workers) + session.forgotten_crashes
+    parts = [f"{count:,}"] if count else []
     if crashed:
-        parts.append(f"† {crashed} crashed")
+        parts.append(f"† {crashed:,} crashed")
     return " · ".join(parts)
 
 
 def rows(view: View, width: int, height: int) -> Iterator[Row]:
-    """One line a process."""
-    workers = _shown(view)
+    """One line a process, the first `SHOWN`; of more than that those that live come first."""
+    workers = _workers(view)
     if not workers:
         yield text_row("No test process yet.", "dim")
-    for worker in workers:
+    if len(workers) > SHOWN:
+        workers.sort(key=lambda worker: not worker.alive)
+    for worker in workers[:SHOWN]:
         yield _line(view, worker, width)
+    more = len(workers[SHOWN:]) + view.board.session.forgotten_workers
+    if more:
+        yield text_row(f"… and {more:,} more.", "dim")
     if len(workers) == 1 and workers[0].role == "single" and height > 2:
         yield text_row("")
         for line in format.wrap("With pytest-xdist, -n 4 runs the tests in four processes.", width):
             yield text_row(line, "dim")
 
 
-def _shown(view: View) -> list[Worker]:
+def _workers(view: View) -> list[Worker]:
     workers = view.board.session.workers.values()
     return [worker for worker in workers if worker.role != "controller"]
 
