@@ -150,6 +150,7 @@ OTHERS = """
     from sqlalchemy.ext.asyncio import create_async_engine
 
     URL = os.environ["TEST_DATABASE"]
+    kept = []
 
 
     def on(driver): return URL.replace("postgresql:", f"postgresql+{driver}:")
@@ -211,6 +212,12 @@ OTHERS = """
                 async with pool.connection() as connection: await connection.execute("SELECT 1")
                 await pool.getconn()
         asyncio.run(go())
+    def test_leaks_of_async_engines(tmp_path):
+        async def leak(url):
+            engine = create_async_engine(url)
+            kept.append(await engine.connect())  # a leak
+        for url in (on("asyncpg"), on("psycopg"), f"sqlite+aiosqlite:///{tmp_path}/leak.db"):
+            asyncio.run(leak(url))
 """
 
 
@@ -304,8 +311,10 @@ def test_sqlalchemy_on_a_driver_that_nobody_else_watches(
 
 
 def test_engines_and_psycopg(suite: Suite, database: str, newest: str) -> None:
-    run = run_pytest(suite(test_others=OTHERS), python=newest, env={"TEST_DATABASE": database})
+    directory = suite(test_others=OTHERS)
+    run = run_pytest(directory, python=newest, env={"TEST_DATABASE": database})
     assert run.exitcode == 0, run.output
+    check_leaks_of_async_engines(run, directory / "test_others.py")
     use = run.pool("::test_engine_on_asyncpg", "sqlalchemy")
     assert (use.acquires, use.waits, use.peak, use.queries) == (3, 2, 1, 3)
     for name, queries in (("on_psycopg", 3), ("on_async_psycopg", 1), ("on_aiosqlite", 1)):
@@ -321,3 +330,11 @@ def test_engines_and_psycopg(suite: Suite, database: str, newest: str) -> None:
     assert max(sample.waiting for sample in samples_of(run, "psycopg")) == 2
     (use,) = run.test("::test_psycopg_async_pool").db
     assert (use.pool, use.acquires, use.leaked) == ("mine", 2, 1)
+
+
+def check_leaks_of_async_engines(run: Run, file: Path) -> None:
+    lines = file.read_text().splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if text.endswith("# a leak"))
+    uses = run.test("::test_leaks_of_async_engines").db
+    places = [place for use in uses for place in use.leaked_at]
+    assert places == [f"{file}:{line}"] * 3, uses

@@ -22,7 +22,7 @@ DRIVERS: Dict[str, str] = {
 
 def observe(on_fault: Callable[[str, BaseException], None]) -> Registry:
     """Watch every driver from its import on. A driver that cannot be watched is told to `on_fault`."""
-    registry = Registry()
+    registry = Registry(on_fault)
     for driver, room in DRIVERS.items():
         after_import(driver, _installer(registry, driver, room, on_fault))
     return registry

@@ -16,6 +16,7 @@ from tdd_monitor.plugin.observe.registry import Registry
 from tdd_monitor.plugin.observe.servers import Login, Place, announcing
 from tdd_monitor.plugin.observe.sites import call_site
 from tdd_monitor.plugin.observe.tally import PoolState, Tally, acquiring
+from tdd_monitor.plugin.observe.wrapping import Begin, End, nothing, wrap
 
 ENGINE = "asyncpg"
 _CONNECTION = ("execute", "executemany", "fetch", "fetchval", "fetchrow", "fetchmany")
@@ -34,9 +35,10 @@ def install(registry: Registry) -> None:
     from asyncpg import cursor, pool, prepared_stmt
     from asyncpg.connection import Connection
 
-    _wrap(Connection, "__init__", functools.partial(announcing, registry, _place, _login))
-    _wrap(pool.Pool, "_acquire", functools.partial(_acquire, registry))
-    _wrap(pool.PoolConnectionHolder, "_release", functools.partial(_release, registry))
+    hooks = registry.hooks(ENGINE)
+    wrap(Connection, "__init__", hooks(*announcing(registry, _place, _login)))
+    wrap(pool.Pool, "_acquire", hooks(*_acquire(registry)))
+    wrap(pool.PoolConnectionHolder, "_release", hooks(*_release(registry)))
     for names, owner, place in (
         (_CONNECTION + _COPY, Connection, _of_connection),
         (_RECORDS, Connection, _of_records),
@@ -44,14 +46,9 @@ def install(registry: Registry) -> None:
     ):
         for name in names:
             if hasattr(owner, name):
-                _wrap(owner, name, functools.partial(_run, registry, place))
+                wrap(owner, name, hooks(*_run(registry, place)))
     for name, calls in (("_bind_exec", 1), ("_bind", 1), ("_exec", 0)):
-        _wrap(cursor.BaseCursor, name, functools.partial(_run, registry, _of_cursor, calls=calls))
-
-
-def _wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
-    method = getattr(owner, name)
-    setattr(owner, name, functools.wraps(method)(make(method)))
+        wrap(cursor.BaseCursor, name, hooks(*_run(registry, _of_cursor, calls)))
 
 
 def _place(connection: Any) -> Place:
@@ -80,41 +77,39 @@ def _tls(params: Any) -> Dict[str, str]:
     return {"sslmode": "require"} if required else {}
 
 
-def _of_connection(connection: Any, args: Tuple[Any, ...]) -> Tuple[Any, str]:
-    return connection, args[0] if args else ""
+def _of_connection(connection: Any, sql: Any) -> Tuple[Any, str]:
+    return connection, sql
 
 
-def _of_records(connection: Any, args: Tuple[Any, ...]) -> Tuple[Any, str]:
-    return connection, "COPY %s FROM STDIN" % (args[0] if args else "records")
+def _of_records(connection: Any, table: Any) -> Tuple[Any, str]:
+    return connection, "COPY %s FROM STDIN" % table
 
 
-def _of_prepared(statement: Any, args: Tuple[Any, ...]) -> Tuple[Any, str]:
+def _of_prepared(statement: Any, _: Any) -> Tuple[Any, str]:
     return statement._connection, statement._query
 
 
-def _of_cursor(cursor: Any, args: Tuple[Any, ...]) -> Tuple[Any, str]:
+def _of_cursor(cursor: Any, _: Any) -> Tuple[Any, str]:
     return cursor._connection, cursor._query or cursor._state.query
 
 
 def _run(
     registry: Registry,
-    place: Callable[[Any, Tuple[Any, ...]], Tuple[Any, str]],
-    method: Any,
+    place: Callable[[Any, Any], Tuple[Any, str]],
     calls: int = 1,
     now: Callable[[], int] = time.perf_counter_ns,
-) -> Any:
-    async def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+) -> Tuple[Begin, End]:
+    def begin(owner: Any, first: Any) -> Any:
         if not registry.enabled or acquiring.get():
-            return await method(self, *args, **kwargs)
-        connection, sql = place(self, args)
-        tally = _tally_of(registry, connection)
-        started_ns = now()
-        try:
-            return await method(self, *args, **kwargs)
-        finally:
-            tally.ran(sql or kwargs.get("query", ""), now() - started_ns, calls)
+            return None
+        connection, sql = place(owner, first)
+        return _tally_of(registry, connection), sql, now()
 
-    return run
+    def end(token: Any, result: Any) -> None:
+        tally, sql, started_ns = token
+        tally.ran(sql, now() - started_ns, calls)
+
+    return begin, end
 
 
 def _tally_of(registry: Registry, connection: Any) -> Tally:
@@ -126,39 +121,30 @@ def _tally_of(registry: Registry, connection: Any) -> Tally:
     return adopted.get(connection) or registry.loose(ENGINE)
 
 
-def _acquire(registry: Registry, method: Any, now: Callable[[], int] = time.perf_counter_ns) -> Any:
-    async def acquire(self: Any, *args: Any) -> Any:
-        queue = self._queue
+def _acquire(registry: Registry) -> Tuple[Begin, End]:
+    def begin(pool: Any, _: Any) -> Any:
+        queue = pool._queue
         if not registry.enabled or queue is None:
-            return await method(self, *args)
-        site = call_site(sys._getframe(1))
+            return None
         tally = _tallies.get(queue)
         if tally is None:
             look = functools.partial(_look, weakref.ref(queue))
-            tally = _tallies[queue] = registry.pool(ENGINE, _name(self), look)
-        must_wait = queue.empty()
-        tally.asked(must_wait)
-        acquiring.set(True)
-        started_ns = now()
-        try:
-            proxy = await method(self, *args)
-        finally:
-            acquiring.set(False)  # not reset: a coroutine may be closed in another context
-            tally.answered(must_wait, now() - started_ns)
-        tally.took(id(proxy._holder), site)
-        return proxy
+            tally = _tallies[queue] = registry.pool(ENGINE, _name(pool), look)
+        return tally.acquire(queue.empty(), call_site(sys._getframe(1)))
 
-    return acquire
+    def end(acquisition: Any, proxy: Any) -> None:
+        acquisition.over(None if proxy is None else id(proxy._holder))
+
+    return begin, end
 
 
-def _release(registry: Registry, method: Any) -> Any:
-    def release(self: Any) -> Any:
-        tally = _tallies.get(self._pool._queue) if registry.enabled else None
+def _release(registry: Registry) -> Tuple[Begin, End]:
+    def begin(holder: Any, _: Any) -> None:
+        tally = _tallies.get(holder._pool._queue) if registry.enabled else None
         if tally is not None:
-            tally.gave(id(self))
-        return method(self)
+            tally.gave(id(holder))
 
-    return release
+    return begin, nothing
 
 
 def _look(reference: "weakref.ref[Any]") -> Optional[PoolState]:

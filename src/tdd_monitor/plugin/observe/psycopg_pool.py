@@ -3,15 +3,15 @@
 import functools
 import re
 import sys
-import time
 import weakref
-from typing import Any, Callable, Optional
+from typing import Any, Optional, Tuple
 
 from tdd_monitor.plugin.observe import psycopg
 from tdd_monitor.plugin.observe.names import pool_name
 from tdd_monitor.plugin.observe.registry import Registry
 from tdd_monitor.plugin.observe.sites import call_site
-from tdd_monitor.plugin.observe.tally import PoolState, Tally, acquiring
+from tdd_monitor.plugin.observe.tally import PoolState, Tally
+from tdd_monitor.plugin.observe.wrapping import Begin, End, nothing, wrap
 
 _NAMED_BY_ITSELF = re.compile(r"pool-\d+$")
 
@@ -20,13 +20,10 @@ def install(registry: Registry) -> None:
     """Wrap the pools of psycopg_pool, which is imported."""
     import psycopg_pool
 
-    for owner, get, put in (
-        (psycopg_pool.ConnectionPool, _get, _put),
-        (psycopg_pool.AsyncConnectionPool, _get_async, _put_async),
-    ):
-        for name, make in (("getconn", get), ("putconn", put)):
-            method = getattr(owner, name)
-            setattr(owner, name, functools.wraps(method)(make(registry, method)))
+    hooks = registry.hooks("psycopg_pool")
+    for owner in (psycopg_pool.ConnectionPool, psycopg_pool.AsyncConnectionPool):
+        wrap(owner, "getconn", hooks(*_get(registry)))
+        wrap(owner, "putconn", hooks(*_put(registry)))
 
 
 def _tally_of(registry: Registry, pool: Any) -> Tally:
@@ -41,60 +38,24 @@ def _must_wait(pool: Any) -> bool:
     return not pool._pool and pool._nconns >= pool._max_size
 
 
-def _get(registry: Registry, method: Any, now: Callable[[], int] = time.perf_counter_ns) -> Any:
-    def getconn(self: Any, *args: Any, **kwargs: Any) -> Any:
+def _get(registry: Registry) -> Tuple[Begin, End]:
+    def begin(pool: Any, _: Any) -> Any:
         if not registry.enabled:
-            return method(self, *args, **kwargs)
-        tally, must_wait, site = _tally_of(registry, self), _must_wait(self), call_site(sys._getframe(1))
-        tally.asked(must_wait)
-        acquiring.set(True)
-        started_ns = now()
-        try:
-            connection = method(self, *args, **kwargs)
-        finally:
-            acquiring.set(False)
-            tally.answered(must_wait, now() - started_ns)
-        tally.took(id(connection), site)
-        return connection
+            return None
+        return _tally_of(registry, pool).acquire(_must_wait(pool), call_site(sys._getframe(1)))
 
-    return getconn
+    def end(acquisition: Any, connection: Any) -> None:
+        acquisition.over(None if connection is None else id(connection))
+
+    return begin, end
 
 
-def _get_async(registry: Registry, method: Any, now: Callable[[], int] = time.perf_counter_ns) -> Any:
-    async def getconn(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not registry.enabled:
-            return await method(self, *args, **kwargs)
-        tally, must_wait, site = _tally_of(registry, self), _must_wait(self), call_site(sys._getframe(1))
-        tally.asked(must_wait)
-        acquiring.set(True)
-        started_ns = now()
-        try:
-            connection = await method(self, *args, **kwargs)
-        finally:
-            acquiring.set(False)
-            tally.answered(must_wait, now() - started_ns)
-        tally.took(id(connection), site)
-        return connection
-
-    return getconn
-
-
-def _put(registry: Registry, method: Any) -> Any:
-    def putconn(self: Any, conn: Any, *args: Any, **kwargs: Any) -> Any:
+def _put(registry: Registry) -> Tuple[Begin, End]:
+    def begin(pool: Any, connection: Any) -> None:
         if registry.enabled:
-            _tally_of(registry, self).gave(id(conn))
-        return method(self, conn, *args, **kwargs)
+            _tally_of(registry, pool).gave(id(connection))
 
-    return putconn
-
-
-def _put_async(registry: Registry, method: Any) -> Any:
-    async def putconn(self: Any, conn: Any, *args: Any, **kwargs: Any) -> Any:
-        if registry.enabled:
-            _tally_of(registry, self).gave(id(conn))
-        return await method(self, conn, *args, **kwargs)
-
-    return putconn
+    return begin, nothing
 
 
 def _look(reference: "weakref.ref[Any]") -> Optional[PoolState]:

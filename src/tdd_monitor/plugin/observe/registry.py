@@ -13,6 +13,7 @@ from tdd_monitor.protocol.events import PoolSample, PoolUse
 
 if TYPE_CHECKING:
     from tdd_monitor.plugin.observe.tally import PoolState, Tally
+    from tdd_monitor.plugin.observe.wrapping import Begin, End, Hooks
 
 _ATTEMPTS_A_LOOK = 32  # between looks for drivers that were imported past us
 _MAX_TWINS = 9  # pools of one name that are told apart
@@ -21,7 +22,9 @@ _MAX_TWINS = 9  # pools of one name that are told apart
 class Registry:
     """All pools of the process, and which attempt is running."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_fault: "Callable[[str, BaseException], None]") -> None:
+        self._on_fault = on_fault
+        self._faulty: Set[str] = set()
         # Reentrant: a finalizer may give a connection back in the middle of anything.
         self.lock = threading.RLock()
         self.attempt = 0
@@ -55,6 +58,17 @@ class Registry:
             with self.lock:
                 tally = self._loose.setdefault(engine, Tally(self, engine, "", _nothing))
         return tally
+
+    def hooks(self, driver: str) -> "Callable[[Begin, End], Hooks]":
+        """Hooks of that driver: the first that fails is told."""
+        from tdd_monitor.plugin.observe.wrapping import Hooks
+
+        def fault(error: BaseException) -> None:
+            if driver not in self._faulty:
+                self._faulty.add(driver)
+                self._on_fault(driver, error)
+
+        return lambda begin, end: Hooks(begin, end, fault)
 
     def begin_attempt(self) -> None:
         """What was not asked for within an attempt is nobody's."""

@@ -9,6 +9,7 @@ from tdd_monitor.protocol.events import ServerSeen
 
 if TYPE_CHECKING:
     from tdd_monitor.plugin.observe.registry import Registry
+    from tdd_monitor.plugin.observe.wrapping import Begin, End
 
 Place = Tuple[str, int, str]  # host (or the directory of the Unix socket), port, user
 Login = Tuple[Any, str, Dict[str, str]]  # password, database, parameters of TLS
@@ -51,16 +52,17 @@ class Servers:
 
 
 def announcing(
-    registry: "Registry", place_of: Callable[[Any], Place], login_of: Callable[[Any], Login], method: Any
-) -> Any:
+    registry: "Registry", place_of: Callable[[Any], Place], login_of: Callable[[Any], Login]
+) -> "Tuple[Begin, End]":
     """Around the `__init__` of a driver's connections, which are made when the server has let them in."""
 
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        method(self, *args, **kwargs)
-        if registry.enabled:
-            registry.servers.connected(self, place_of, login_of)
+    def begin(connection: Any, _: Any) -> Any:
+        return connection if registry.enabled else None
 
-    return init
+    def end(connection: Any, _: Any) -> None:
+        registry.servers.connected(connection, place_of, login_of)
+
+    return begin, end
 
 
 def server_url(place: Place, login: Login) -> str:

@@ -2,11 +2,12 @@
 
 import sys
 from types import FrameType
-from typing import Dict, Optional, Tuple
+from typing import Dict, Iterator, Optional, Tuple
 
 Site = Tuple[str, int]
+NOWHERE: Site = ("", 0)
 
-_DEPTH = 40
+_DEPTH = 100
 _OWN = __name__.rpartition(".plugin")[0]
 _DRIVERS = ("asyncpg", "psycopg", "psycopg_pool", "sqlalchemy", "greenlet", _OWN)
 _libraries: Tuple[str, ...] = ()
@@ -18,7 +19,10 @@ _DRIVER, _LIBRARY, _USER = range(3)
 def call_site(frame: Optional[FrameType]) -> Site:
     """File and line of the innermost frame of the user's code, else of any library but the driver."""
     fallback: Optional[Site] = None
+    outside = _outside_of_greenlets()
     for _ in range(_DEPTH):
+        if frame is None:
+            frame = next(outside, None)
         if frame is None:
             break
         file = frame.f_code.co_filename
@@ -30,7 +34,17 @@ def call_site(frame: Optional[FrameType]) -> Site:
         if kind == _LIBRARY and fallback is None:
             fallback = (file, frame.f_lineno)
         frame = frame.f_back
-    return fallback or ("", 0)
+    return fallback or NOWHERE
+
+
+def _outside_of_greenlets() -> Iterator[FrameType]:
+    """Where the greenlets were entered that we are in: SQLAlchemy's asynchronous side runs in one."""
+    greenlet = sys.modules.get("greenlet")
+    current = greenlet.getcurrent() if greenlet is not None else None
+    while current is not None:
+        current = current.parent
+        if current is not None and current.gr_frame is not None:
+            yield current.gr_frame
 
 
 def _kind(file: str, module: str) -> int:

@@ -14,8 +14,9 @@ from typing import Any, Callable, Dict, Optional, Tuple
 from tdd_monitor.plugin.observe import asyncpg, psycopg
 from tdd_monitor.plugin.observe.names import pool_name
 from tdd_monitor.plugin.observe.registry import Registry
-from tdd_monitor.plugin.observe.sites import call_site
+from tdd_monitor.plugin.observe.sites import NOWHERE, call_site
 from tdd_monitor.plugin.observe.tally import PoolState, Tally, acquiring
+from tdd_monitor.plugin.observe.wrapping import nothing, wrap
 
 ENGINE = "sqlalchemy"
 _AUTHORITIES = {"asyncpg": asyncpg.adopted, "psycopg": psycopg.adopted, "psycopg_async": psycopg.adopted}
@@ -40,9 +41,10 @@ class _Observer:
         from sqlalchemy import event, pool
         from sqlalchemy.engine import Engine
 
+        hooks = self._registry.hooks(ENGINE)
         for owner in (pool.Pool, pool.SingletonThreadPool):
-            owner.connect = self._timed(owner.connect)  # type: ignore[method-assign]
-        Engine.__init__ = self._remembered(Engine.__init__)  # type: ignore[method-assign]
+            wrap(owner, "connect", hooks(self._connecting, _connected))
+        wrap(Engine, "__init__", hooks(self._made, nothing))
         event.listen(pool.Pool, "connect", self._connected)
         event.listen(pool.Pool, "checkout", self._checkout)
         event.listen(pool.Pool, "checkin", self._checkin)
@@ -51,32 +53,13 @@ class _Observer:
         event.listen(Engine, "after_cursor_execute", self._after)
         event.listen(Engine, "handle_error", self._failed)
 
-    def _remembered(self, method: Any) -> Any:
-        @functools.wraps(method)
-        def init(engine: Any, *args: Any, **kwargs: Any) -> None:
-            method(engine, *args, **kwargs)
-            self._engines.add(engine)
+    def _made(self, engine: Any, _: Any) -> None:
+        self._engines.add(engine)
 
-        return init
-
-    def _timed(self, method: Any, now: Callable[[], int] = time.perf_counter_ns) -> Any:
-        registry = self._registry
-
-        @functools.wraps(method)
-        def connect(pool: Any) -> Any:
-            if not registry.enabled or acquiring.get():
-                return method(pool)
-            tally, must_wait = self._tally(pool), _must_wait(pool)
-            tally.asked(must_wait)
-            acquiring.set(True)
-            started_ns = now()
-            try:
-                return method(pool)
-            finally:
-                acquiring.set(False)
-                tally.answered(must_wait, now() - started_ns)
-
-        return connect
+    def _connecting(self, pool: Any, _: Any) -> Any:
+        if not self._registry.enabled or acquiring.get():
+            return None
+        return self._tally(pool).acquire(_must_wait(pool), NOWHERE)
 
     def _tally(self, pool: Any) -> Tally:
         tally = self._tallies.get(pool)
@@ -151,6 +134,10 @@ class _Observer:
     def _counted_by_driver(self, conn: Any) -> bool:
         driver = conn.dialect.driver
         return driver in _AUTHORITIES and driver.partition("_")[0] in self._registry.drivers
+
+
+def _connected(acquisition: Any, _: Any) -> None:
+    acquisition.over(None)  # the event of the checkout tells what was taken
 
 
 def _must_wait(pool: Any) -> bool:

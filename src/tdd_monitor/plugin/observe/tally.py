@@ -3,6 +3,7 @@
 Imported with the first driver, not before: most of what it needs is dear to import.
 """
 
+import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional
 
@@ -51,12 +52,14 @@ class Tally:
         self._peak = 0
         self._statements: Dict[str, List[int]] = {}
 
-    def asked(self, must_wait: bool) -> None:
-        """Somebody wants a connection."""
+    def acquire(self, must_wait: bool, site: Site) -> "Acquisition":
+        """Somebody wants a connection; what the driver runs until it is there is part of that."""
         with self._registry.lock:
             if must_wait:
                 self._waiting += 1
                 self._waits += 1
+        acquiring.set(True)
+        return Acquisition(self, must_wait, site)
 
     def answered(self, must_wait: bool, took_ns: int) -> None:
         """He got one, or an error."""
@@ -129,6 +132,25 @@ class Tally:
         return PoolSample(
             self.name, self.engine, in_use, state.idle, in_use + state.idle, state.max_size, waiting
         )
+
+
+class Acquisition:
+    """From the wish for a connection to the connection, or to an error."""
+
+    __slots__ = ("_must_wait", "_now", "_site", "_started_ns", "_tally")
+
+    def __init__(
+        self, tally: Tally, must_wait: bool, site: Site, now: Callable[[], int] = time.perf_counter_ns
+    ) -> None:
+        self._tally, self._must_wait, self._site, self._now = tally, must_wait, site, now
+        self._started_ns = now()
+
+    def over(self, key: Any) -> None:
+        """With the `key` of what was taken, None for nothing."""
+        acquiring.set(False)  # not reset: a coroutine may be closed in another context
+        self._tally.answered(self._must_wait, self._now() - self._started_ns)
+        if key is not None:
+            self._tally.took(key, self._site)
 
 
 def _folded(texts: Dict[str, List[int]]) -> Dict[str, List[int]]:

@@ -1,0 +1,332 @@
+"""Puts hooks around functions of drivers in such a way that no caller can tell.
+
+A wrapper keeps the kind (plain, coroutine function, generator, context manager), the signature and the
+moment of raising of what it wraps. So it is compiled with the very same parameters: an `async def` with
+`*args` would accept wrong arguments until it is awaited. What goes wrong in a hook stays here.
+"""
+
+import contextlib
+import functools
+import inspect
+import sys
+from types import CodeType
+from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+
+# Called with the object and the first argument; None: nobody wants to know this time.
+Begin = Callable[[Any, Any], Any]
+# Called with what `Begin` returned, and the result, None for an error.
+End = Callable[[Any, Any], None]
+Fault = Callable[[BaseException], None]
+
+
+def nothing(token: Any, result: Any) -> None:
+    """An `End` for hooks that have only a beginning."""
+
+
+class Hooks(NamedTuple):
+    """What is called before and after, and who is told when that fails."""
+
+    begin: Begin
+    end: End
+    fault: Fault
+
+
+class Wrapped(NamedTuple):
+    """A function that was replaced."""
+
+    owner: Any
+    name: str
+    original: Any
+
+
+# Everything that was replaced, for tests of that promise.
+replaced: List[Wrapped] = []
+
+_BEGIN = """
+    __tracebackhide__ = True
+    try:
+        _tdd_token = _tdd_begin({owner}, {first})
+    except Exception as _tdd_error:
+        _tdd_token = None
+        _tdd_fault(_tdd_error)
+"""
+_END = """
+        try:
+            _tdd_end(_tdd_token, _tdd_result)
+        except Exception as _tdd_error:
+            _tdd_fault(_tdd_error)
+"""
+_FUNCTION = (
+    """
+{kind}def {name}({parameters}):"""
+    + _BEGIN
+    + """
+    if _tdd_token is None:
+        return {wait}_tdd_method({passed})
+    _tdd_result = None
+    try:
+        _tdd_result = {wait}_tdd_method({passed})
+        return _tdd_result
+    finally:
+"""
+    + _END
+)
+_GENERATOR = (
+    """
+def {name}({parameters}):"""
+    + _BEGIN
+    + """
+    _tdd_rows = _tdd_method({passed})
+    return (yield from (_tdd_rows if _tdd_token is None else _tdd_timed(_tdd_rows, _tdd_token)))
+"""
+)
+# PEP 380 by hand: there is no `yield from` for asynchronous generators.
+_ASYNC_GENERATOR = (
+    """
+async def {name}({parameters}):"""
+    + _BEGIN
+    + """
+    _tdd_rows, _tdd_result = _tdd_method({passed}), None
+    try:
+        try:
+            _tdd_row = await _tdd_first(_tdd_rows)
+        finally:
+            if _tdd_token is not None:
+                try:
+                    _tdd_end(_tdd_token, None)
+                except Exception as _tdd_error:
+                    _tdd_fault(_tdd_error)
+        while True:
+            try:
+                _tdd_sent = yield _tdd_row
+            except GeneratorExit:
+                await _tdd_rows.aclose()
+                raise
+            except BaseException as _tdd_error:
+                _tdd_row = await _tdd_rows.athrow(_tdd_error)
+            else:
+                _tdd_row = await _tdd_rows.asend(_tdd_sent)
+    except StopAsyncIteration:
+        return
+"""
+)
+_AROUND_RESULT = """
+def {name}({parameters}):
+    __tracebackhide__ = True
+    return _tdd_around(_tdd_method({passed}), {owner}, {first})
+"""
+
+
+_ANY = ("*args, **kwargs", "*args, **kwargs", "", "")  # of a function that is not written in Python
+
+
+def wrap(owner: Any, name: str, hooks: Hooks) -> None:
+    """Replace `owner.name`. Raises AttributeError when there is none."""
+    method = getattr(owner, name)
+    setattr(owner, name, wrapper(method, hooks))
+    replaced.append(Wrapped(owner, name, method))
+
+
+def wrapper(method: Any, hooks: Hooks) -> Any:
+    """What behaves as `method` does, and calls the hooks."""
+    template, extras = _shape(method, hooks)
+    names = {
+        "__name__": __name__,  # where a connection was taken: not here
+        "_tdd_method": method,
+        "_tdd_begin": hooks.begin,
+        "_tdd_end": hooks.end,
+        "_tdd_fault": hooks.fault,
+        **extras,
+    }
+    code = getattr(method, "__code__", None)
+    declared = (
+        _declared(code) if isinstance(code, CodeType) else ("*args, **kwargs", "*args, **kwargs", "", "")
+    )
+    parameters, passed, first, second = declared
+    text = template.format(
+        name=method.__name__ if method.__name__.isidentifier() else "call",
+        parameters=parameters,
+        passed=passed,
+        owner=first or "(args or (None,))[0]",
+        first=second or "None",
+    )
+    exec(compile(text, "<tdd-monitor around %s>" % method.__qualname__, "exec"), names)
+    made = names[method.__name__]
+    made.__defaults__ = getattr(method, "__defaults__", None)
+    made.__kwdefaults__ = getattr(method, "__kwdefaults__", None)
+    return functools.update_wrapper(made, method)
+
+
+def _shape(method: Any, hooks: Hooks) -> Tuple[str, Dict[str, Any]]:
+    kind = _kind(method)
+    if kind is not _plain:
+        return _TEMPLATES[kind], {
+            "_tdd_first": _first,
+            "_tdd_timed": functools.partial(_TimedRows, hooks),
+        }
+    # Decorated: called, it checks or prepares something, and returns what the function inside makes.
+    inner = inspect.unwrap(method)
+    around = _AROUND.get(_kind(inner))
+    return (
+        (_TEMPLATES[_plain], {})
+        if around is None
+        else (_AROUND_RESULT, {"_tdd_around": around(inner, hooks)})
+    )
+
+
+def _plain(method: Any) -> bool:
+    return True
+
+
+def _kind(method: Any) -> Callable[[Any], bool]:
+    return next(kind for kind in _TEMPLATES if kind(method))
+
+
+def _declared(code: CodeType) -> Tuple[str, str, str, str]:
+    """Parameters as they are declared, as they are passed on, the name of the first and of the second."""
+    count, names = code.co_argcount, code.co_varnames
+    positional = list(names[:count])
+    named = list(names[count : count + code.co_kwonlyargcount])
+    rest = iter(names[count + code.co_kwonlyargcount :])
+    declared, passed = list(positional), list(positional)
+    if code.co_posonlyargcount:
+        declared.insert(code.co_posonlyargcount, "/")
+    if code.co_flags & inspect.CO_VARARGS:
+        declared.append("*" + next(rest))
+        passed.append(declared[-1])
+    elif named:
+        declared.append("*")
+    declared += named
+    passed += ["%s=%s" % (name, name) for name in named]
+    if code.co_flags & inspect.CO_VARKEYWORDS:
+        declared.append("**" + next(rest))
+        passed.append(declared[-1])
+    first, second = [*positional, "", ""][:2]
+    return ", ".join(declared), ", ".join(passed), first, second
+
+
+class _TimedRows:
+    """An iterator whose first step ends a measurement: the other rows come as they are asked for."""
+
+    __slots__ = ("_hooks", "_rows", "_token")
+
+    def __init__(self, hooks: Hooks, rows: Any, token: Any) -> None:
+        self._hooks, self._rows, self._token = hooks, rows, token
+
+    def __iter__(self) -> "_TimedRows":
+        return self
+
+    def __next__(self) -> Any:
+        if self._token is None:
+            return next(self._rows)
+        try:
+            return next(self._rows)
+        finally:
+            token, self._token = self._token, None
+            _finish(self._hooks, token)
+
+    def send(self, value: Any) -> Any:
+        return self._rows.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._rows.throw(*error)
+
+    def close(self) -> None:
+        self._rows.close()
+
+
+def _first(rows: Any) -> Any:
+    """The first step of a generator inside another: only the outer one is the event loop's to close."""
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return rows.__anext__()
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+class _Unawaited:
+    """A coroutine inside another, which alone is to warn that it was never awaited."""
+
+    __slots__ = ("coroutine",)
+
+    def __init__(self, coroutine: Any) -> None:
+        self.coroutine = coroutine
+
+    def __del__(self) -> None:
+        self.coroutine.close()
+
+
+def _awaiting(inner: Any, hooks: Hooks) -> Callable[..., Any]:
+    async def wait(pending: _Unawaited, owner: Any, first: Any) -> Any:
+        __tracebackhide__ = True
+        token = _start(hooks, owner, first)
+        try:
+            return await pending.coroutine
+        finally:
+            _finish(hooks, token)
+
+    wait.__name__, wait.__qualname__ = inner.__name__, inner.__qualname__
+
+    def around(coroutine: Any, owner: Any, first: Any) -> Any:
+        return wait(_Unawaited(coroutine), owner, first)
+
+    return around
+
+
+def _managing(inner: Any, hooks: Hooks) -> Callable[..., Any]:
+    @contextlib.contextmanager
+    def manage(manager: Any, owner: Any, first: Any) -> Any:
+        __tracebackhide__ = True
+        token = _start(hooks, owner, first)
+        try:
+            with manager as value:
+                yield value
+        finally:
+            _finish(hooks, token)
+
+    return manage
+
+
+def _managing_async(inner: Any, hooks: Hooks) -> Callable[..., Any]:
+    @contextlib.asynccontextmanager
+    async def manage(manager: Any, owner: Any, first: Any) -> Any:
+        __tracebackhide__ = True
+        token = _start(hooks, owner, first)
+        try:
+            async with manager as value:
+                yield value
+        finally:
+            _finish(hooks, token)
+
+    return manage
+
+
+_TEMPLATES: Dict[Callable[[Any], bool], str] = {
+    inspect.iscoroutinefunction: _FUNCTION.replace("{kind}", "async ").replace("{wait}", "await "),
+    inspect.isasyncgenfunction: _ASYNC_GENERATOR,
+    inspect.isgeneratorfunction: _GENERATOR,
+    _plain: _FUNCTION.replace("{kind}", "").replace("{wait}", ""),
+}
+_AROUND: Dict[Callable[[Any], bool], Callable[[Any, Hooks], Callable[..., Any]]] = {
+    inspect.iscoroutinefunction: _awaiting,
+    inspect.isasyncgenfunction: _managing_async,
+    inspect.isgeneratorfunction: _managing,
+}
+
+
+def _start(hooks: Hooks, owner: Any, first: Any) -> Any:
+    try:
+        return hooks.begin(owner, first)
+    except Exception as error:
+        hooks.fault(error)
+        return None
+
+
+def _finish(hooks: Hooks, token: Any) -> None:
+    if token is None:
+        return
+    try:
+        hooks.end(token, None)
+    except Exception as error:
+        hooks.fault(error)
