@@ -17,17 +17,25 @@ if TYPE_CHECKING:
     from .control import stop_server as stop_server
     from .errors import EmbeddedPostgresError as EmbeddedPostgresError
     from .errors import PostgresUnavailable as PostgresUnavailable
+    from .errors import ProcessWatchError as ProcessWatchError
     from .errors import ServerStartError as ServerStartError
     from .errors import StorageError as StorageError
     from .lease import ServerLease as ServerLease
     from .lease import acquire_server as acquire_server
+    from .lease import hold_for as hold_for
 
 _ROOMS = {
     "address": ("ServerAddress",),
     "binaries": ("Binaries", "find_binaries"),
     "control": ("ServerStatus", "reset_server", "server_status", "stop_server"),
-    "errors": ("EmbeddedPostgresError", "PostgresUnavailable", "ServerStartError", "StorageError"),
-    "lease": ("ServerLease", "acquire_server"),
+    "errors": (
+        "EmbeddedPostgresError",
+        "PostgresUnavailable",
+        "ProcessWatchError",
+        "ServerStartError",
+        "StorageError",
+    ),
+    "lease": ("ServerLease", "acquire_server", "hold_for"),
 }
 
 

@@ -24,3 +24,13 @@ class ServerAddress:
         if self.socket_directory is None:
             return f"postgresql://{USER}@{self.host}:{self.port}/{name}"
         return f"postgresql://{USER}@/{name}?host={quote(self.host, safe='/')}&port={self.port}"
+
+    def environment(self, database: str = "postgres") -> dict[str, str]:
+        """Return the variables by which a program finds this server: DATABASE_URL and libpq's own."""
+        return {
+            "DATABASE_URL": self.url(database),
+            "PGHOST": self.host,
+            "PGPORT": str(self.port),
+            "PGUSER": USER,
+            "PGDATABASE": database,
+        }

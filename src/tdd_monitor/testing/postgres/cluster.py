@@ -1,6 +1,7 @@
 """Makes the data directory fit to start: initdb once, then what crashes left behind."""
 
 import contextlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
-from . import system
+from . import files, system
 from .binaries import Binaries
 from .errors import EmbeddedPostgresError, ServerStartError
 from .messages import Running
@@ -23,7 +24,7 @@ _FULL_BELOW_BYTES = 1024 * 1024
 _FULL_WORDS = ("No space left", "quota exceeded")
 # No system hands out this number, so PostgreSQL takes the file for what it is, stale; its note of
 # the shared memory stays, by which PostgreSQL refuses to start beside backends that still live.
-_NO_PROCESS = "2147483646"
+_NO_PROCESS = 2147483646
 
 
 def prepare_cluster(home: Home, binaries: Binaries, on_progress: Callable[[str], None]) -> Path:
@@ -31,11 +32,11 @@ def prepare_cluster(home: Home, binaries: Binaries, on_progress: Callable[[str],
     data = home.data_directory(binaries.major)
     last = Running.read(home.state_file)
     for used in {data, Path(last.data_directory) if last else data}:
-        _settle_pid_file(used, last)
+        _settle_pid_file(home, used, last)
     reason = _distrust(home, data, last)
     if reason:
         on_progress(f"Making the databases anew: {reason}")
-        shutil.rmtree(data)
+        files.remove(data)
     if not (data / "PG_VERSION").exists():
         on_progress(f"Preparing PostgreSQL {binaries.version} in {data}: once, about 2 s")
         _initialize(home, binaries, data)
@@ -65,9 +66,10 @@ def explain_failure(home: Home, said: str) -> EmbeddedPostgresError:
             return disk_full(home.directory)
     account = f" as the account {home.account.name!r}" if home.account else ""
     last_words = "\n".join(said.strip().splitlines()[-12:]) or "(nothing was said)"
+    # The way out first: many a report shows only the first line.
     return ServerStartError(
-        f"The embedded PostgreSQL in {home.directory} did not start{account}:\n{last_words}\n"
-        f"The log is {home.log_file}. If the data is damaged, `tdd-monitor postgres reset` makes it anew."
+        f"The embedded PostgreSQL in {home.directory} did not start{account}. If its data is damaged,"
+        f" `tdd-monitor postgres reset` makes it anew. It said:\n{last_words}\nIts log: {home.log_file}"
     )
 
 
@@ -117,17 +119,28 @@ def _distrust(home: Home, data: Path, last: Running | None) -> str | None:
     return None
 
 
-def _settle_pid_file(data: Path, last: Running | None) -> None:
+def _settle_pid_file(home: Home, data: Path, last: Running | None) -> None:
     """Deal with the postmaster.pid of a crash; the process it names may be anybody's by now."""
     pid_file = data / "postmaster.pid"
-    with contextlib.suppress(FileNotFoundError):
-        first, _, rest = pid_file.read_text().partition("\n")
-        if not first.strip().isdigit():
-            pid_file.unlink()
-        elif _is_postmaster(int(first), data):
-            _await_orphan(int(first), data, last)
-        else:
-            pid_file.write_text(f"{_NO_PROCESS}\n{rest}")
+    try:
+        first, _, rest = files.read(pid_file).partition(b"\n")
+    except FileNotFoundError:
+        return
+    except files.NotOursError:
+        first, rest = b"", b""
+    pid = _process_number(first)
+    if pid is None:
+        pid_file.unlink(missing_ok=True)
+    elif _is_postmaster(pid, data):
+        _await_orphan(pid, data, last)
+    else:
+        owner = (home.account.user_id, home.account.group_id) if home.account else None
+        files.replace(pid_file, b"%d\n%s" % (_NO_PROCESS, rest), owner)
+
+
+def _process_number(line: bytes) -> int | None:
+    found = re.fullmatch(rb"\s*([1-9][0-9]{0,9})\s*", line)
+    return int(found[1]) if found and int(found[1]) <= _NO_PROCESS else None
 
 
 def _is_postmaster(pid: int, data: Path) -> bool:

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import files
 from .address import ServerAddress
 from .binaries import find_binaries
 from .errors import PostgresUnavailable
@@ -67,9 +68,9 @@ def reset_server() -> Path:
         _stop(home)
         for pattern in ("postgres-*", "binaries-*"):
             for leftover in home.directory.glob(pattern):
-                shutil.rmtree(leftover)
+                files.remove(leftover)
         for file in (home.state_file, home.log_file):
-            file.unlink(missing_ok=True)
+            files.remove(file)
     return home.directory
 
 

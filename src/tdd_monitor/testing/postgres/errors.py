@@ -15,3 +15,7 @@ class StorageError(EmbeddedPostgresError):
 
 class ServerStartError(EmbeddedPostgresError):
     """The programs and the place are there, yet the server did not come up."""
+
+
+class ProcessWatchError(EmbeddedPostgresError):
+    """The server runs, yet it cannot be kept up for as long as another process lives."""

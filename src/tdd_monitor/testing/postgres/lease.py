@@ -4,6 +4,7 @@ A lease is an open connection to the supervisor: the kernel closes it on any dea
 so nobody has to clean up after a kill -9.
 """
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from . import system
 from .address import ServerAddress
 from .binaries import find_binaries, readable_binaries
 from .cluster import explain_failure, prepare_cluster
+from .errors import ProcessWatchError
 from .messages import Order, Running
 from .places import LOCK_POLL_S, Home, find_home, try_lock
 
@@ -39,6 +41,12 @@ class ServerLease:
     def close(self) -> None:
         """Give the server back; it stops a moment after the last user has. Can be called twice."""
         self._connection.close()
+
+    def wait(self) -> None:
+        """Block until the server has gone, or `close` in another thread."""
+        with contextlib.suppress(OSError):
+            self._connection.settimeout(None)
+            self._connection.recv(1)
 
     def __enter__(self) -> Self:
         return self
@@ -77,14 +85,32 @@ def acquire_server(on_progress: Callable[[str], None] | None = None) -> ServerLe
         return _start_or_join(home, tell)
 
 
-def ask(running: Running, verb: str) -> tuple[socket.socket, str] | None:
-    """Ask the supervisor for something; None when it does not answer, because it is going or gone."""
+def hold_for(pid: int) -> None:
+    """Keep the server up until a process ends, whatever becomes of the lease that the caller has.
+
+    Raises `ProcessWatchError` when the system, or an older supervisor, cannot do that.
+    """
+    running = Running.read(find_home().state_file)
+    answer = ask(running, "follow", pid) if running else None
+    if answer is None:
+        raise ProcessWatchError("an older tdd-monitor started it; `tdd-monitor postgres stop` ends it")
+    answer[0].close()
+    if answer[1] != "ok":
+        raise ProcessWatchError(answer[1])
+
+
+def ask(running: Running, verb: str, pid: int | None = None) -> tuple[socket.socket, str] | None:
+    """Ask the supervisor for something, for this process or another one.
+
+    None when it does not answer: it is going or gone, or does not know the verb.
+    """
     try:
         connection = system.dial(running.control, _REPLY_TIMEOUT_S)
-    except OSError:
+    except (OSError, ValueError):
+        # The name of the socket can be anything that a text can hold.
         return None
     try:
-        connection.sendall(f"{running.token} {verb} {os.getpid()}\n".encode())
+        connection.sendall(f"{running.token} {verb} {os.getpid() if pid is None else pid}\n".encode(errors="replace"))
         reply = b""
         while not reply.endswith(b"\n"):
             chunk = connection.recv(4096)
@@ -96,7 +122,7 @@ def ask(running: Running, verb: str) -> tuple[socket.socket, str] | None:
     if not reply:
         connection.close()
         return None
-    return connection, reply.decode().strip()
+    return connection, reply.decode(errors="replace").strip()
 
 
 def _join(home: Home) -> ServerLease | None:

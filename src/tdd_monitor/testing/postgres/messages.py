@@ -5,9 +5,10 @@ tuples rather than dataclasses, whose import would be a quarter of the superviso
 """
 
 import json
-import os
 from pathlib import Path
 from typing import NamedTuple
+
+from . import files
 
 
 class Order(NamedTuple):
@@ -53,20 +54,19 @@ class Running(NamedTuple):
 
     def write(self, state_file: Path) -> None:
         """Publish the state in one step, for the eyes of this user only: it carries the token."""
-        draft = state_file.with_suffix(".draft")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(self._asdict(), file)
-        draft.replace(state_file)
+        files.replace(state_file, json.dumps(self._asdict()).encode())
 
     @classmethod
     def read(cls, state_file: Path) -> "Running | None":
-        """Return the published state, None when there is none.
+        """Return the published state, None when there is none that can be understood.
 
         Projects with different versions of tdd-monitor share a server: unknown fields are ignored,
         and a field that is added later needs a default.
         """
         try:
-            found = json.loads(state_file.read_text())
-            return cls(**{name: found[name] for name in cls._fields if name in found})
-        except (OSError, ValueError, TypeError):
+            found = json.loads(files.read(state_file))
+            running = cls(**{name: found[name] for name in cls._fields if name in found})
+        except (OSError, ValueError, TypeError, RecursionError):
             return None
+        kinds = zip(running, cls.__annotations__.values(), strict=True)
+        return running if all(type(value) is kind for value, kind in kinds) else None

@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import system
+from . import files, system
 from .messages import Order, Running
 
 SETTINGS = {
@@ -92,13 +92,16 @@ def _serve(order: Order, server: "subprocess.Popen[bytes]", port: int) -> None:
             system.forget_listener(control)
 
 
+_Source = socket.socket | system.ProcessWatch
+
+
 class Reception:
     """Answers the users of the server at the control socket, and knows who is still there."""
 
     def __init__(self, listener: socket.socket, token: str) -> None:
         self._listener = listener
-        self._token = token
-        self._users: dict[socket.socket, int] = {}
+        self._token = token.encode()
+        self._users: dict[_Source, int] = {}
         self._stop_asked = False
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, selectors.EVENT_READ)
@@ -115,41 +118,72 @@ class Reception:
             # The server's end is noticed before anybody new is promised that it runs.
             if server.poll() is None:
                 for key, _ in ready:
-                    self._attend(key.fileobj)
+                    # Whoever was dismissed a moment ago is not registered any more.
+                    if key.fileobj in self._selector.get_map():
+                        self._attend(key.fileobj)
             if had_users and not self._users:
                 empty_until_s = time.monotonic() + grace_s
 
     def _attend(self, source: object) -> None:
         if source is self._listener:
-            connection, _ = self._listener.accept()
-            connection.settimeout(1.0)
-            self._selector.register(connection, selectors.EVENT_READ)
+            self._welcome()
             return
-        assert isinstance(source, socket.socket)
+        assert isinstance(source, socket.socket | system.ProcessWatch)
+        # A watched process says one thing only: that it has ended.
+        if isinstance(source, socket.socket):
+            with contextlib.suppress(OSError):
+                request = source.recv(4096)
+                if request and self._answer(source, request.split()):
+                    return
+        self._forget(source)
+
+    def _welcome(self) -> None:
         try:
-            request = source.recv(4096)
-            if request and self._answer(source, request.decode(errors="replace").split()):
-                return
+            connection, _ = self._listener.accept()
         except OSError:
-            pass
+            # Out of descriptors: those who never said what they want make room.
+            for key in list(self._selector.get_map().values()):
+                if isinstance(key.fileobj, socket.socket) and key.fileobj is not self._listener:
+                    if key.fileobj not in self._users:
+                        self._forget(key.fileobj)
+            return
+        connection.settimeout(1.0)
+        self._selector.register(connection, selectors.EVENT_READ)
+
+    def _forget(self, source: _Source) -> None:
         self._users.pop(source, None)
         self._selector.unregister(source)
         source.close()
 
-    def _answer(self, source: socket.socket, request: list[str]) -> bool:
+    def _answer(self, source: socket.socket, request: list[bytes]) -> bool:
         """Do what was asked; tell whether the connection stays."""
-        token, verb, pid = (*request, "", "", "")[:3]
+        token, verb, number = (*request, b"", b"", b"")[:3]
         if not secrets.compare_digest(token, self._token):
             return False
-        if verb == "lease":
-            self._users[source] = int(pid) if pid.isdigit() else 0
+        pid = int(number) if number.isdigit() and len(number) < 11 else 0
+        if verb == b"lease":
+            self._users[source] = pid
             source.sendall(b"ok\n")
-        elif verb == "status":
+        elif verb == b"follow":
+            source.sendall(self._follow(pid))
+        elif verb == b"status":
             source.sendall(json.dumps(sorted(self._users.values())).encode() + b"\n")
-        elif verb == "stop":
+        elif verb == b"stop":
             source.sendall(b"ok\n")
             self._stop_asked = True
-        return verb == "lease"
+        return verb == b"lease"
+
+    def _follow(self, pid: int) -> bytes:
+        """Count a process as a user for as long as it lives; return the answer for whoever asked."""
+        followed = [user for source, user in self._users.items() if isinstance(source, system.ProcessWatch)]
+        if pid not in followed:
+            try:
+                watch = system.ProcessWatch(pid)
+            except (OSError, OverflowError) as error:
+                return f"{error}\n".encode()
+            self._selector.register(watch, selectors.EVENT_READ)
+            self._users[watch] = pid
+        return b"ok\n"
 
 
 def _start_server(order: Order, port: int) -> "subprocess.Popen[bytes]":
@@ -178,8 +212,8 @@ def _wait_until_ready(server: "subprocess.Popen[bytes]", pid_file: Path) -> str 
     deadline_s = time.monotonic() + _START_PATIENCE_S
     while server.poll() is None:
         with contextlib.suppress(OSError):
-            lines = pid_file.read_text().splitlines()
-            if len(lines) > 7 and lines[0] == str(server.pid) and lines[7].strip() == "ready":
+            lines = files.read(pid_file).splitlines()
+            if len(lines) > 7 and lines[0] == b"%d" % server.pid and lines[7].strip() == b"ready":
                 return None
         if time.monotonic() > deadline_s:
             return f"It was not ready after {_START_PATIENCE_S:.0f} s.\n"

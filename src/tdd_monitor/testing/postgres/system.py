@@ -19,6 +19,7 @@ LINUX = sys.platform.startswith("linux")
 NEW_PROCESS_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
 _PR_SET_PDEATHSIG = 1
+_PIDFD_OPEN = 434
 _PR_SET_CHILD_SUBREAPER = 36
 _SIGINT = 2
 
@@ -95,6 +96,8 @@ def open_listener(directory: Path) -> tuple[socket.socket, str]:
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
+    # Before anybody can connect, whatever umask the starter has.
+    path.chmod(0o600)
     listener.listen(128)
     return listener, str(path)
 
@@ -117,6 +120,46 @@ def dial(control: str, timeout_s: float) -> socket.socket:
         connection.close()
         raise
     return connection
+
+
+class ProcessWatch:
+    """Becomes readable, for a selector, when a process ends; nobody else with its number is meant then.
+
+    Raises OSError where there is no such process, and where the system cannot watch one: Windows, and
+    Linux before 5.3.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._descriptor = _open_process(pid)
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on."""
+        return self._descriptor
+
+    def close(self) -> None:
+        """Watch no longer."""
+        os.close(self._descriptor)
+
+
+def _open_process(pid: int) -> int:
+    if sys.platform == "linux":
+        if hasattr(os, "pidfd_open"):
+            return os.pidfd_open(pid)
+        # Interpreters that are built for old systems lack the name, not the system call.
+        import ctypes
+
+        descriptor: int = ctypes.CDLL(None, use_errno=True).syscall(_PIDFD_OPEN, pid, 0)
+        if descriptor < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        return descriptor
+    if sys.platform == "win32":
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+    import select
+
+    with contextlib.closing(select.kqueue()) as queue:
+        ended = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
+        queue.control([ended], 0)
+        return os.dup(queue.fileno())
 
 
 def free_port() -> int:

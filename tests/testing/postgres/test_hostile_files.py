@@ -1,0 +1,253 @@
+"""What others leave where the server's own files belong: nobody is hurt, nothing hangs, the way out is named."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tdd_monitor.testing.postgres import (
+    ServerStartError,
+    acquire_server,
+    reset_server,
+    server_status,
+    stop_server,
+)
+from tdd_monitor.testing.postgres.messages import Running
+from tdd_monitor.testing.postgres.places import find_home
+
+Ask = Callable[..., object]
+PutAside = Callable[[Path], Path]
+
+START = "from tdd_monitor.testing.postgres import acquire_server; acquire_server().close()"
+PRECIOUS = b"4711\nwhat a stranger wrote\n"
+
+
+def start_elsewhere() -> "subprocess.CompletedProcess[str]":
+    """Start the server in a process of its own: what hangs there ends with an error here."""
+    command = [sys.executable, "-c", START]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def stopped_data(cache: Path) -> Path:
+    """The data directory of a server that stopped in order."""
+    acquire_server().close()
+    stop_server()
+    return next(find_home().directory.glob("postgres-[0-9]*"))
+
+
+@pytest.fixture
+def put_aside(stopped_data: Path) -> Iterator[PutAside]:
+    """Move something of the data directory away until the test is over; return where it is."""
+    moved: list[tuple[Path, Path]] = []
+
+    def move(path: Path) -> Path:
+        place = stopped_data.parent / f"aside-{len(moved)}"
+        moved.append((path, path.rename(place)))
+        return place
+
+    yield move
+    for path, place in reversed(moved):
+        path.unlink(missing_ok=True)
+        place.rename(path)
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link], ids=["symbolic", "hard"])
+def test_a_link_in_place_of_the_pid_file_leads_to_no_write(
+    stopped_data: Path, ask: Ask, link: Callable[[Path, Path], None]
+) -> None:
+    victim = stopped_data.parent / "victim"
+    victim.write_bytes(PRECIOUS)
+    link(victim, stopped_data / "postmaster.pid")
+    assert start_elsewhere().stderr == ""
+    assert victim.read_bytes() == PRECIOUS
+    with acquire_server() as lease:
+        assert ask(lease.address) == 1
+    assert victim.read_bytes() == PRECIOUS
+
+
+def test_a_link_to_an_endless_device_is_not_read(stopped_data: Path) -> None:
+    (stopped_data / "postmaster.pid").symlink_to("/dev/zero")
+    assert start_elsewhere().stderr == ""
+
+
+def test_a_pipe_in_place_of_the_pid_file_does_not_hang(stopped_data: Path) -> None:
+    os.mkfifo(stopped_data / "postmaster.pid")
+    assert start_elsewhere().stderr == ""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff\xfe\n/x\n", b"9" * 5000 + b"\n/x\n", "²\n/x\n".encode(), b"0\n/x\n", b"9999999999\n"],
+    ids=["bytes", "5000 digits", "superscript", "zero", "no process"],
+)
+def test_a_pid_file_that_names_no_process_is_passed_over(stopped_data: Path, content: bytes) -> None:
+    (stopped_data / "postmaster.pid").write_bytes(content)
+    assert start_elsewhere().stderr == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"control": 5},
+        {"control": "a\0b"},
+        {"control": "\ud800"},
+        {"postmaster_pid": "7"},
+        {"token": ["x"]},
+        {"token": "\u00e9\ud800"},
+        {"data_directory": None},
+        {"port": True},
+    ],
+    ids=lambda change: "-".join(f"{name} {value!a}" for name, value in change.items()),
+)
+def test_a_state_file_with_a_wrong_value_counts_as_none(stopped_data: Path, change: dict[str, object]) -> None:
+    good = {name: "/x" if kind is str else 7 for name, kind in Running.__annotations__.items()}
+    find_home().state_file.write_text(json.dumps(good | change))
+    assert not server_status().running
+    assert not stop_server()
+    assert start_elsewhere().stderr == ""
+
+
+@pytest.mark.parametrize("content", ["[]", '"x"', "[" * 100_000, "9" * 5000, "{", ""])
+def test_a_state_file_that_is_something_else_counts_as_none(empty_cache: Path, content: str) -> None:
+    find_home().state_file.write_text(content)
+    assert not server_status().running
+    assert not stop_server()
+
+
+def test_a_pipe_in_place_of_the_state_file_does_not_hang(stopped_data: Path) -> None:
+    os.mkfifo(find_home().state_file)
+    assert start_elsewhere().stderr == ""
+
+
+def call_supervisor(request: bytes) -> bytes:
+    """Say one line to the supervisor, TOKEN standing for its own; return its answer."""
+    running = Running.read(find_home().state_file)
+    assert running is not None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        caller.settimeout(10)
+        caller.connect(running.control)
+        caller.sendall(request.replace(b"TOKEN", running.token.encode()))
+        return caller.recv(4096)
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"\xff\n",
+        b"\xff stop 1\n",
+        b"TOKEN \xff 1\n",
+        "TOKEN lease ²\n".encode(),
+        b"TOKEN lease " + b"9" * 3000 + b"\n",
+        "TOKEN follow ²\n".encode(),
+        b"TOKEN follow 99999999999999999999\n",
+        b"\n",
+        b"\0" * 4096,
+    ],
+)
+def test_no_line_on_the_control_socket_stops_the_server(cache: Path, ask: Ask, request_line: bytes) -> None:
+    with acquire_server() as lease:
+        pid = server_status().pid
+        call_supervisor(request_line)
+        assert ask(lease.address) == 1
+        assert server_status().pid == pid
+
+
+def test_callers_who_say_nothing_do_not_stop_the_server(cache: Path, ask: Ask) -> None:
+    script = """
+import resource, socket
+from tdd_monitor.testing.postgres import acquire_server, server_status
+from tdd_monitor.testing.postgres.messages import Running
+from tdd_monitor.testing.postgres.places import find_home
+
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+lease = acquire_server()
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 2048), hard))
+pid, control = server_status().pid, Running.read(find_home().state_file).control
+silent = []
+for _ in range(600):
+    caller = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    caller.connect(control)
+    silent.append(caller)
+assert server_status().pid == pid is not None
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+
+
+def remove_control(data: Path, put_aside: PutAside) -> None:
+    put_aside(data / "global" / "pg_control")
+
+
+def tell_another_version(data: Path, put_aside: PutAside) -> None:
+    put_aside(data / "PG_VERSION")
+    (data / "PG_VERSION").write_text("9.6\n")
+
+
+def zero_the_log(data: Path, put_aside: PutAside) -> None:
+    for segment in list((data / "pg_wal").glob("0*")):
+        size = put_aside(segment).stat().st_size
+        with segment.open("wb") as file:
+            file.truncate(size)
+
+
+def open_to_everybody(data: Path, put_aside: PutAside) -> None:
+    data.chmod(0o777)
+
+
+def put_a_file_there(data: Path, put_aside: PutAside) -> None:
+    put_aside(data)
+    data.write_text("no directory")
+
+
+def put_a_directory_on_the_pid_file(data: Path, put_aside: PutAside) -> None:
+    (data / "postmaster.pid").mkdir()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        remove_control,
+        tell_another_version,
+        zero_the_log,
+        open_to_everybody,
+        put_a_file_there,
+        put_a_directory_on_the_pid_file,
+    ],
+)
+def test_damaged_data_names_the_way_out_first(
+    stopped_data: Path, put_aside: PutAside, damage: Callable[[Path, PutAside], None]
+) -> None:
+    damage(stopped_data, put_aside)
+    try:
+        with pytest.raises(ServerStartError) as caught:
+            acquire_server()
+        assert "`tdd-monitor postgres reset`" in str(caught.value).splitlines()[0]
+    finally:
+        if stopped_data.is_dir():
+            stopped_data.chmod(0o700)
+            shutil.rmtree(stopped_data / "postmaster.pid", ignore_errors=True)
+
+
+def test_reset_is_a_way_out_of_any_damage_and_follows_no_link(empty_cache: Path, ask: Ask) -> None:
+    home = find_home()
+    (home.directory / "postgres-18" / "postmaster.pid").mkdir(parents=True)
+    (home.directory / "postgres-17").write_text("no directory")
+    strangers = home.directory / "strangers"
+    strangers.mkdir()
+    (strangers / "precious").touch()
+    (home.directory / "postgres-16").symlink_to(strangers)
+    home.state_file.mkdir()
+    reset_server()
+    assert (strangers / "precious").exists()
+    assert not list(home.directory.glob("postgres-*"))
+    with acquire_server() as lease:
+        assert ask(lease.address) == 1
