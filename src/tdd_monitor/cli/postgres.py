@@ -1,12 +1,26 @@
 """`tdd-monitor postgres`: look at the embedded server, talk to it, stop it, start afresh."""
 
 import os
+import signal
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from .options import UsageError
+from .readers import readers_of_output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tdd_monitor.testing.postgres import ServerAddress
+
+Command = tuple[str, ...]
+
+# As env, nohup and the shells do it.
+_NOT_FOUND = 127
+_NOT_RUNNABLE = 126
 
 
 @click.group()
@@ -41,22 +55,63 @@ def status() -> None:
 @postgres.command()
 @click.argument("database", default="postgres")
 def url(database: str) -> None:
-    """Start it if need be, print its URL, and keep it up until Ctrl+C.
+    """Start it if need be and print its URL.
 
-    The URL goes to standard output alone, so that a script can read it.
+    On a terminal it stays up until Ctrl+C. Otherwise it stays up as long as the shell or program lives
+    that reads the URL, as in: psql "$(tdd-monitor postgres url)"
+
+    The URL alone goes to standard output. For a single command `postgres run` is the better choice.
     """
     from tdd_monitor.testing.postgres import EmbeddedPostgresError, acquire_server
 
     try:
         with acquire_server(on_progress=lambda text: click.echo(text, err=True)) as lease:
-            click.echo(lease.address.url(database))
-            if sys.stdin.isatty():
+            if sys.stdout.isatty():
+                click.echo(lease.address.url(database))
                 click.echo("The server stays up until Ctrl+C.", err=True)
-                click.pause(info="")
+                lease.wait()
+                click.echo("The server was stopped.", err=True)
+            else:
+                _hold_for_readers()
+                click.echo(lease.address.url(database))
     except EmbeddedPostgresError as error:
         raise UsageError(str(error)) from error
     except KeyboardInterrupt:
         pass
+
+
+def _hold_for_readers() -> None:
+    from tdd_monitor.testing.postgres import ProcessWatchError, hold_for
+
+    reason = "nobody is there to read the URL"
+    held = False
+    for reader in readers_of_output():
+        try:
+            hold_for(reader)
+            held = True
+        except ProcessWatchError as error:
+            reason = str(error)
+    if not held:
+        click.echo(
+            f"The server stops in a moment unless somebody else uses it: {reason}. Use"
+            " `tdd-monitor postgres run -- COMMAND` instead.",
+            err=True,
+        )
+
+
+@postgres.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--database", default="postgres", show_default=True, help="The database that is named.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(database: str, command: tuple[str, ...]) -> None:
+    """Start it if need be, keep it up while COMMAND runs, and exit as COMMAND does.
+
+    COMMAND finds it by DATABASE_URL and by PGHOST, PGPORT, PGUSER and PGDATABASE; no other PG* variable is
+    passed on. TDD_MONITOR_DATABASE_URL stays as it is: the toolkit uses this server by itself.
+
+    Example: tdd-monitor postgres run -- python manage.py migrate
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    _run_with_server(lambda address: (command, {**kept, **address.environment(database)}))
 
 
 @postgres.command()
@@ -64,17 +119,51 @@ def url(database: str) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(database: str, arguments: tuple[str, ...]) -> None:
     """Open psql on DATABASE; ARGUMENTS behind -- go to psql."""
-    from tdd_monitor.testing.postgres import EmbeddedPostgresError, acquire_server, find_binaries
+    from tdd_monitor.testing.postgres import EmbeddedPostgresError, find_binaries
 
     try:
-        program = find_binaries().program("psql")
-        with acquire_server(on_progress=lambda text: click.echo(text, err=True)) as lease:
-            done = subprocess.run(
-                [str(program), lease.address.url(database), *arguments], env=os.environ, check=False
-            )
-    except (EmbeddedPostgresError, OSError) as error:
+        program = str(find_binaries().program("psql"))
+    except EmbeddedPostgresError as error:
         raise UsageError(str(error)) from error
-    sys.exit(done.returncode)
+    _run_with_server(lambda address: ((program, address.url(database), *arguments), dict(os.environ)))
+
+
+def _run_with_server(prepare: "Callable[[ServerAddress], tuple[Command, dict[str, str]]]") -> None:
+    """Run a command with its environment while the server is up, and exit as it does."""
+    from tdd_monitor.testing.postgres import (
+        EmbeddedPostgresError,
+        ProcessWatchError,
+        acquire_server,
+        hold_for,
+    )
+
+    try:
+        with acquire_server(on_progress=lambda text: click.echo(text, err=True)) as lease:
+            command, environment = prepare(lease.address)
+            try:
+                hold_for(os.getpid())
+                start = _become
+            except ProcessWatchError:
+                start = _run_below
+            try:
+                start(command, environment)
+            except OSError as error:
+                click.echo(f"Error: Cannot run {command[0]}: {error.strerror}", err=True)
+                sys.exit(_NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_RUNNABLE)
+    except EmbeddedPostgresError as error:
+        raise UsageError(str(error)) from error
+
+
+def _become(command: Command, environment: dict[str, str]) -> None:
+    """Put the command in the place of this process: signals, terminal and exit code are its own."""
+    # Python ignores these two, and what is ignored stays so in the next program.
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        signal.signal(signal.Signals[name], signal.SIG_DFL)
+    os.execvpe(command[0], command, environment)
+
+
+def _run_below(command: Command, environment: dict[str, str]) -> None:
+    sys.exit(subprocess.run(command, env=environment, check=False).returncode)
 
 
 @postgres.command()

@@ -1,4 +1,4 @@
-"""What others leave where the server's own files belong: nobody is hurt, nothing hangs, the way out is named."""
+"""What others put where the server's files belong: nobody is hurt, nothing hangs, the way out is named."""
 
 import json
 import os
@@ -106,7 +106,9 @@ def test_a_pid_file_that_names_no_process_is_passed_over(stopped_data: Path, con
     ],
     ids=lambda change: "-".join(f"{name} {value!a}" for name, value in change.items()),
 )
-def test_a_state_file_with_a_wrong_value_counts_as_none(stopped_data: Path, change: dict[str, object]) -> None:
+def test_a_state_file_with_a_wrong_value_counts_as_none(
+    stopped_data: Path, change: dict[str, object]
+) -> None:
     good = {name: "/x" if kind is str else 7 for name, kind in Running.__annotations__.items()}
     find_home().state_file.write_text(json.dumps(good | change))
     assert not server_status().running

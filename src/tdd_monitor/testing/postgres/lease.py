@@ -110,7 +110,8 @@ def ask(running: Running, verb: str, pid: int | None = None) -> tuple[socket.soc
         # The name of the socket can be anything that a text can hold.
         return None
     try:
-        connection.sendall(f"{running.token} {verb} {os.getpid() if pid is None else pid}\n".encode(errors="replace"))
+        request = f"{running.token} {verb} {os.getpid() if pid is None else pid}\n"
+        connection.sendall(request.encode(errors="replace"))
         reply = b""
         while not reply.endswith(b"\n"):
             chunk = connection.recv(4096)

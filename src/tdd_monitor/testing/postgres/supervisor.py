@@ -142,10 +142,10 @@ class Reception:
             connection, _ = self._listener.accept()
         except OSError:
             # Out of descriptors: those who never said what they want make room.
-            for key in list(self._selector.get_map().values()):
-                if isinstance(key.fileobj, socket.socket) and key.fileobj is not self._listener:
-                    if key.fileobj not in self._users:
-                        self._forget(key.fileobj)
+            for source in [key.fileobj for key in self._selector.get_map().values()]:
+                silent = source is not self._listener and source not in self._users
+                if silent and isinstance(source, socket.socket):
+                    self._forget(source)
             return
         connection.settimeout(1.0)
         self._selector.register(connection, selectors.EVENT_READ)
