@@ -74,7 +74,17 @@ def test_collection_errors_and_notices_are_shown() -> None:
 def test_what_is_over_its_threshold_stands_out() -> None:
     sample = Sample(1, 1, (PoolSample("db", "asyncpg", 5, 0, 5, 5, 2),))
     text = summary_of(board_of(finished("slow", wall_ms=200), sample, RunFinish(0)), 0)
-    assert "critical" in text and "test_duration_ms" in text and "pool_waiting" in text
+    rows = [line.split()[1:] for line in text.splitlines() if line.startswith(("! ", "!! "))]
+    assert rows[1][:7] == ["critical", "201", "ms", "100", "ms", "duration", "t.py::slow"]
+    assert "pool waiting" in text
+
+
+def test_shares_are_percent_and_numbers_in_json() -> None:
+    board = board_of(ServerSample("db:1", 81, 100), RunFinish(0))
+    (row,) = (line for line in summary_of(board, 0).splitlines() if line.startswith("! "))
+    assert row.split()[1:6] == ["warning", "81%", "80%", "server", "full"]
+    (alert,) = document(board, 0)["alerts"]
+    assert (alert["metric"], alert["value"], alert["threshold"]) == ("server_connections", 0.81, 0.8)
 
 
 def test_each_server_tells_its_peak_and_why_it_was_not_counted() -> None:

@@ -13,7 +13,7 @@ from tdd_monitor.protocol.events import (
     Statement,
 )
 from tdd_monitor.session.model import DatabaseServer, Pool, Worker
-from tdd_monitor.verdict import Severity, alerts
+from tdd_monitor.verdict import Severity, alerts, wording
 
 MS = 1_000_000
 MB = 1 << 20
@@ -89,7 +89,7 @@ def test_the_worst_comes_first() -> None:
 
 def test_every_alert_says_what_to_do() -> None:
     assert all(alert.advice for alert in alerts.of_test(EVERYTHING, Thresholds(), 0))
-    assert set(Thresholds().items()) <= set(alerts.ADVICE)
+    assert set(Thresholds().items()) <= set(wording.ADVICE)
 
 
 @pytest.mark.parametrize(
@@ -209,11 +209,3 @@ def test_a_process_that_grows(growth_mb: int, limit: float, severity: str | None
     assert [(a.severity.value, a.value, a.subject) for a in found] == (
         [(severity, growth_mb, "worker gw1")] if severity else []
     )
-
-
-@pytest.mark.parametrize(
-    ("metric", "unit"),
-    [("test_duration_ms", "ms"), ("memory_usage_mb", "MB"), ("mine", ""), ("pool_utilization", "of max")],
-)
-def test_every_metric_has_its_unit(metric: str, unit: str) -> None:
-    assert alerts.unit(metric) == unit

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from tdd_monitor.session import metrics, queries
 from tdd_monitor.session.model import FAILURES, Delta, Run, RunState
-from tdd_monitor.verdict import Board, Severity
+from tdd_monitor.verdict import Board, Severity, wording
 
 SLOWEST = 10
 PLAIN_WIDTH = 200
@@ -179,9 +179,9 @@ def _alerts(board: Board, console: Console) -> None:
         style = "red" if alert.severity is Severity.CRITICAL else "yellow"
         table.add_row(
             Text(("!! " if alert.severity is Severity.CRITICAL else "! ") + alert.severity.value, style),
-            f"{alert.value:.1f}",
-            f"{alert.threshold:g}",
-            alert.metric,
+            wording.value(alert.metric, alert.value),
+            wording.limit(alert.metric, alert.threshold),
+            Text(wording.word(alert.metric)),
             Text(f"{alert.subject}  {alert.detail}".rstrip()),
         )
     console.print(table)

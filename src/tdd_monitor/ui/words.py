@@ -62,21 +62,6 @@ EXIT_ADVICE = {
     5: "pytest found no tests: check the path, -k and -m, and that files are named test_*.py.",
 }
 
-METRICS = {
-    "test_duration_ms": "duration",
-    "fixture_setup_ms": "fixture set-up",
-    "connection_acquire_ms": "connection wait",
-    "schema_operation_ms": "schema change",
-    "test_cleanup_ms": "clean-up",
-    "memory_usage_mb": "memory",
-    "memory_growth_mb": "memory growth",
-    "pool_utilization": "pool use",
-    "pool_waiting": "pool waiting",
-    "server_connections": "server full",
-    "leaked_connections": "connection leak",
-    "repeated_queries": "N+1 query",
-}
-
 
 def of_item(item: Item) -> Word:
     """How an item stands now."""

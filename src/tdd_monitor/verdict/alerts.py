@@ -9,6 +9,8 @@ from tdd_monitor.protocol.events import FinishedTest
 from tdd_monitor.session import metrics
 from tdd_monitor.session.model import DatabaseServer, Pool, Worker
 
+from .wording import ADVICE
+
 CRITICAL_FACTOR = 1.5
 
 
@@ -36,37 +38,6 @@ class Alert:
     def factor(self) -> float:
         """How many times the threshold."""
         return self.value / self.threshold if self.threshold else float("inf")
-
-
-ADVICE = {
-    "test_duration_ms": "Drill in (enter): the waterfall shows which phase or fixture takes the time.",
-    "fixture_setup_ms": "Set it up once (a wider scope) or keep its result; enter shows what it does.",
-    "connection_acquire_ms": "Connections are busy or made anew: a larger or pre-warmed pool helps.",
-    "schema_operation_ms": "Create the schema once per session and roll back the rows only.",
-    "test_cleanup_ms": "Roll back instead of deleting: end the test's transaction, drop nothing.",
-    "memory_usage_mb": "Something outlives the test: look for caches, globals and unclosed resources.",
-    "memory_growth_mb": "The process keeps growing: sort by memory (s) to see which tests add to it.",
-    "pool_utilization": "The pool is nearly used up: release earlier, or raise its maximum size.",
-    "pool_waiting": "Tests wait for a connection: look for one that is held, or raise the maximum size.",
-    "server_connections": "Use fewer workers or smaller pools, close what is idle, or raise max_connections.",
-    "leaked_connections": "Acquire with 'async with pool.acquire()', so that it is always given back.",
-    "repeated_queries": "One query per row (N+1): fetch them together with a JOIN or = ANY($1).",
-}
-
-UNITS = {
-    "memory_usage_mb": "MB",
-    "memory_growth_mb": "MB",
-    "pool_utilization": "of max",
-    "pool_waiting": "waiting",
-    "server_connections": "of max",
-    "leaked_connections": "not given back",
-    "repeated_queries": "times",
-}
-
-
-def unit(metric: str) -> str:
-    """What follows a value of this metric: ms unless said otherwise."""
-    return UNITS.get(metric, "ms" if metric.endswith("_ms") else "")
 
 
 def severity(value: float, threshold: float) -> Severity:

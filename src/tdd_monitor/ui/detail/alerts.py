@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from tdd_monitor.ui import format, words
-from tdd_monitor.ui.panels.alerts import amount, limit
 from tdd_monitor.ui.parts import BLANK, Row, row, text_row
+from tdd_monitor.verdict import wording
 
 from .subject import Subject, text_rows
 
@@ -19,9 +19,9 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
         word = words.SEVERITIES[alert.severity]
         yield row(
             (f"{word.glyph} {word.word}  ", word.role),
-            (f"{words.METRICS.get(alert.metric, alert.metric)}  ", "strong"),
-            (f"{amount(alert)}  ", word.role),
-            (limit(alert), "dim"),
+            (f"{wording.word(alert.metric)}  ", "strong"),
+            (f"{wording.value(alert.metric, alert.value)}  ", word.role),
+            (wording.comparison(alert.metric, alert.value, alert.threshold), "dim"),
         )
         if alert.detail:
             yield from text_rows(format.visible(alert.detail), width, "text")

@@ -7,6 +7,7 @@ from tdd_monitor.protocol.events import FixtureUse
 from tdd_monitor.session.model import Session
 from tdd_monitor.ui import format
 from tdd_monitor.ui.parts import BLANK, Row, Target, row, text_row
+from tdd_monitor.verdict import wording
 
 SHOWN = 500
 
@@ -56,13 +57,13 @@ def rows(found: FixtureCost, width: int) -> Iterator[Row]:
         (format.visible(base), "dim"),
     )
     yield BLANK
-    yield _figure("set up", format.plural(len(setups), "time"), f"{format.nanoseconds(own)} in all")
+    yield _figure("set up", wording.plural(len(setups), "time"), f"{wording.nanoseconds(own)} in all")
     if setups:
         dearest = max(use.self_ns for use in setups)
-        note = f"{format.nanoseconds(own / len(setups))} each, {format.nanoseconds(dearest)} at most"
+        note = f"{wording.nanoseconds(own / len(setups))} each, {wording.nanoseconds(dearest)} at most"
         yield _figure("", "", note)
-    yield _figure("torn down", "", f"{format.nanoseconds(teardown)} in all")
-    yield _figure("used by", format.plural(len(found.uses), "test"), "")
+    yield _figure("torn down", "", f"{wording.nanoseconds(teardown)} in all")
+    yield _figure("used by", wording.plural(len(found.uses), "test"), "")
     yield BLANK
     yield row(
         (format.fit("set-up", 10, right=True) + format.fit("teardown", 11, right=True) + "  test", "head")
@@ -79,7 +80,7 @@ def rows(found: FixtureCost, width: int) -> Iterator[Row]:
 
 
 def _time(value_ns: int, absent: bool) -> str:
-    return format.fit("·" if absent else format.nanoseconds(value_ns), 10, right=True)
+    return format.fit("·" if absent else wording.nanoseconds(value_ns), 10, right=True)
 
 
 def _figure(name: str, value: str, note: str) -> Row:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from tdd_monitor.session.metrics import NS_PER_MS
 from tdd_monitor.ui import draw, format
 from tdd_monitor.ui.parts import BLANK, Row, row, text_row
+from tdd_monitor.verdict import wording
 
 from .subject import Subject
 
@@ -20,11 +21,11 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
     median = statistics.median(values)
     yield row(
         ("median ", "dim"),
-        (format.milliseconds(median), "strong"),
+        (wording.milliseconds(median), "strong"),
         ("   fastest ", "dim"),
-        (format.milliseconds(min(values)), "strong"),
+        (wording.milliseconds(min(values)), "strong"),
         ("   slowest ", "dim"),
-        (format.milliseconds(max(values)), "strong"),
+        (wording.milliseconds(max(values)), "strong"),
     )
     yield BLANK
     highest = max(*values, limit)
@@ -36,7 +37,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
         yield row(
             (format.fit(label, 11), "dim"),
             *draw.bar(value / highest, max(10, width - 26), role),
-            (format.fit(format.milliseconds(value), 10, right=True), role if over else "text"),
+            (format.fit(wording.milliseconds(value), 10, right=True), role if over else "text"),
             (" ▲" if over else "  ", "warning"),
         )
     if limit:

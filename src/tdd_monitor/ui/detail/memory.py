@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tdd_monitor.session.metrics import MB, memory_delta_bytes
 from tdd_monitor.ui import format
 from tdd_monitor.ui.parts import BLANK, Part, Row, row, text_row
+from tdd_monitor.verdict import wording
 
 from .subject import Subject, headline, text_rows
 
@@ -38,16 +39,16 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
         yield from text_rows(f"▲ More than its {limit:g} MB. {advice}", width, "warning", 0)
         yield BLANK
     yield headline("The process around it")
-    yield _around("between the test before and this one", format.size(record.drift_bytes, signed=True))
+    yield _around("between the test before and this one", wording.size(record.drift_bytes, signed=True))
     if record.peak_rss_bytes:
-        yield _around("highest so far", format.size(record.peak_rss_bytes))
+        yield _around("highest so far", wording.size(record.peak_rss_bytes))
     yield BLANK
     text = "Pages of the process: Python often keeps what it frees. --memory tracemalloc counts objects."
     yield from text_rows(text, width, "dim", 0)
 
 
 def _size(value: int, signed: bool = False) -> Part:
-    text = format.size(value, signed) if value else "·"
+    text = wording.size(value, signed) if value else "·"
     return (format.fit(text, CELL, right=True), "text" if value else "idle")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tdd_monitor.protocol.events import PoolUse, Statement
 from tdd_monitor.ui import format
 from tdd_monitor.ui.parts import BLANK, Part, Row, Target, row, text_row
-from tdd_monitor.verdict.alerts import ADVICE
+from tdd_monitor.verdict import wording
 
 from .subject import Subject, headline, text_rows
 
@@ -29,15 +29,15 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
 
 def _pool(use: PoolUse, width: int) -> Iterator[Row]:
     yield headline(f"{format.visible(use.pool) or 'outside any pool'} ({format.visible(use.engine)})")
-    yield _figure("statements", f"{use.queries:,}", f"in {format.nanoseconds(use.query_ns)}")
+    yield _figure("statements", f"{use.queries:,}", f"in {wording.nanoseconds(use.query_ns)}")
     if use.ddl:
-        longest = format.nanoseconds(use.ddl_max_ns)
+        longest = wording.nanoseconds(use.ddl_max_ns)
         yield _figure(
-            "schema changes", f"{use.ddl:,}", f"in {format.nanoseconds(use.ddl_ns)}, longest {longest}"
+            "schema changes", f"{use.ddl:,}", f"in {wording.nanoseconds(use.ddl_ns)}, longest {longest}"
         )
     if use.acquires:
-        longest = format.nanoseconds(use.acquire_max_ns)
-        note = f"waited {format.nanoseconds(use.acquire_ns)} in all, {longest} at most, {use.peak} at once"
+        longest = wording.nanoseconds(use.acquire_max_ns)
+        note = f"waited {wording.nanoseconds(use.acquire_ns)} in all, {longest} at most, {use.peak} at once"
         yield _figure("connections", f"{use.acquires:,}", note)
     if use.waits:
         yield _figure("had to wait", f"{use.waits:,}", "times until a connection was free", "warning")
@@ -45,18 +45,18 @@ def _pool(use: PoolUse, width: int) -> Iterator[Row]:
     if use.leaked:
         yield row(
             ("◆ ", "critical"),
-            (format.plural(use.leaked, "connection"), "critical"),
+            (wording.plural(use.leaked, "connection"), "critical"),
             (" not given back", "critical"),
         )
         for place in use.leaked_at:
             yield row(
                 ("  acquired at ", "dim"), (format.visible(place), "accent"), target=Target("place", place)
             )
-        yield from text_rows(ADVICE["leaked_connections"], width, "dim")
+        yield from text_rows(wording.ADVICE["leaked_connections"], width, "dim")
         yield BLANK
     if use.repeated:
         yield headline("Repeated (N+1)")
-        yield from text_rows(ADVICE["repeated_queries"], width, "dim")
+        yield from text_rows(wording.ADVICE["repeated_queries"], width, "dim")
         yield from (_statement(statement, "warning") for statement in use.repeated)
         yield BLANK
     if use.slowest:
@@ -78,6 +78,6 @@ def _statement(statement: Statement, role: str) -> Row:
     count: Part = (format.fit(f"  {statement.count:,}x", 9, right=True), role)
     return row(
         count,
-        (format.fit(format.nanoseconds(statement.total_ns), 10, right=True) + "  ", "dim"),
+        (format.fit(wording.nanoseconds(statement.total_ns), 10, right=True) + "  ", "dim"),
         (sql, "text"),
     )

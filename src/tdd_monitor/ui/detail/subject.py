@@ -9,7 +9,7 @@ from tdd_monitor.session.model import Item, ItemState
 from tdd_monitor.ui import format, words
 from tdd_monitor.ui.parts import Part, Row, row
 from tdd_monitor.ui.view import View
-from tdd_monitor.verdict import Alert
+from tdd_monitor.verdict import Alert, wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ def heading(subject: Subject, width: int) -> list[tuple[Part, ...]]:
     facts = []
     if subject.running_ms is not None:
         on = f" on {format.visible(item.worker)}" if item.worker else ""
-        facts.append(f"running for {format.milliseconds(subject.running_ms)}{on}")
+        facts.append(f"running for {wording.milliseconds(subject.running_ms)}{on}")
     if record is not None:
-        facts.append(format.nanoseconds(own_ns(record)))
+        facts.append(wording.nanoseconds(own_ns(record)))
         if count := queries(record):
-            facts.append(format.plural(count, "query").replace("querys", "queries"))
-        facts.append(format.size(memory_delta_bytes(record), signed=True))
+            facts.append(wording.plural(count, "query").replace("querys", "queries"))
+        facts.append(wording.size(memory_delta_bytes(record), signed=True))
     if item.line:
         facts.append(f"{format.visible(item.file)}:{item.line}")
     run = subject.view.board.session.run

@@ -9,7 +9,7 @@ from tdd_monitor.protocol.events import FinishedTest, FixtureUse
 from tdd_monitor.session import metrics
 from tdd_monitor.ui import draw, format, words
 from tdd_monitor.ui.parts import BLANK, Part, Row, Target, clip, row, text_row
-from tdd_monitor.verdict import Severity
+from tdd_monitor.verdict import Severity, wording
 from tdd_monitor.verdict.alerts import severity
 
 from .subject import Subject, headline, text_rows
@@ -62,7 +62,7 @@ def _why(record: FinishedTest, width: int) -> Iterator[Row]:
 
 def _without_record(subject: Subject, width: int) -> Iterator[Row]:
     if subject.running_ms is not None:
-        text = f"Running for {format.milliseconds(subject.running_ms)}; its figures come when it is over."
+        text = f"Running for {wording.milliseconds(subject.running_ms)}; its figures come when it is over."
     elif subject.item.outcome == "lost":
         text = "pytest died while it ran: there are no figures. The output of the run (o) may say why."
     else:
@@ -100,7 +100,7 @@ def _fixtures(record: FinishedTest, when: str, limit_ms: float) -> Iterator[Stre
             ratio = use.self_ns / metrics.NS_PER_MS / limit_ms if limit_ms else 0.0
             if ratio > 1:
                 word = words.SEVERITIES[severity(ratio, 1.0)]
-                note, note_role = f"{word.glyph} {format.factor(ratio)} {note}", word.role
+                note, note_role = f"{word.glyph} {wording.factor(ratio)} {note}", word.role
             yield Stretch(f"  {use.name}", role, use.start_ns, use.setup_ns, note, note_role, target)
         elif when == "teardown" and use.teardown_ns:
             yield Stretch(
@@ -119,13 +119,13 @@ def _bars(bars: list[Stretch], total_ns: int, width: int) -> Iterator[Row]:
     room = max(10, width - label_width - 10 - note_width)
     for bar in bars:
         label = format.fit(format.visible(bar.label), label_width)
-        time = format.fit(format.nanoseconds(bar.length_ns), 9, right=True) + " "
+        time = format.fit(wording.nanoseconds(bar.length_ns), 9, right=True) + " "
         is_phase = bar.target is None
         parts: list[Part] = [(label, "strong" if is_phase else bar.role)]
         parts += draw.span(bar.start_ns, bar.length_ns, total_ns, room, bar.role)
         parts += [(time, "strong" if is_phase else "text"), (format.fit(bar.note, note_width), bar.note_role)]
         yield row(*parts, target=bar.target)
-    yield row((" " * label_width, "dim"), (draw.axis(format.nanoseconds(total_ns), room), "dim"))
+    yield row((" " * label_width, "dim"), (draw.axis(wording.nanoseconds(total_ns), room), "dim"))
 
 
 def _sums(subject: Subject, record: FinishedTest, width: int) -> Iterator[Row]:
@@ -134,7 +134,7 @@ def _sums(subject: Subject, record: FinishedTest, width: int) -> Iterator[Row]:
     over = bool(limit) and own_ms > limit
     role = words.SEVERITIES[severity(own_ms, limit)].role if over else "passed"
     ratio = own_ms / limit if limit else 0.0
-    verdict = f"{format.factor(ratio) if over else f'{ratio:.0%}'} of its {limit:g} ms" if limit else ""
+    verdict = f"{wording.factor(ratio) if over else f'{ratio:.0%}'} of its {limit:g} ms" if limit else ""
     glyph = words.SEVERITIES[Severity.CRITICAL].glyph if role == "critical" else "▲" if over else "✓"
     yield headline("Sums")
     for found in _figures(subject, record, own_ms, f"{glyph} {verdict}", role):
@@ -143,22 +143,22 @@ def _sums(subject: Subject, record: FinishedTest, width: int) -> Iterator[Row]:
 
 
 def _figures(subject: Subject, record: FinishedTest, own_ms: float, verdict: str, role: str) -> Iterator[Row]:
-    yield _figure("own time", format.milliseconds(own_ms), verdict, role)
+    yield _figure("own time", wording.milliseconds(own_ms), verdict, role)
     shared_ns = metrics.shared_ns(record)
     if shared_ns:
         note = "counted apart: others use them too"
-        yield _figure("shared fixtures", format.nanoseconds(shared_ns), note)
+        yield _figure("shared fixtures", wording.nanoseconds(shared_ns), note)
     total_ns, cpu_ns = metrics.total_ns(record), metrics.cpu_ns(record)
-    yield _figure("wall time", format.nanoseconds(total_ns), "all phases, and shared fixtures")
+    yield _figure("wall time", wording.nanoseconds(total_ns), "all phases, and shared fixtures")
     if total_ns:
         share = cpu_ns / total_ns
         note = "computing" if share > 0.5 else "waiting for something else"
-        yield _figure("CPU time", format.nanoseconds(cpu_ns), f"{share:.0%}: mostly {note}")
+        yield _figure("CPU time", wording.nanoseconds(cpu_ns), f"{share:.0%}: mostly {note}")
     if record.db:
         query_ns = sum(use.query_ns for use in record.db)
         share = query_ns / total_ns if total_ns else 0.0
         note = f"{metrics.queries(record):,} statements, {share:.0%} of the wall time"
-        yield _figure("database", format.nanoseconds(query_ns), note)
+        yield _figure("database", wording.nanoseconds(query_ns), note)
     for name, value in sorted(record.metrics.items()):
         yield _figure(format.visible(name), f"{value:g}", "measured by the test")
 

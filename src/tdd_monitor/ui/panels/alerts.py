@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from tdd_monitor.ui import format, words
 from tdd_monitor.ui.parts import Part, Row, Target, row, text_row, width_of
 from tdd_monitor.ui.view import View
-from tdd_monitor.verdict import Alert, Severity
-from tdd_monitor.verdict.alerts import unit
+from tdd_monitor.verdict import Alert, Severity, wording
 
 ONE_LINE = 58  # cells from which an alert and its test fit into one line
 SHOWN = 100  # nobody reads further, and every one costs a row
@@ -57,7 +56,7 @@ def advice_rows(alert: Alert, width: int) -> Iterator[Row]:
 def alert_rows(alert: Alert, view: View, width: int) -> Iterator[Row]:
     """Severity, what, how much, whose; in two lines where one is too short for that."""
     word = words.SEVERITIES[alert.severity]
-    metric = words.METRICS.get(alert.metric, alert.metric)
+    metric = wording.word(alert.metric)
     is_test = alert.subject in view.board.session.items
     subject = format.short(alert.subject) if is_test else format.visible(alert.subject)
     panel = "5" if alert.metric.startswith(("pool", "server")) else "4"
@@ -65,37 +64,20 @@ def alert_rows(alert: Alert, view: View, width: int) -> Iterator[Row]:
     parts: list[Part] = [
         (f"{word.glyph} {word.word:<8} ", word.role),
         (format.fit(metric, min(15, max(8, width - 22))) + " ", "text"),
-        (format.fit(amount(alert), 9, right=True) + " ", word.role),
+        (format.fit(wording.value(alert.metric, alert.value), 9, right=True) + " ", word.role),
     ]
     room = width - width_of(parts)
     if width < ONE_LINE:
-        yield Row((*parts, (format.fit(limit(alert), room), "dim")), target)
+        yield Row(
+            (
+                *parts,
+                (format.fit(wording.comparison(alert.metric, alert.value, alert.threshold), room), "dim"),
+            ),
+            target,
+        )
         yield row(("           ", "text"), (format.fit(subject, width - 11), "text"))
         return
     if room >= 34:
-        parts.append((format.fit(limit(alert), 16), "dim"))
+        parts.append((format.fit(wording.comparison(alert.metric, alert.value, alert.threshold), 16), "dim"))
         room -= 16
     yield Row((*parts, (format.fit(subject, room), "text")), target)
-
-
-def amount(alert: Alert) -> str:
-    """The value with its unit."""
-    what = unit(alert.metric)
-    if what == "ms":
-        return format.milliseconds(alert.value)
-    if what == "MB":
-        return f"{alert.value:+.1f} MB"
-    if what == "of max":
-        return f"{alert.value:.0%}"
-    return f"{alert.value:.0f}x" if alert.metric == "repeated_queries" else f"{alert.value:.0f}"
-
-
-def limit(alert: Alert) -> str:
-    """How many times which threshold; nothing where any at all is too much."""
-    if not alert.threshold:
-        return unit(alert.metric)
-    what = unit(alert.metric)
-    if what == "of max":
-        return f"limit {alert.threshold:.0%}"
-    number = f"{alert.threshold:g} {what}" if what in ("ms", "MB") else f"{alert.threshold:g}"
-    return f"{format.factor(alert.factor)} of {number}"

@@ -4,6 +4,7 @@ from tdd_monitor.session.model import Run, RunState
 from tdd_monitor.ui import format, words
 from tdd_monitor.ui.parts import Part, Parts
 from tdd_monitor.ui.view import View
+from tdd_monitor.verdict import wording
 
 LINES = 3
 
@@ -32,14 +33,14 @@ def _of_run(view: View, run: Run) -> list[list[Part]]:
     if run.state is RunState.LOST and run.lost is not None:
         return [_lost(view, run)]
     if run.collect_errors:
-        count = format.plural(len(run.collect_errors), "file")
+        count = wording.plural(len(run.collect_errors), "file")
         first = format.visible(run.collect_errors[0].nodeid)
         return [[("! ", "error"), (f"{count} could not be collected ({first}); o shows why.", "text")]]
     if run.state is RunState.FINISHED and run.exitstatus in words.EXIT_ADVICE:
         return [[("! ", "warning"), (words.EXIT_ADVICE[run.exitstatus], "text")]]
     if run.state is RunState.FINISHED and run.exitstatus == 2 and run.cancel_reason:
         left = run.expected - run.done
-        more = f", {format.plural(left, 'test')} not run" if left > 0 else ""
+        more = f", {wording.plural(left, 'test')} not run" if left > 0 else ""
         return [[("■ ", "warning"), (f"{words.of_cancel(run).capitalize()}{more}.", "text")]]
     return []
 

@@ -10,7 +10,7 @@ from tdd_monitor.session import metrics
 from tdd_monitor.session.model import Item, ItemState, Run
 from tdd_monitor.ui import draw, format, words
 from tdd_monitor.ui.parts import Part, Parts
-from tdd_monitor.verdict import Alert, Board, Severity
+from tdd_monitor.verdict import Alert, Board, Severity, wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,11 @@ def _name(facts: Facts, width: int) -> Parts:
 
 def _duration(facts: Facts, width: int) -> Parts:
     if facts.elapsed_ns:
-        return ((format.fit(format.nanoseconds(facts.elapsed_ns), width, right=True), "running"),)
+        return ((format.fit(wording.nanoseconds(facts.elapsed_ns), width, right=True), "running"),)
     if facts.record is None or facts.item.outcome == "skipped":
         return (_empty(width),)
     over = _ratio(facts) > 1
-    text = format.fit(format.nanoseconds(facts.item.own_ns), width, right=True)
+    text = format.fit(wording.nanoseconds(facts.item.own_ns), width, right=True)
     return ((text, _over_role(_ratio(facts)) if over else "text"),)
 
 
@@ -100,7 +100,7 @@ def _threshold(facts: Facts, width: int) -> Parts:
         return (*draw.bar(ratio, length, role), (" " * mark, "text"))
     role = _over_role(ratio)
     word = words.SEVERITIES[Severity.CRITICAL if role == "critical" else Severity.WARNING]
-    text = format.fit(f" {word.glyph} {format.factor(ratio)}", mark)
+    text = format.fit(f" {word.glyph} {wording.factor(ratio)}", mark)
     return (*draw.bar(1.0, length, role), (text, role))
 
 
@@ -110,7 +110,7 @@ def _phase(when: str) -> Callable[[Facts, int], Parts]:
         if part is None:
             return (_empty(width),)
         role = "failed" if part.outcome == "failed" else "dim"
-        return ((format.fit(format.nanoseconds(part.wall_ns), width, right=True), role),)
+        return ((format.fit(wording.nanoseconds(part.wall_ns), width, right=True), role),)
 
     return cell
 
@@ -122,7 +122,7 @@ def _memory(facts: Facts, width: int) -> Parts:
     if abs(delta) < metrics.MB / 20:
         return (_empty(width),)
     over = _severity(facts, "memory_usage_mb")
-    return (_marked(format.size(delta, signed=True), over, width),)
+    return (_marked(wording.size(delta, signed=True), over, width),)
 
 
 def _queries(facts: Facts, width: int) -> Parts:

@@ -9,6 +9,7 @@ from tdd_monitor.session.queries import BUCKET_EDGES_MS, Durations
 from tdd_monitor.ui import draw, format
 from tdd_monitor.ui.parts import BLANK, Part, Row, Target, row, text_row
 from tdd_monitor.ui.view import View
+from tdd_monitor.verdict import wording
 
 LABELS = ["0", *(f"{edge // 1000}s" if edge >= 1000 else str(edge) for edge in BUCKET_EDGES_MS)]
 SLOWEST_MIN = 2
@@ -17,7 +18,7 @@ SLOWEST_MIN = 2
 def heading(view: View) -> str:
     """How many tests there are durations of."""
     count = view.overview.durations.count
-    return format.plural(count, "test") if count else ""
+    return wording.plural(count, "test") if count else ""
 
 
 def rows(view: View, width: int, height: int) -> Iterator[Row]:
@@ -36,7 +37,7 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
         ratio = own_ns / NS_PER_MS / limit if limit else 0.0
         role = "critical" if ratio > 1.5 else "warning" if ratio > 1 else "text"
         glyph = {"critical": "◆", "warning": "▲"}.get(role, " ")
-        time = format.fit(format.nanoseconds(own_ns), 8, right=True)
+        time = format.fit(wording.nanoseconds(own_ns), 8, right=True)
         name = format.fit(format.short(nodeid), width - 11)
         yield row((f"{glyph}{time}  ", role), (name, "text"), target=Target("test", nodeid))
 
@@ -46,7 +47,7 @@ def _percentiles(spread: Durations, limit: float, gap: int) -> Iterator[Part]:
         over = bool(limit) and value > limit
         role = "critical" if over and value > 1.5 * limit else "warning" if over else "strong"
         yield (f"{label} ", "dim")
-        yield (f"{'▲' if over else ''}{format.milliseconds(value)}", role)
+        yield (f"{'▲' if over else ''}{wording.milliseconds(value)}", role)
         yield (" " * gap, "text")
 
 

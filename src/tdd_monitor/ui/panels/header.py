@@ -6,6 +6,7 @@ from tdd_monitor.session.model import OUTCOMES, Run, RunState
 from tdd_monitor.ui import draw, format, words
 from tdd_monitor.ui.parts import Part, Parts, spread, width_of
 from tdd_monitor.ui.view import View
+from tdd_monitor.verdict import wording
 
 NAME = "tdd-monitor"
 
@@ -66,7 +67,7 @@ def elapsed_s(view: View, run: Run) -> float | None:
 
 
 def _seconds(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else format.clock(seconds)
+    return f"{seconds:.1f} s" if seconds < 60 else wording.clock(seconds)
 
 
 def progress(view: View, run: Run, width: int) -> Parts:
@@ -74,13 +75,13 @@ def progress(view: View, run: Run, width: int) -> Parts:
     if run.state is RunState.STARTING:
         return (("starting pytest …", "dim"),)
     if run.state is RunState.COLLECTING:
-        return ((f"collecting … {format.plural(run.collected, 'test')} so far", "dim"),)
+        return ((f"collecting … {wording.plural(run.collected, 'test')} so far", "dim"),)
     if not run.expected:
         return (("no tests", "dim"),)
     share = run.done / run.expected
     text = f" {run.done:,}/{run.expected:,}  {int(share * 100)}%"
     if run.active and view.overview.eta_s is not None and view.overview.eta_s >= 0.5:
-        text += f"  ETA {format.clock(view.overview.eta_s)}"
+        text += f"  ETA {wording.clock(view.overview.eta_s)}"
     if run.state is RunState.CANCELLING:
         text += "  x again kills"
     bad = any(run.counts[outcome] for outcome in ("failed", "error", "lost"))

@@ -6,12 +6,13 @@ from tdd_monitor.session.metrics import MB
 from tdd_monitor.ui import draw, format
 from tdd_monitor.ui.parts import BLANK, Part, Row, Target, row, text_row
 from tdd_monitor.ui.view import View
+from tdd_monitor.verdict import wording
 
 
 def heading(view: View) -> str:
     """Memory now."""
     memory = view.board.session.memory
-    return f"{format.size(memory[-1][1])} now" if memory else ""
+    return f"{wording.size(memory[-1][1])} now" if memory else ""
 
 
 def rows(view: View, width: int, height: int) -> Iterator[Row]:
@@ -27,9 +28,9 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
     over = bool(limit) and growth > limit * MB
     yield row(
         ("peak ", "dim"),
-        (format.size(peak), "strong"),
+        (wording.size(peak), "strong"),
         ("  grew ", "dim"),
-        (f"{'▲ ' if over else ''}{format.size(growth, signed=True)}", "warning" if over else "strong"),
+        (f"{'▲ ' if over else ''}{wording.size(growth, signed=True)}", "warning" if over else "strong"),
     )
     yield from _chart(view, width, max(1, min(6, (height - 2) // 2)))
     if height > 12:
@@ -56,5 +57,5 @@ def _tests(view: View, width: int) -> Iterator[Row]:
         ratio = delta / MB / limit if limit else 0.0
         role = "critical" if ratio > 1.5 else "warning" if ratio > 1 else "text"
         glyph = {"critical": "◆", "warning": "▲"}.get(role, " ")
-        size: Part = (f"{glyph}{format.fit(format.size(delta, signed=True), 9, right=True)}  ", role)
+        size: Part = (f"{glyph}{format.fit(wording.size(delta, signed=True), 9, right=True)}  ", role)
         yield row(size, (format.fit(format.short(nodeid), width - 12), "text"), target=Target("test", nodeid))

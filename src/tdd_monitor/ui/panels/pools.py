@@ -8,6 +8,7 @@ from tdd_monitor.session.model import DatabaseServer, Pool
 from tdd_monitor.ui import draw, format
 from tdd_monitor.ui.parts import Part, Parts, Row, row, text_row, width_of
 from tdd_monitor.ui.view import View
+from tdd_monitor.verdict import wording
 
 BAR_MIN = 8
 SERVER_BAR_MIN = 3  # where it is narrow, the name says more than the bar
@@ -21,7 +22,7 @@ def heading(view: View) -> str:
     waiting = sum(pool.latest.waiting for pool in pools)
     if waiting:
         return f"▲ {waiting} waiting"
-    return format.plural(len(view.board.session.pools), "pool") if len(pools) > 1 else ""
+    return wording.plural(len(view.board.session.pools), "pool") if len(pools) > 1 else ""
 
 
 def rows(view: View, width: int, height: int) -> Iterator[Row]:
