@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -21,6 +21,7 @@ def test_names_stay_within_their_cells_and_on_their_line(text: str, width: int) 
     name = format.name(text, width)
     assert cell_len(name) <= width
     assert name == format.visible(name)
+    assert cell_len(format.short(text, width)) <= width
 
 
 @given(st.text(max_size=300), st.integers(4, 60))
@@ -56,7 +57,11 @@ def test_captured_text_loses_its_colours_and_keeps_its_lines() -> None:
         ("tests/unit/test_a.py::test_b", 22, "…/test_a.py::test_b"),
         ("tests/unit/test_catalog.py::test_b", 20, "…_catalog.py::test_b"),
         ("tests/unit/test_catalog.py::test_long_name", 18, "test_long_name"),
-        ("tests/unit/test_catalog.py::test_long_name", 10, "test_long…"),
+        ("tests/unit/test_catalog.py::test_long_name", 10, "test_…name"),
+        ("tests/unit/test_catalog.py::test_long_name[7-b]", 22, "test_long_name[7-b]"),
+        ("tests/unit/test_catalog.py::test_long_name[7-b]", 15, "test_…name[7-b]"),
+        ("t.py::TestCatalog::test_long_name[7-b]", 20, "TestCat…ng_name[7-b]"),
+        ("t.py::test_long_name[a-long-parameter-1]", 20, "tes…ame[a-lon…ter-1]"),
         ("tests/unit/test_catalog.py", 12, "…_catalog.py"),
         ("tests/unit/test_catalog.py", 11, "…catalog.py"),
     ],
@@ -66,7 +71,21 @@ def test_a_name_keeps_what_tells_most(nodeid: str, width: int, name: str) -> Non
 
 
 def test_a_name_of_five_thousand_characters_is_cut_at_once() -> None:
-    assert format.name("t.py::test[" + "x" * 5000 + "]", 30) == "test[" + "x" * 24 + "…"
+    assert format.name("t.py::test[" + "x" * 5000 + "]", 30) == "test[" + "x" * 12 + "…" + "x" * 11 + "]"
+
+
+PARAMETERS = st.text(st.characters(exclude_characters="[]"), min_size=1, max_size=20)
+
+
+@given(st.text(st.characters(exclude_characters="[]:"), max_size=80), PARAMETERS, PARAMETERS, WIDTHS)
+def test_names_that_differ_in_their_parameters_look_different(
+    function: str, one: str, other: str, width: int
+) -> None:
+    widest = max(cell_len(format.visible(parameters)) for parameters in (one, other))
+    assume(format.visible(one) != format.visible(other) and widest + 2 + format.HEAD_MIN <= width)
+    nodeids = [f"tests/unit/t.py::{function}[{parameters}]" for parameters in (one, other)]
+    assert format.name(nodeids[0], width) != format.name(nodeids[1], width)
+    assert format.short(nodeids[0], width) != format.short(nodeids[1], width)
 
 
 @pytest.mark.parametrize(

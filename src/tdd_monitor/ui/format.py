@@ -8,6 +8,7 @@ visible, plain_lines = terminal.visible, terminal.plain_lines
 
 ELLIPSIS = "…"
 PATH_MIN = 6  # a shorter rest of a file name tells nothing
+HEAD_MIN = 7  # what is left of a function's name when its parameters take all the room
 
 
 def fit(text: str, width: int, right: bool = False) -> str:
@@ -30,8 +31,20 @@ def cut_left(text: str, width: int) -> str:
     return ELLIPSIS + tail
 
 
+def cut_middle(text: str, width: int) -> str:
+    """Both ends of `text` in at most `width` cells, an ellipsis between them."""
+    if _fits(text, width):
+        return visible(text)
+    if width < 2:
+        return ELLIPSIS[:width]
+    end = (width - 1) // 2
+    tail = visible(text[-width:])
+    tail = cut_left(tail, end + 1).removeprefix(ELLIPSIS) if end else ""
+    return set_cell_size(visible(text[:width]), width - 1 - end) + ELLIPSIS + tail
+
+
 def name(nodeid: str, width: int) -> str:
-    """A node id in at most `width` cells: the directories go first, then the file, then the end."""
+    """A node id in at most `width` cells: the directories go first, then the file, then the middle."""
     path, colons, rest = nodeid.partition("::")
     if len(nodeid) <= 4 * width:
         whole = visible(nodeid)
@@ -40,22 +53,36 @@ def name(nodeid: str, width: int) -> str:
         shorter = f"{ELLIPSIS}/{visible(path.rpartition('/')[2] + colons + rest)}"
         if "/" in path and cell_len(shorter) <= width:
             return shorter
-    # Ids of thousands of characters exist; nothing beyond the width needs to be looked at.
-    tail = path[-width - 1 :]
+    tail = visible(path[-width - 1 :])
     if not colons:
-        return cut_left(visible(tail), width)
-    inner = visible(rest[: width + 1])
+        return cut_left(tail, width)
+    inner = _function(rest, width)
     room = width - cell_len(inner) - len(colons)
-    if room >= PATH_MIN:
-        return f"{cut_left(visible(tail), room)}{colons}{inner}"
-    return fit(inner, width).rstrip()
+    return f"{cut_left(tail, room)}{colons}{inner}" if room >= PATH_MIN else inner
 
 
-def short(nodeid: str) -> str:
-    """The last part of a node id: the function with its parameters."""
+def _function(text: str, width: int) -> str:
+    """A function in at most `width` cells: its parameters tell it from others, so its name is cut first."""
+    head, bracket, rest = text.partition("[")
+    if _fits(text, width) or not bracket or width < 2 * HEAD_MIN:
+        return cut_middle(text, width)
+    # Where the parameters must be cut too, the name need not suffer most.
+    least = HEAD_MIN if _fits(bracket + rest, width - HEAD_MIN) else max(HEAD_MIN, width // 3)
+    parameters = cut_middle(bracket + rest, width - min(least, len(head)))
+    return cut_middle(head, width - cell_len(parameters)) + parameters
+
+
+def _fits(text: str, width: int) -> bool:
+    # Ids of thousands of characters exist; nothing beyond the width needs to be looked at.
+    return len(text) <= width and cell_len(visible(text)) <= width
+
+
+def short(nodeid: str, width: int | None = None) -> str:
+    """The last part of a node id, the function with its parameters; in `width` cells at most."""
     path, colons, rest = nodeid.partition("::")
     head, bracket, parameters = rest.partition("[")
-    return visible(head.rpartition("::")[2] + bracket + parameters) if colons else visible(path)
+    text = head.rpartition("::")[2] + bracket + parameters if colons else path
+    return visible(text) if width is None else _function(text, width)
 
 
 def wrap(text: str, width: int) -> list[str]:

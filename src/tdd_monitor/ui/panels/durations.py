@@ -38,7 +38,7 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
         role = "critical" if ratio > 1.5 else "warning" if ratio > 1 else "text"
         glyph = {"critical": "◆", "warning": "▲"}.get(role, " ")
         time = format.fit(wording.nanoseconds(own_ns), 8, right=True)
-        name = format.fit(format.short(nodeid), width - 11)
+        name = format.short(nodeid, width - 11)
         yield row((f"{glyph}{time}  ", role), (name, "text"), target=Target("test", nodeid))
 
 

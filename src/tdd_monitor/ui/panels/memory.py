@@ -58,4 +58,4 @@ def _tests(view: View, width: int) -> Iterator[Row]:
         role = "critical" if ratio > 1.5 else "warning" if ratio > 1 else "text"
         glyph = {"critical": "◆", "warning": "▲"}.get(role, " ")
         size: Part = (f"{glyph}{format.fit(wording.size(delta, signed=True), 9, right=True)}  ", role)
-        yield row(size, (format.fit(format.short(nodeid), width - 12), "text"), target=Target("test", nodeid))
+        yield row(size, (format.short(nodeid, width - 12), "text"), target=Target("test", nodeid))

@@ -66,7 +66,7 @@ def _line(view: View, worker: Worker, width: int) -> Row:
         time = f"{'▲' if over else '●'} {format.fit(wording.milliseconds(elapsed_ms), 7, right=True)} "
         what = [
             (time, "warning" if over else "running"),
-            (format.fit(format.short(worker.running), room - len(time)), "text"),
+            (format.fit(format.short(worker.running, room - len(time)), room - len(time)), "text"),
         ]
         target = Target("test", worker.running)
     elif not worker.alive or not active:
