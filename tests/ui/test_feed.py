@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 from support import streams
 
-from tdd_monitor.protocol.events import Line, StartedTest
+from tdd_monitor.protocol.events import Line, RunRequest, StartedTest
 from tdd_monitor.session import metrics, queries
 from tdd_monitor.ui import overview as module
 from tdd_monitor.ui.feed import Feed
@@ -66,6 +66,22 @@ def test_a_frame_tells_what_changed_since_the_last_one() -> None:
     assert view.board is source.board and view.title == "tests/"
     frame = feed.tick()
     assert frame is not None and not frame[1].items
+
+
+def test_elapsed_time_never_falls_at_the_end_of_a_run() -> None:
+    lines = streams.shop()
+    source, feed, clock = make(lines[:-1])
+    ahead_ns = 400_000_000  # the last line is held until pytest's process is gone
+    source.now_ns = lambda: source.board.session.now_ns + ahead_ns  # type: ignore[method-assign]
+    shown = feed.view().elapsed_ns
+    source.play(lines[-1:])
+    run = source.board.session.run
+    assert run is not None and run.finished_ns - run.requested_ns < shown
+    assert feed.view().elapsed_ns == shown
+    clock.now += 60
+    assert feed.view().elapsed_ns == shown
+    source.play([Line(1, source.now_ns() + 1, "", RunRequest("again", "all"))])
+    assert feed.view().elapsed_ns <= ahead_ns
 
 
 def test_nothing_moves_when_nothing_comes_in_and_nothing_runs() -> None:

@@ -119,7 +119,7 @@ def test_no_stream_breaks_them(lines: list[Line], width: int, height: int) -> No
             ["run 1", "start", "● running", "30/40", "75%", "✓ 25 passed", "! 1 error", "» 1 skipped"],
         ),
         ("shop", ["✗ failures", "40/40"]),
-        ("again", ["run 2 failed", "1/3"]),
+        ("again", ["run 2 failed", "1/3", "33%  "]),
         ("lost", ["† lost", "† 1 lost"]),
         ("errors", ["! collection errors", "! 2 error"]),
         ("nothing", ["Starting pytest"]),
@@ -129,6 +129,11 @@ def test_the_header_tells_how_the_run_stands(name: str, said: list[str]) -> None
     shown = text(header.lines(view_of(STREAMS[name]()), 160, 2))
     for words in said:
         assert words in shown
+
+
+def test_the_header_counts_what_this_run_found() -> None:
+    shown = text([header.lines(view_of(streams.rerun_failed()), 160, 3)[2]])
+    assert shown.split() == ["✓", "1", "passed", "●", "1", "running"]
 
 
 def test_the_header_says_when_it_is_paused_watching_or_a_recording() -> None:

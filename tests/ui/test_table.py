@@ -56,7 +56,7 @@ async def test_strange_node_ids_take_one_line_and_show_what_is_in_them(make_app:
     stream.open("r", "all", "")
     stream.collect([CollectedTest(nodeid) for nodeid in STRANGE])
     app = make_app(stream.lines)
-    async with app.run_test(size=(100, 40)) as pilot:
+    async with app.run_test(size=(200, 40)) as pilot:
         table = await settle(pilot)
         shown = lines(table)
         assert {cell_len(line) for line in shown} == {table.inner_width}
@@ -73,6 +73,22 @@ async def test_strange_node_ids_take_one_line_and_show_what_is_in_them(make_app:
         assert app.is_running
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_tests_that_differ_in_their_parameters_can_be_told_apart(
+    make_app: MakeApp, size: tuple[int, int]
+) -> None:
+    function = "tests/unit/test_rates.py::TestRates::test_the_total_of_an_order_is_rounded_to_cents"
+    stream = streams.Stream()
+    stream.open("r", "all", "")
+    parameters = [f"{amount}-{way}" for amount in ("17.333", "17.336") for way in ("up", "down", "even")]
+    stream.collect([CollectedTest(f"{function}[{each}]") for each in parameters])
+    app = make_app(stream.lines)
+    async with app.run_test(size=size) as pilot:
+        table = await settle(pilot)
+        text = "\n".join(lines(table))
+        assert [f"[{each}]" for each in parameters if f"[{each}]" not in text] == []
+
+
 async def test_the_cursor_stays_with_its_test_through_sorting_and_removal(make_app: MakeApp) -> None:
     app = make_app(streams.shop())
     async with app.run_test(size=(110, 36)) as pilot:
@@ -84,7 +100,7 @@ async def test_the_cursor_stays_with_its_test_through_sorting_and_removal(make_a
         await settle(pilot)
         assert table.current == streams.HUNGRY
         assert table.cursor == table.listing.nodeids.index(streams.HUNGRY) != index
-        assert any("test_concurrent_checkouts" in line and "▌" in line for line in lines(table))
+        assert any("share_the_pool" in line and "▌" in line for line in lines(table))
         kept = [script for script in streams.SHOP if "test_reports" not in script.nodeid]
         stream = streams.Stream(now_ns=app.control.board.session.now_ns)
         stream.emit(RunRequest("run-2", "all"))
@@ -163,6 +179,35 @@ async def test_rows_of_an_earlier_run_are_marked_with_it(make_app: MakeApp) -> N
         assert sum("run 1" in line for line in shown) > 10
         discount = next(line for line in shown if "test_discount" in line)
         assert "run 1" not in discount and "✓ passed" in discount
+
+
+@pytest.mark.parametrize("size", [(110, 36), (80, 24), (60, 20)])
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (("v",), "View failed: no test has failed. esc shows all tests."),
+        (("v", "v"), "View over threshold: no test is over one. esc shows all tests."),
+        (("v", "v", "v"), "View running: no test is running. esc shows all tests."),
+        (("slash", *"xyz", "enter"), "Filter /xyz: none of 6 tests matches. esc clears it."),
+        (
+            ("v", "slash", *"xyz", "enter"),
+            "View failed, filter /xyz: no such test. esc clears the filter, again the view.",
+        ),
+    ],
+)
+async def test_an_empty_table_names_what_empties_it_and_the_key_that_helps(
+    make_app: MakeApp, size: tuple[int, int], keys: tuple[str, ...], said: str
+) -> None:
+    app = make_app(streams.all_passed())
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        for key in keys:
+            await pilot.press(key)
+        table = await settle(pilot)
+        assert " ".join(" ".join(lines(table)[1:]).split()) == said
+        await pilot.press(*["escape"] * said.count("esc "), *["escape"] * said.count("again"))
+        table = await settle(pilot)
+        assert len(table.listing.nodeids) == 6
 
 
 async def test_without_tests_the_keys_of_the_table_do_nothing(make_app: MakeApp) -> None:

@@ -137,6 +137,15 @@ def top(session: Session, figure: Callable[..., float], count: int) -> list[Item
     return ranked[:count]
 
 
+def elapsed_ns(session: Session, now_ns: int) -> int:
+    """How long the current run has been going, or took; 0 without a run."""
+    run = session.run
+    if run is None or not run.requested_ns:
+        return 0
+    end_ns = max(now_ns, session.now_ns) if run.active else run.finished_ns
+    return max(0, end_ns - run.requested_ns)
+
+
 @dataclass(slots=True)
 class Waiting:
     """What is still to run: how many items, and the time that those known from earlier will take."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from tdd_monitor.runner.control import Control
+from tdd_monitor.session import queries
 from tdd_monitor.session.model import Delta
 from tdd_monitor.verdict import Alert
 
@@ -30,6 +31,7 @@ class Feed:
         self._alert_pace = Pace(0.2, share=0.04)
         self._alerts: tuple[Alert, ...] = ()
         self._alerts_stale = self._sweep_stale = True
+        self._elapsed = (0, 0)  # the run, and how long it has been going as last shown
         control.subscribe(self.take)
 
     def take(self, delta: Delta) -> None:
@@ -79,12 +81,21 @@ class Feed:
     def _now_ns(self) -> int:
         return self._held_ns if self.paused else self.control.now_ns()
 
+    def _elapsed_ns(self, now_ns: int) -> int:
+        """A run's last line is read a little later than it was sent: what was shown by then stays."""
+        session = self._board.session
+        number = session.run.number if session.run is not None else 0
+        shown_ns = self._elapsed[1] if self._elapsed[0] == number else 0
+        self._elapsed = (number, max(shown_ns, queries.elapsed_ns(session, now_ns)))
+        return self._elapsed[1]
+
     def view(self) -> View:
         """The view as it is known now."""
         control = self.control
+        now_ns = self._now_ns()
         return View(
             self._board,
-            self._now_ns(),
+            now_ns,
             self._sweep.latest,
             self._alerts,
             control.title,
@@ -93,6 +104,7 @@ class Feed:
             control.can_run,
             control.watching,
             self.paused,
+            self._elapsed_ns(now_ns),
         )
 
     def toggle_pause(self) -> None:

@@ -22,3 +22,4 @@ class View:
     can_run: bool = True
     watching: bool = False
     paused: bool = False
+    elapsed_ns: int = 0  # of the run; what has been shown once it never falls below

@@ -52,18 +52,9 @@ def _right(view: View, run: Run | None) -> Parts:
     if run is not None:
         word = words.of_run(run)
         parts.append((f"{word.glyph} {word.word}", word.role))
-        seconds = elapsed_s(view, run)
-        if seconds is not None:
-            parts.append((f" {_seconds(seconds)}", "dim"))
+        if run.state is not RunState.STARTING and run.requested_ns:
+            parts.append((f" {_seconds(view.elapsed_ns / 1e9)}", "dim"))
     return tuple(parts)
-
-
-def elapsed_s(view: View, run: Run) -> float | None:
-    """How long the run has been going, or took."""
-    if run.state is RunState.STARTING or not run.requested_ns:
-        return None
-    end_ns = run.finished_ns if not run.active else max(view.now_ns, view.board.session.now_ns)
-    return max(0, end_ns - run.requested_ns) / 1e9
 
 
 def _seconds(seconds: float) -> str:
@@ -90,21 +81,18 @@ def progress(view: View, run: Run, width: int) -> Parts:
 
 
 def counts(view: View, run: Run, width: int) -> Parts:
-    """Counts of all outcomes as pytest counts them, and what is still to come."""
-    session = view.board.session
-    running = sum(1 for worker in session.workers.values() if worker.running)
-    # pytest counts what failed or skipped itself while it was collected, too.
-    collected = {"error": len(run.collect_errors), "skipped": len(run.collect_skips)}
+    """Counts of this run's outcomes as pytest counts them, and what is still to come."""
+    running = sum(1 for worker in view.board.session.workers.values() if worker.running)
     found: list[Part] = []
     for outcome in OUTCOMES:
-        count = session.counts[outcome] + collected.get(outcome, 0)
+        count = run.counts[outcome]
         if count:
             word = words.OUTCOMES[outcome]
             found.append((f"{word.glyph} {count:,} {word.word}", word.role))
-    if session.counts["rerun"]:
-        found.append((f"↻ {session.counts['rerun']:,} rerun", "flaky"))
     if running and run.active:
         found.append((f"● {running:,} running", "running"))
+    if run.counts["rerun"]:
+        found.append((f"↻ {run.counts['rerun']:,} rerun", "flaky"))
     if run.deselected:
         found.append((f"{run.deselected:,} deselected", "dim"))
     parts: list[Part] = []

@@ -10,14 +10,23 @@ from textual.geometry import Size
 from textual.strip import Strip
 
 from tdd_monitor.session.model import FAILURES, Delta, Item, ItemState
-from tdd_monitor.ui.format import visible
+from tdd_monitor.ui import format
 from tdd_monitor.ui.listing import VIEWS, Listing
 from tdd_monitor.ui.parts import Target
 from tdd_monitor.ui.view import View
 from tdd_monitor.ui.widgets import RowsView
-from tdd_monitor.verdict import Board
+from tdd_monitor.verdict import Board, wording
 
 from . import columns
+
+PATTERN_SHOWN = 20
+NONE_IN = {
+    "all": "there is none",
+    "failed": "no test has failed",
+    "over": "no test is over one",
+    "running": "no test is running",
+    "slowest": "no test has finished",
+}
 
 KEY_BUDGET_S = 0.03  # what a key press may spend before its frame is shown
 
@@ -151,20 +160,26 @@ class TestTable(RowsView):
         return self.paint(columns.title_row(self._columns, self.listing.sort, self.listing.reverse), width)
 
     def render_line(self, y: int) -> Strip:
-        """One visible line; without rows, the second one says why there are none."""
-        if y == self.HEAD + 1 and not self.listing.nodeids:
-            return self.paint((("  " + self._why_empty(), "dim"),), self.inner_width)
+        """One visible line; without rows, those from the second on say why there are none."""
+        if y > self.HEAD and not self.listing.nodeids:
+            said = format.wrap(self._why_empty(), max(10, self.inner_width - 4))
+            text = "".join(said[y - self.HEAD - 1 : y - self.HEAD])
+            return self.paint((("  " + text, "dim"),), self.inner_width)
         return super().render_line(y)
 
     def _why_empty(self) -> str:
-        run = self.board.session.run
-        if self.listing.pattern:
-            return f"No test matches /{visible(self.listing.pattern)}; esc clears the filter."
-        if self.board.session.items and self.listing.view != "all":
-            return f"No test is {VIEWS[self.listing.view]}; v goes on to the next view."
-        if run is None or run.active:
-            return "Tests appear here as pytest collects them."
-        return "No tests."
+        """What leaves nothing to show, and the key that shows more."""
+        run, view, found = self.board.session.run, self.listing.view, self.board.session.items
+        if not found:
+            if run is None or run.active:
+                return "Tests appear here as pytest collects them."
+            return "No tests: o shows what pytest said."
+        pattern = format.cut_middle(self.listing.pattern, PATTERN_SHOWN)
+        if not pattern:
+            return f"View {VIEWS[view]}: {NONE_IN[view]}. esc shows all tests."
+        if view == "all":
+            return f"Filter /{pattern}: none of {wording.plural(len(found), 'test')} matches. esc clears it."
+        return f"View {VIEWS[view]}, filter /{pattern}: no such test. esc clears the filter, again the view."
 
     def row_strip(self, index: int, width: int) -> Strip:
         """One test. A listing may be a moment behind the session: a test that is gone is blank."""
