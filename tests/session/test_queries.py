@@ -11,7 +11,7 @@ from support.lines import UNHURRIED
 
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Phase, PoolUse
 from tdd_monitor.session import queries
-from tdd_monitor.session.model import Item, ItemState, Run, RunState, Session, Worker
+from tdd_monitor.session.model import Item, ItemState, Run, RunState, Session, SharedFixture, Worker
 
 MS = 1_000_000
 
@@ -237,9 +237,8 @@ def test_a_shared_fixture_costs_while_its_first_user_waits() -> None:
     first = ran(0, call=100 * MS)
     first.state = ItemState.PENDING
     session = session_of(first, run=run())
-    session.shared_fixtures["pool", "session", first.nodeid] = FixtureUse(
-        "pool", "session", 0, 800 * MS, 100 * MS
-    )
+    use = FixtureUse("pool", "session", 0, 800 * MS, 100 * MS)
+    session.shared_fixtures["pool", "session", first.nodeid, ""] = SharedFixture(use, 1, 1)
     assert queries.eta_s(session, 2 * MS) == pytest.approx(1.0)
     first.state = ItemState.RUNNING
     assert queries.eta_s(session, 2 * MS) == pytest.approx(0.1)

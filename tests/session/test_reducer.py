@@ -16,12 +16,14 @@ from tdd_monitor.protocol.events import (
     Line,
     Phase,
     PoolSample,
+    PoolUse,
     RunCancel,
     RunFinish,
     RunLost,
     RunRequest,
     Sample,
     StartedTest,
+    Statement,
     WarningRaised,
     WorkerDown,
     WorkerUp,
@@ -397,7 +399,40 @@ def test_a_pool_remembers_its_peaks() -> None:
 def test_set_up_and_teardown_of_a_shared_fixture_come_together(teardown: Event) -> None:
     setup = FinishedTest(A, "passed", fixtures=(FixtureUse("pool", "module", 8, 7),))
     session = play(RunRequest("r", "all"), setup, teardown)
-    assert session.shared_fixtures == {("pool", "module", A): FixtureUse("pool", "module", 8, 7, 3)}
+    shared = session.shared_fixtures["pool", "module", A, ""]
+    assert shared.use == FixtureUse("pool", "module", 8, 7, 3)
+    assert shared.tests == (1 if isinstance(teardown, FixtureLate) else 2)
+
+
+def test_what_a_shared_fixture_did_is_added_up() -> None:
+    slow = Statement("SELECT 1", 1, 2)
+    setup = FixtureUse("db", "session", 8, 7, cpu_ns=5, rss_delta_bytes=3 * MB)
+    setup = setup._replace(db=(PoolUse("asyncpg", "shop", 1, 4, 4, peak=2, queries=1, slowest=(slow,)),))
+    late = FixtureLate("db", "session", 3, A, cpu_ns=2, rss_delta_bytes=-MB)
+    late = late._replace(db=(PoolUse("asyncpg", "shop", 1, 6, 6, peak=1, queries=2, slowest=(slow,)),))
+    session = play(RunRequest("r", "all"), FinishedTest(A, "passed", fixtures=(setup,)), late)
+    use = session.shared_fixtures["db", "session", A, ""].use
+    assert (use.setup_ns, use.teardown_ns, use.cpu_ns, use.rss_delta_bytes) == (8, 3, 7, 2 * MB)
+    both = PoolUse("asyncpg", "shop", 2, 10, 6, peak=2, queries=3, slowest=(Statement("SELECT 1", 2, 4),))
+    assert use.db == (both,)
+
+
+def test_a_shared_fixture_counts_the_tests_of_its_run() -> None:
+    cached = (FixtureUse("db", "session", cached=True, first_user=A),)
+    first = FinishedTest(A, "passed", fixtures=(FixtureUse("db", "session", 8, 7),))
+    again = FinishedTest(B, "rerun", fixtures=cached, attempt=1)
+    session = play(RunRequest("r", "all"), first, again, again._replace(outcome="passed", attempt=2))
+    (shared,) = session.shared_fixtures.values()
+    assert (shared.run, shared.tests, shared.use.self_ns) == (1, 2, 7)
+    play(RunRequest("s", "some"), first, session=session)
+    (shared,) = session.shared_fixtures.values()
+    assert (shared.run, shared.tests, shared.use.self_ns) == (2, 1, 7)
+
+
+def test_fixtures_of_one_name_in_two_places_are_two() -> None:
+    uses = [FixtureUse("db", "session", ms, ms, baseid=base) for ms, base in ((8, ""), (3, "tests"))]
+    session = play(RunRequest("r", "all"), FinishedTest(A, "passed", fixtures=tuple(uses)))
+    assert [shared.use for shared in session.shared_fixtures.values()] == uses
 
 
 def test_shared_fixtures_go_with_the_test_that_set_them_up() -> None:

@@ -85,7 +85,10 @@ class Section(Record):
 
 
 class Phase(Record):
-    """One phase of an attempt. CPU time is that of the whole process, so threads count."""
+    """One phase of an attempt. CPU time is that of the whole process, so threads count.
+
+    `shared_*` is the part of it that belongs to shared fixtures, which it happened to start or end.
+    """
 
     when: str  # setup, call, teardown, or ??? for a crashed worker
     outcome: str  # passed, failed, skipped, xfailed, xpassed, rerun
@@ -97,6 +100,9 @@ class Phase(Record):
     sections: Tuple[Section, ...] = ()
     python_delta_bytes: int = 0  # memory held by Python objects: --memory tracemalloc and gc only
     python_peak_bytes: int = 0  # how far above its start it rose meanwhile: tracemalloc only
+    shared_ns: int = 0
+    shared_cpu_ns: int = 0
+    shared_rss_delta_bytes: int = 0
 
 
 class FixtureUse(Record):
@@ -116,6 +122,10 @@ class FixtureUse(Record):
     cached: bool = False
     first_user: str = ""  # node id of the test that it was set up for
     baseid: str = ""  # where it is defined
+    # Of shared fixtures only, set-up and teardown together; the work of others is the test's own.
+    cpu_ns: int = 0
+    rss_delta_bytes: int = 0
+    db: Tuple[PoolUse, ...] = ()
 
 
 class Statement(Record):
@@ -181,6 +191,9 @@ class FixtureLate(Record):
     teardown_ns: int = 0
     first_user: str = ""
     baseid: str = ""
+    cpu_ns: int = 0
+    rss_delta_bytes: int = 0
+    db: Tuple[PoolUse, ...] = ()
 
 
 class PoolSample(Record):

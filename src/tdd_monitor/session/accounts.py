@@ -2,8 +2,8 @@
 
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Sample, ServerSample
 
-from . import metrics
-from .model import MAX_WORKERS, DatabaseServer, Delta, Pool, Session, Worker
+from . import metrics, pools
+from .model import MAX_WORKERS, DatabaseServer, Delta, Pool, Session, SharedFixture, Worker
 
 _MEMORY_STEP_NS = 50_000_000  # finer than the series can show
 
@@ -32,8 +32,10 @@ def _forget_worker(session: Session) -> None:
 def add_test(session: Session, worker: Worker, record: FinishedTest, t_ns: int, delta: Delta) -> None:
     """What one attempt tells about its process and about the shared fixtures that it started or ended."""
     for use in record.fixtures:
-        if metrics.is_shared(use) and (not use.cached or use.teardown_ns):
-            merge_shared(session, use, record.nodeid)
+        if metrics.is_shared(use):
+            shared = add_shared(session, use, record.nodeid)
+            # A repeated attempt is no other test.
+            shared.tests += record.attempt <= 1 or not shared.tests
     worker.finished += 1
     if worker.running == record.nodeid and not worker.crashed:
         worker.running = ""
@@ -44,14 +46,27 @@ def add_test(session: Session, worker: Worker, record: FinishedTest, t_ns: int, 
     delta.run = delta.samples = True
 
 
-def merge_shared(session: Session, use: FixtureUse, nodeid: str) -> None:
+def add_shared(session: Session, use: FixtureUse, nodeid: str) -> SharedFixture:
     """Set-up and teardown of one shared fixture come with different tests."""
-    key = (use.name, use.scope, use.first_user or nodeid)
+    key = (use.name, use.scope, use.first_user or nodeid, use.baseid)
+    run = session.run.number if session.run is not None else 0
     known = session.shared_fixtures.get(key)
-    if known is None or use.setup_ns:
-        session.shared_fixtures[key] = use
-    else:
-        session.shared_fixtures[key] = known._replace(teardown_ns=use.teardown_ns)
+    if known is None or known.run != run:
+        known = session.shared_fixtures[key] = SharedFixture(use._replace(cached=False), run)
+    elif not use.cached or use.teardown_ns:
+        known.use = _together(known.use, use)
+    return known
+
+
+def _together(one: FixtureUse, other: FixtureUse) -> FixtureUse:
+    return one._replace(
+        setup_ns=one.setup_ns + other.setup_ns,
+        self_ns=one.self_ns + other.self_ns,
+        teardown_ns=one.teardown_ns + other.teardown_ns,
+        cpu_ns=one.cpu_ns + other.cpu_ns,
+        rss_delta_bytes=one.rss_delta_bytes + other.rss_delta_bytes,
+        db=pools.together(one.db, other.db),
+    )
 
 
 def add_sample(session: Session, worker: Worker, sample: Sample, t_ns: int, delta: Delta) -> None:

@@ -158,6 +158,19 @@ class DatabaseServer:
 
 
 @dataclass(slots=True)
+class SharedFixture:
+    """One life of a fixture that outlives tests, in run number `run`.
+
+    `use` is its set-up and its teardown together, whichever tests they came with; `tests` is how many
+    tests of that run used it, the one that it was set up for included.
+    """
+
+    use: FixtureUse
+    run: int
+    tests: int = 0
+
+
+@dataclass(slots=True)
 class Session:
     """Everything. `now_ns` is the newest time that any event of this run carried."""
 
@@ -168,7 +181,8 @@ class Session:
     forgotten_crashes: int = 0  # so many of them had crashed
     pools: dict[tuple[str, str], Pool] = field(default_factory=dict)
     servers: dict[str, DatabaseServer] = field(default_factory=dict)
-    shared_fixtures: dict[tuple[str, str, str], FixtureUse] = field(default_factory=dict)
+    # By name, scope, node id of the first user, and where it is defined.
+    shared_fixtures: dict[tuple[str, str, str, str], SharedFixture] = field(default_factory=dict)
     memory: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=SERIES))
     warnings: deque[WarningRaised] = field(default_factory=lambda: deque(maxlen=MAX_WARNINGS))
     counts: Counter[str] = field(default_factory=Counter)

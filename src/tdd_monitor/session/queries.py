@@ -183,10 +183,10 @@ def eta_of(session: Session, waiting: Waiting, now_ns: int) -> float | None:
     if waiting.unknown and not run.done:
         return None
     known_ns = waiting.known_ns
-    for (_name, _scope, first_user), use in session.shared_fixtures.items():
+    for (_name, _scope, first_user, _baseid), shared in session.shared_fixtures.items():
         user = session.items.get(first_user)
         if user is not None and user.state is ItemState.PENDING:
-            known_ns += use.self_ns + use.teardown_ns
+            known_ns += shared.use.self_ns + shared.use.teardown_ns
     workers = sum(1 for worker in session.workers.values() if worker.role == "worker" and worker.alive)
     mean_ns = elapsed_ns / run.done if run.done else 0.0
     return max(0.0, known_ns / max(1, workers) + waiting.unknown * mean_ns) / 1e9

@@ -274,9 +274,17 @@ def _on_finish(session: Session, line: Line, event: FinishedTest, delta: Delta) 
 
 def _on_fixture_late(session: Session, line: Line, event: FixtureLate, delta: Delta) -> None:
     use = FixtureUse(
-        event.name, event.scope, 0, 0, event.teardown_ns, first_user=event.first_user, baseid=event.baseid
+        event.name,
+        event.scope,
+        teardown_ns=event.teardown_ns,
+        cached=True,
+        first_user=event.first_user,
+        baseid=event.baseid,
+        cpu_ns=event.cpu_ns,
+        rss_delta_bytes=event.rss_delta_bytes,
+        db=event.db,
     )
-    accounts.merge_shared(session, use, event.first_user)
+    accounts.add_shared(session, use, event.first_user)
     delta.run = True
 
 

@@ -74,7 +74,7 @@ def freeze(board: Board) -> Board:
         workers={key: copy.copy(worker) for key, worker in session.workers.items()},
         pools={key: replace(pool, history=deque(pool.history)) for key, pool in session.pools.items()},
         servers={name: copy.copy(server) for name, server in session.servers.items()},
-        shared_fixtures=dict(session.shared_fixtures),
+        shared_fixtures={key: copy.copy(shared) for key, shared in session.shared_fixtures.items()},
         memory=deque(session.memory),
         warnings=deque(session.warnings),
         counts=Counter(session.counts),

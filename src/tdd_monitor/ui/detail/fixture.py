@@ -40,7 +40,9 @@ def cost(session: Session, key: str) -> FixtureCost:
     uses.sort(key=lambda entry: -(entry[1].self_ns + entry[1].teardown_ns))
     seen = sum(use.teardown_ns for _nodeid, use in uses)
     known = sum(
-        use.teardown_ns for (n, s, _u), use in session.shared_fixtures.items() if (n, s) == (name, scope)
+        shared.use.teardown_ns
+        for shared in session.shared_fixtures.values()
+        if (shared.use.name, shared.use.scope) == (name, scope)
     )
     return FixtureCost(name, scope, tuple(uses), max(0, known - seen))
 
