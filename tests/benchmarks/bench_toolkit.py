@@ -98,7 +98,7 @@ async def warm_connections(count: int, schema: str | None = None) -> list[Any]:
     by where the scheduler has put it.
     """
     contexts = [await asyncio.create_task(_entered(schema)) for _ in range(count)]
-    connections = [context.connection for context in contexts]
+    connections = [context.connection._con for context in contexts]  # what stays after the context
     for context in contexts:
         await context.__aexit__(None, None, None)
     return connections

@@ -72,7 +72,11 @@ async def test_a_nested_transaction_that_is_left_open_is_rolled_back(guests: str
 
 
 @pytest.mark.parametrize(
-    "escape", ["COMMIT", "ROLLBACK", "COMMIT; BEGIN", "ROLLBACK; BEGIN; SELECT 1/0", "END AND CHAIN"]
+    "escape",
+    [
+        *("COMMIT", "ROLLBACK", "COMMIT; BEGIN", "ROLLBACK; BEGIN; SELECT 1/0", "END AND CHAIN"),
+        "COMMIT; BEGIN; SAVEPOINT tdd_monitor; SAVEPOINT tdd_monitor_0",
+    ],
 )
 async def test_a_test_that_ends_its_transaction_is_told_and_cleaned_up(escape: str, look: Look) -> None:
     with pytest.warns(IsolationWarning, match="^the test ended the transaction"):

@@ -23,6 +23,7 @@ ACTIONS = [
     "ROLLBACK",
     "BEGIN",
     "COMMIT AND CHAIN",
+    "SAVEPOINT tdd_monitor",
     "PREPARE named AS SELECT 1",
     "SET work_mem = '9MB'",
     "SET ROLE pg_monitor",

@@ -120,7 +120,7 @@ async def _same_backends(count: int, schema: Schema | None) -> list[asyncpg.Conn
         contexts = [tdd_test_context("beside", schema) for _ in range(count)]
         for context in contexts:
             await asyncio.create_task(_enter(context))
-        connections = [context.connection for context in contexts]
+        connections = [context.connection._con for context in contexts]  # what stays after the context
         for context in contexts:
             await context.__aexit__(None, None, None)
         connections = [connection for connection in connections if not connection.is_closed()]

@@ -5,6 +5,7 @@ round trip each. tests/testing/test_isolation.py fails when a new asyncpg change
 """
 
 import asyncio
+import secrets
 from typing import Any
 
 import asyncpg
@@ -12,23 +13,21 @@ from asyncpg.exceptions import InvalidSavepointSpecificationError, NoActiveSQLTr
 from asyncpg.transaction import Transaction, TransactionState
 
 from .isolation import Ending
+from .lent_connection import Lease, LentConnection
 
-# The savepoint is the witness: it is gone when the test has ended the transaction itself, also when it
-# has begun another one since.
-_WITNESS = "tdd_monitor"
-_BEGIN = f"BEGIN;SAVEPOINT {_WITNESS}"
 # ROLLBACK does not undo prepared statements and advisory locks of the session; it does undo SET,
 # LISTEN, cursors WITH HOLD and temporary tables.
-_END = f"ROLLBACK TO {_WITNESS};DEALLOCATE ALL;SELECT pg_catalog.pg_advisory_unlock_all();ROLLBACK"
+_UNLOCK_BY_SELECT = "SELECT pg_catalog.pg_advisory_unlock_all()"
 # The same without planner and executor, a tenth of the time less: a procedure that is PostgreSQL's own
 # function, under a name that only this connection has. ROLLBACK TO brings it back if a test drops it.
 _UNLOCK = "pg_temp.tdd_monitor_unlock()"
-_END_BY_CALL = f"ROLLBACK TO {_WITNESS};DEALLOCATE ALL;CALL {_UNLOCK};ROLLBACK"
 _MAKE_UNLOCK = f"CREATE PROCEDURE {_UNLOCK} LANGUAGE internal AS 'pg_advisory_unlock_all'"
 # None of these statements waits for a lock, and a timer would cost as much as the rest of Python's part.
 _NO_TIMEOUT = None
 # What SQLAlchemy sets codecs for whenever it connects, and their numbers in every PostgreSQL.
 _BUILT_IN = {"json": 114, "jsonb": 3802, "inet": 869, "cidr": 650}
+
+_NOBODY = Lease("no test")
 
 
 class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
@@ -40,7 +39,12 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
         self.tests = 0
         self.depth = 0
         self._ending = Ending.LOST
-        self._end = _END
+        # The savepoint is the witness: it is gone when the test has ended the transaction itself, also
+        # when it has begun another one since. Nobody can set it again without knowing its name.
+        self._witness = f"tdd_monitor_{secrets.token_hex(8)}"
+        self._begin = f"BEGIN;SAVEPOINT {self._witness}"
+        self._end = self._end_with(_UNLOCK_BY_SELECT)
+        self._lent: LentConnection | None = None
         self.altered = False
         self._codecs: set[str] = set()
         self.database = ""
@@ -56,11 +60,24 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
 
     async def begin_test(self) -> None:
         """Begin the transaction of a test. Raises what asyncpg raises when the connection is dead."""
-        await self._protocol.query(_BEGIN, _NO_TIMEOUT)
+        await self._protocol.query(self._begin, _NO_TIMEOUT)
         # As `Transaction.start` does: so `connection.transaction()` in the code under test is a savepoint.
         self._top_xact = self._outermost
         self.tests += 1
         self.depth = 1
+
+    def lend(self, test_id: str) -> LentConnection:
+        """Return what the test gets: this connection, until `recall`."""
+        self._pool_release_ctr = lease = Lease(test_id)
+        self._lent = lent = LentConnection(self, lease)
+        return lent
+
+    def recall(self) -> None:
+        """Let whoever the test has left behind use this connection no more."""
+        if self._lent is not None:
+            self._lent.recall()
+            self._lent = None
+            self._pool_release_ctr = _NOBODY
 
     async def end_test(self) -> Ending:
         """Undo what the test did; anything but ROLLED_BACK means: do not use this connection again."""
@@ -84,13 +101,13 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
 
     async def begin_nested(self) -> None:
         """Set a savepoint for a context within a context."""
-        await self._protocol.query(f"SAVEPOINT {_WITNESS}_{self.depth}", _NO_TIMEOUT)
+        await self._protocol.query(f"SAVEPOINT {self._witness}_{self.depth}", _NO_TIMEOUT)
         self.depth += 1
 
     async def end_nested(self) -> None:
         """Go back to the savepoint; when it is gone, the outermost `end_test` will notice."""
         self.depth -= 1
-        name = f"{_WITNESS}_{self.depth}"
+        name = f"{self._witness}_{self.depth}"
         try:
             await self._protocol.query(f"ROLLBACK TO {name};RELEASE {name}", _NO_TIMEOUT)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
@@ -104,7 +121,7 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
             )
             if self.owned:
                 await self._protocol.query(_MAKE_UNLOCK, _NO_TIMEOUT)
-                self._end = _END_BY_CALL
+                self._end = self._end_with(f"CALL {_UNLOCK}")
         except asyncpg.PostgresError:
             return  # No right to, or an old server: then without. A dead connection shows at the next test.
 
@@ -135,6 +152,13 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
         """As asyncpg's; the connection is not used for another test then."""
         self.altered = True
         await super().set_builtin_type_codec(*args, **kwargs)
+
+    def _end_with(self, unlock: str) -> str:
+        return f"ROLLBACK TO {self._witness};DEALLOCATE ALL;{unlock};ROLLBACK"
+
+    def _unwrap(self) -> Any:
+        """What asyncpg gives to callbacks, such as those of LISTEN."""
+        return self._lent or self
 
     def _forget_codecs(self) -> None:
         settings = self._protocol.get_settings()

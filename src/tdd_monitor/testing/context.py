@@ -13,6 +13,7 @@ from .base_context import BaseContext
 from .connection import ContextConnection
 from .database_manager import DatabaseManager, get_database_manager
 from .isolation import Ending
+from .lent_connection import LentConnection
 from .schemas import Schema
 from .warm_connections import WarmConnections
 from .worker_databases import Database
@@ -27,6 +28,7 @@ class TDDTestContext(BaseContext):
     def __init__(self, test_id: str | None = None, schema: Any = None) -> None:
         super().__init__(test_id, schema)
         self._connection: ContextConnection | None = None
+        self._lent: LentConnection | None = None
         self._warm: WarmConnections | None = None
         self._outer: TDDTestContext | None = None
         self._inner: TDDTestContext | None = None
@@ -36,14 +38,15 @@ class TDDTestContext(BaseContext):
 
     @property
     def connection(self) -> Any:
-        """The asyncpg connection of this test, inside its transaction."""
-        if self._connection is None:
+        """The asyncpg connection of this test, inside its transaction; it refuses to work afterwards."""
+        if self._lent is None:
             raise self._not_open()
-        return self._connection
+        return self._lent
 
     def lend(self, connection: ContextConnection, database: Database, warm: WarmConnections) -> None:
         """Called by the manager, which has begun the transaction."""
         self._connection, self._database, self._warm = connection, database, warm
+        self._lent = connection.lend(self.test_id)
         self._backend = connection.backend
 
     def take_back(self) -> tuple[ContextConnection, Database, WarmConnections]:
@@ -51,7 +54,8 @@ class TDDTestContext(BaseContext):
         connection, database, warm = self._connection, self._database, self._warm
         if connection is None or database is None or warm is None:
             raise RuntimeError(f"The context of {self.test_id} has no connection to clean up.")
-        self._connection = None
+        self._connection = self._lent = None
+        connection.recall()
         return connection, database, warm
 
     async def __aenter__(self) -> Self:
@@ -100,15 +104,17 @@ class TDDTestContext(BaseContext):
         return loop is self._task.get_loop() and (root is None or root is task)
 
     async def _join(self, outer: "TDDTestContext") -> ContextConnection:
-        connection: ContextConnection = outer.connection
+        connection = outer._connection
+        assert connection is not None  # as `embraces` has made sure
         await connection.begin_nested()
         outer._inner = self
         self._outer, self._connection, self._database = outer, connection, outer._database
+        self._lent = outer._lent
         self._backend = outer._backend
         return connection
 
     async def _part(self, outer: "TDDTestContext") -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._lent = self._connection, None, None
         outer._inner = None
         if connection is not None and outer._connection is connection:
             await connection.end_nested()

@@ -59,16 +59,13 @@ def tdd_async_engine() -> "AsyncEngine":
 @cache
 def tdd_engine() -> "Engine":
     """Return the engine (postgresql+psycopg) whose connections are savepoints in `tdd_sync_context`."""
-    from .sync_connection import SyncConnection
     from .sync_context import current_sync_context
 
     def join() -> Any:
         context = current_sync_context()
         if context is None:
             raise RuntimeError("No tdd_sync_context is open here that this engine could join.")
-        connection = SyncConnection(context.pgconn)
-        connection.begin_nested()
-        return connection
+        return context.join()
 
     return create_engine("postgresql+psycopg://", creator=join, poolclass=NullPool)
 

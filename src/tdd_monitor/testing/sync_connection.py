@@ -5,6 +5,7 @@ it sets there (adapters, row factories, handlers) reaches the next test. Imports
 """
 
 import itertools
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,8 +14,10 @@ import psycopg
 from psycopg import errors, pq
 
 from .isolation import Ending
+from .lent_connection import over
 
-_WITNESS = "tdd_monitor"
+# Gone when the test has ended the transaction itself; nobody can set it again without knowing its name.
+_WITNESS = f"tdd_monitor_{secrets.token_hex(8)}"
 _OUTERMOST = f"{_WITNESS}_0"
 _numbers = itertools.count(1)
 _GONE = {b"3B001", b"25P01"}  # no such savepoint, no transaction: the test has ended it
@@ -36,6 +39,7 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
         self._start = ""
         self._has_work = False
         self.ending = Ending.LOST  # how it ended, when the test has closed it
+        self._ended_with = ""  # the test, when it has ended
 
     def begin_nested(self) -> None:
         """Set savepoints of its own, to which `rollback` and `undo` return."""
@@ -77,9 +81,15 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
         """Undo what was not committed, and stop being connected; others on the transaction go on."""
         self._leave(self._savepoint)
 
-    def detach(self) -> None:
-        """Stop being connected, without closing what is below."""
+    def detach(self, ended_with: str = "") -> None:
+        """Stop being connected, without closing what is below; after a test, name it."""
+        self._ended_with = ended_with
         self.pgconn = _closed_pgconn()
+
+    def wait(self, *args: Any, **kwargs: Any) -> Any:
+        """As psycopg's: everything that asks the server something goes through here, cursors too."""
+        self._refuse_after_the_test()
+        return super().wait(*args, **kwargs)
 
     def close(self) -> None:
         """As psycopg's; what shares a transaction only leaves it, so pools may close what they get."""
@@ -97,11 +107,20 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
             execute(self.pgconn, f"ROLLBACK TO {savepoint};RELEASE {savepoint}")
         self.detach()
 
+    def _check_connection_ok(self) -> None:
+        self._refuse_after_the_test()
+        super()._check_connection_ok()
+
+    def _refuse_after_the_test(self) -> None:
+        if self._ended_with:
+            raise psycopg.OperationalError(over(self._ended_with, "the connection or a cursor"))
+
     def _start_query(self) -> Any:
         self._has_work = True
         return super()._start_query()
 
     def _run(self, *statements: str) -> None:
+        self._refuse_after_the_test()
         if self.pgconn.pipeline_status != pq.PipelineStatus.OFF:
             for statement in statements:
                 self.execute(statement.encode())

@@ -1,6 +1,7 @@
 """`tdd_sync_context`: the same for plain tests, on psycopg 3 (the extra `psycopg`)."""
 
 import threading
+import weakref
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from types import TracebackType
@@ -116,6 +117,7 @@ class TDDSyncContext(BaseContext):
         super().__init__(test_id, schema)
         self._warm: _Warm | None = None
         self._connection: SyncConnection | None = None
+        self._joined: list[weakref.ref[SyncConnection]] = []
         self._outer: TDDSyncContext | None = None
         self._thread = 0
         self._token: Token[TDDSyncContext | None] | None = None
@@ -128,12 +130,17 @@ class TDDSyncContext(BaseContext):
             raise self._not_open()
         return self._connection
 
-    @property
-    def pgconn(self) -> Any:
-        """The libpq connection below, for others that join this transaction."""
+    def join(self) -> SyncConnection:
+        """Return another connection that is within this transaction, with savepoints of its own."""
         if self._warm is None:
             raise self._not_open()
-        return self._warm.pgconn
+        connection = SyncConnection(self._warm.pgconn)
+        connection.begin_nested()
+        outermost = self
+        while outermost._outer is not None:
+            outermost = outermost._outer
+        outermost._joined.append(weakref.ref(connection))
+        return connection
 
     def __enter__(self) -> Self:
         started_ns = self.now()
@@ -192,14 +199,16 @@ class TDDSyncContext(BaseContext):
     def _join(self, outer: "TDDSyncContext") -> None:
         self._outer, self._database, self._backend = outer, outer._database, outer._backend
         self._warm = outer._warm
-        connection = SyncConnection(self.pgconn)
-        connection.begin_nested()
-        self._connection = connection
+        self._connection = self.join()
 
     def _close(self, warm: _Warm, connection: SyncConnection) -> Ending:
+        for joined in self._joined:
+            left = joined()
+            if left is not None and not left.closed:
+                left.detach(self.test_id)
         ending = connection.ending if connection.closed else sync_connection.end_test(warm.pgconn)
         if ending is Ending.ROLLED_BACK:
-            connection.detach()
+            connection.detach(self.test_id)
             _connections.give_back(warm)
             return ending
         _connections.forget(warm)
@@ -207,7 +216,7 @@ class TDDSyncContext(BaseContext):
             # Another thread is inside libpq, which would crash if the connection went away under it.
             self._manager.end_backend(warm.database, self._backend)
         else:
-            connection.detach()
+            connection.detach(self.test_id)
             warm.pgconn.finish()
         note_ending(warm.database, ending)
         self._manager.clean_if_spoilt(self, warm.database)

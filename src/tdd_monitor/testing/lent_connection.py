@@ -1,0 +1,103 @@
+"""What a test holds as `context.connection`: the warm connection, for as long as the test lasts.
+
+A task that a test did not await lives on, with the connection in its hands, while the next test works on
+the same one. So each test gets an object of its own, which refuses to work after the test, and so do the
+statements, cursors and transactions that were made with it. Modelled on asyncpg's `PoolConnectionProxy`.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import asyncpg
+from asyncpg.connection import _ConnectionProxy
+
+
+class Lease:
+    """The time for which a connection is lent to one test.
+
+    asyncpg's statements, cursors and transactions note the connection's `_pool_release_ctr` when they are
+    made, and compare it whenever they are used: with this in its place they learn whose time is over.
+    """
+
+    def __init__(self, test_id: str) -> None:
+        self.test_id = test_id
+
+    def __ne__(self, noted: object) -> bool:
+        if isinstance(noted, Lease) and noted is not self:
+            raise noted.over("a statement, cursor or transaction")
+        return noted is not self
+
+    __hash__ = object.__hash__
+
+    def over(self, used: str) -> asyncpg.InterfaceError:
+        """Return the error for whoever still uses the connection when the test has ended."""
+        return asyncpg.InterfaceError(over(self.test_id, used))
+
+
+def over(test_id: str, used: str) -> str:
+    """The text for whoever still uses the connection of a test that has ended."""
+    return (
+        f"{test_id} has ended, and its connection with it, but {used} of it was used just now: by a task,"
+        " thread or callback that the test left running, or by an object that outlived the test. Let the"
+        " test wait for what it starts, or cancel it."
+    )
+
+
+class LentConnection(_ConnectionProxy):  # type: ignore[misc]
+    """An asyncpg connection for one test; `isinstance(connection, asyncpg.Connection)` holds."""
+
+    _con: Any
+
+    def __init__(self, connection: Any, lease: Lease) -> None:
+        self._con = connection
+        self._lease = lease
+
+    def recall(self) -> None:
+        """Refuse to work from now on."""
+        self._con = None
+
+    def is_closed(self) -> bool:
+        """As asyncpg's; after its test the connection is closed for whoever asks."""
+        return self._con is None or bool(self._con.is_closed())
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as asyncpg's
+        """As asyncpg's."""
+        if self._con is not None:
+            await self._con.close(timeout=timeout)
+
+    def terminate(self) -> None:
+        """As asyncpg's."""
+        if self._con is not None:
+            self._con.terminate()
+
+    def __getattr__(self, name: str) -> Any:
+        if self._con is None:
+            raise self._lease.over(f"{name!r}")
+        return getattr(self._con, name)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._lease.test_id}: {self._con or 'ended'}>"
+
+
+def _forward(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the method with which the proxy calls that of the connection; of the same kind."""
+
+    def call(self: LentConnection, *args: Any, **kwargs: Any) -> Any:
+        if self._con is None:
+            raise self._lease.over(f"{name}()")
+        return getattr(self._con, name)(*args, **kwargs)
+
+    async def run(self: LentConnection, *args: Any, **kwargs: Any) -> Any:
+        # Looked at when it starts, not when it is called: a task may start after the test.
+        if self._con is None:
+            raise self._lease.over(f"{name}()")
+        return await getattr(self._con, name)(*args, **kwargs)
+
+    return functools.wraps(method)(run if inspect.iscoroutinefunction(method) else call)
+
+
+for _name, _method in inspect.getmembers(asyncpg.Connection, inspect.isfunction):
+    if not _name.startswith("_") and _name not in vars(LentConnection):
+        setattr(LentConnection, _name, _forward(_name, _method))
