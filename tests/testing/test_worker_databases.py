@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ import pytest
 
 from tdd_monitor.testing import IsolationError, database_manager, tdd_test_context
 from tdd_monitor.testing.database_manager import DatabaseManager
-from tdd_monitor.testing.database_names import is_orphan
+from tdd_monitor.testing.database_names import is_orphan, kind, on_named_server, own, spares
 from tdd_monitor.testing.database_server import DatabaseServer
+from tdd_monitor.testing.database_url import DatabaseUrl
+from tdd_monitor.testing.owner_session import OwnerSession, held_keys
 from tdd_monitor.testing.spare_databases import SpareDatabases
 from tdd_monitor.testing.worker_databases import WorkerDatabases
 
@@ -41,14 +43,92 @@ def test_databases_are_made_once_and_dropped_in_the_end(server: DatabaseServer) 
     assert database.name not in names(server)
 
 
-def test_what_a_dead_process_has_left_is_dropped(server: DatabaseServer) -> None:
-    left, alive = "tdd_main_4194303_1_1", f"tdd_main_{os.getpid()}_{int(time.time())}_99"
-    server.execute(f"CREATE DATABASE {left}", f"CREATE DATABASE {alive}")
+NO_PROCESS = 4194303
+
+
+@pytest.fixture
+def another(server: DatabaseServer) -> Iterator[Callable[..., str]]:
+    """Makes databases of other owners."""
+    made = []
+
+    def make(key: int, pid: int = NO_PROCESS, made_s: int = 1) -> str:
+        made.append(own("main", pid, made_s, key, 1))
+        server.execute(f"CREATE DATABASE {made[-1]}")
+        return made[-1]
+
+    yield make
+    server.execute(*(f"DROP DATABASE IF EXISTS {name}" for name in made))
+
+
+def sweep(server: DatabaseServer) -> None:
     databases = WorkerDatabases(server)
     databases.get()
-    assert names(server) & {left, alive} == {alive}
     databases.drop_all()
-    server.execute(f"DROP DATABASE {alive}")
+    databases.close()
+
+
+def test_what_a_dead_owner_has_left_is_dropped(server: DatabaseServer, another: Callable[..., str]) -> None:
+    left, reused = another(1), another(2, os.getpid())
+    sweep(server)
+    assert not names(server) & {left, reused}
+
+
+def test_an_owner_of_another_host_lives_as_long_as_its_session(
+    server: DatabaseServer, another: Callable[..., str]
+) -> None:
+    owner = OwnerSession(server)
+    owner.hold()
+    theirs = another(owner.key)  # of a process that does not live here
+    sweep(server)
+    assert theirs in names(server)
+    owner.close()
+    sweep(server)
+    assert theirs not in names(server)
+
+
+def test_an_owner_that_lost_its_session_lives_as_long_as_its_process(
+    server: DatabaseServer, another: Callable[..., str]
+) -> None:
+    ours = another(3, os.getpid(), int(time.time()))
+    sweep(server)
+    assert ours in names(server)
+
+
+def test_the_lock_is_taken_again_after_the_session_was_ended(server: DatabaseServer) -> None:
+    owner = OwnerSession(server)
+    owner.hold()
+
+    low = owner.key & 0xFFFFFFFF
+    server.execute(
+        f"SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND objid = {low}"
+    )
+    assert owner.key not in server.administer(held_keys)
+    assert owner.key in owner.administer(held_keys)
+    owner.close()
+    assert owner.key not in server.administer(held_keys)
+
+
+def test_on_a_server_of_the_user_only_what_this_run_made_is_dropped(
+    server: DatabaseServer, another: Callable[..., str]
+) -> None:
+    named = DatabaseServer(DatabaseUrl(server.main_url, "a test"))
+    spare = spares(kind("", (("application_name", "named"),))) + "1_1"
+    server.execute(f'DROP DATABASE IF EXISTS "{spare}"', f'CREATE DATABASE "{spare}"')
+    theirs = another(4)
+    databases = WorkerDatabases(named)
+    mine = databases.add("template1", (("application_name", "named"),))
+    owned = SpareDatabases(named, databases.describe)
+    also_mine, _ = owned.take("", (("application_name", "named"),))
+    assert {theirs, spare, mine.name, also_mine.name} <= names(server)
+    sweep(server)  # a run on the embedded server, which this one is too: it does not know the others
+    assert theirs not in names(server)
+    assert {spare, mine.name, also_mine.name} <= names(server)
+    owned.give_back(also_mine)
+    owned.close()
+    databases.drop_all()
+    databases.close()
+    assert names(server) & {spare, mine.name, also_mine.name} == {spare}
+    server.execute(f'DROP DATABASE "{spare}"')
 
 
 def test_what_one_run_did_not_need_the_next_claims(server: DatabaseServer) -> None:
@@ -71,11 +151,17 @@ def test_what_one_run_did_not_need_the_next_claims(server: DatabaseServer) -> No
     databases.drop_all()
 
 
-def test_a_reused_process_number_is_not_taken_for_the_owner() -> None:
-    assert is_orphan(f"tdd_main_{os.getpid()}_1_1")
-    assert not is_orphan("tdd_template_0123456789abcdef")
-    assert not is_orphan("tdd_spare_0123456789ab_4194303_1_1")
-    assert not is_orphan("postgres")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("tdd_template_0123456789abcdef", "tdd_spare_0123456789ab_4194303_1_1", "postgres"),
+        "tdd_main_4194303_1_1",  # of an older version, which had no lock
+        on_named_server("main", 1, 1),
+    ],
+)
+def test_what_has_no_owner_is_never_an_orphan(name: str) -> None:
+    assert is_orphan(own("main", NO_PROCESS, 1, 1, 1), set())
+    assert not is_orphan(name, set())
 
 
 def test_a_run_leaves_no_database_behind(server: DatabaseServer, run_pytest: Run) -> None:

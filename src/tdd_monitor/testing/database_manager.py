@@ -241,9 +241,8 @@ class DatabaseManager:
             with self._lock:
                 if self._databases is None or self._databases.server.given is not None:
                     raise
-                server = self._databases.server
-                server.revive()
-                database.url = server.url_of(database.name)
+                self._databases.revive()
+                database.url = self._databases.server.url_of(database.name)
             connection = await warm.open(database)
         self.usage.connections += 1
         return connection

@@ -80,19 +80,21 @@ class DatabaseServer:
             self._lease.close()
 
 
-def run_apart(make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-    """Run a coroutine to its end in a loop of its own; from within a running loop, in a thread. Blocks."""
+def run_apart(
+    make: Callable[[], Coroutine[Any, Any, Result]], loop: asyncio.AbstractEventLoop | None = None
+) -> Result:
+    """Run a coroutine to its end in `loop`, else one of its own; from within a running loop, in a thread."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         # No thread: at exit, Python 3.12 and later refuse to start one.
-        return _run(make)
+        return _run(make, loop)
     results: list[Result] = []
     errors: list[BaseException] = []
 
     def run() -> None:
         try:
-            results.append(_run(make))
+            results.append(_run(make, loop))
         except BaseException as error:
             errors.append(error)
 
@@ -104,7 +106,9 @@ def run_apart(make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
     return results[0]
 
 
-def _run(make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+def _run(make: Callable[[], Coroutine[Any, Any, Result]], loop: asyncio.AbstractEventLoop | None) -> Result:
+    if loop is not None:
+        return loop.run_until_complete(make())
     # Not the loop of the user's policy: that may be anything.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
         return runner.run(make())

@@ -74,10 +74,16 @@ class Databases:
         """Make a spoilt database anew."""
         self._worker.renew(database)
 
+    def revive(self) -> None:
+        """Start the embedded server again after a crash. Raises `EmbeddedPostgresError`."""
+        self.server.revive()
+        self._worker.revive()
+
     def close(self) -> None:
         """Drop everything, as far as the server lets us, and give it back. Raises what it says."""
         with ExitStack() as last_to_first:
             last_to_first.callback(self.server.close)
+            last_to_first.callback(self._worker.close)
             last_to_first.callback(self._templates.drop_own)
             last_to_first.callback(self._worker.drop_all)
             last_to_first.callback(self._spares.close)

@@ -126,7 +126,7 @@ class SpareDatabases:
                 elif database is None and self._to_drop:
                     name = self._to_drop.pop()
             if database is not None:
-                await claim_or_make(admin, database)
+                await claim_or_make(self._server, admin, database)
                 self._put(database)
             elif like is not None:
                 await _add_spare(admin, like)

@@ -12,6 +12,7 @@ from typing import Any
 
 from . import database_names as names
 from .database_server import DatabaseServer
+from .owner_session import OwnerSession, held_keys
 
 _SWEPT_AT_ONCE = 10
 _LIST = "SELECT datname FROM pg_database WHERE starts_with(datname, 'tdd_')"
@@ -42,6 +43,7 @@ class WorkerDatabases:
 
     def __init__(self, server: DatabaseServer) -> None:
         self._server = server
+        self._owner = OwnerSession(server)
         self._first: dict[str, Database] = {}
         self._all: list[Database] = []
         self._count = 0
@@ -68,9 +70,9 @@ class WorkerDatabases:
 
         async def drop_and_make(admin: Any) -> None:
             await admin.execute(drop(database.name))
-            await claim_or_make(admin, database)
+            await claim_or_make(self._server, admin, database)
 
-        self._server.administer(drop_and_make)
+        self._owner.administer(drop_and_make)
         database.generation += 1
         database.spoilt = False
 
@@ -79,8 +81,21 @@ class WorkerDatabases:
         owned = [drop(database.name) for database in self._all if database.owned]
         self._first.clear()
         self._all.clear()
+
+        async def drop_them(admin: Any) -> None:
+            for statement in owned:
+                await admin.execute(statement)
+
         if owned:
-            self._server.execute(*owned)
+            self._owner.administer(drop_them)
+
+    def revive(self) -> None:
+        """Own the databases again on a server that has crashed and was started anew."""
+        self._owner.hold()
+
+    def close(self) -> None:
+        """Let go of what is left; call it last."""
+        self._owner.close()
 
     def describe(self, template: str, settings: Settings) -> Database:
         """Return a database with a name of its own, which the caller makes and drops."""
@@ -91,7 +106,10 @@ class WorkerDatabases:
         """Return a name that no other database has, and that says whose it is."""
         self._count += 1
         worker = re.sub(r"\W", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or "main"
-        return names.own(worker, os.getpid(), int(time.time()), self._count)
+        if self._server.given is not None:
+            return names.on_named_server(worker, self._owner.key, self._count)
+        self._owner.hold()
+        return names.own(worker, os.getpid(), int(time.time()), self._owner.key, self._count)
 
     def _provide(self, template: str, settings: Settings) -> Database:
         if self._server.given is not None and not template:
@@ -101,22 +119,23 @@ class WorkerDatabases:
         database = self.describe(template, settings)
 
         async def sweep_and_make(admin: Any) -> None:
-            if first:
+            if first and self._server.given is None:
                 await _drop_orphans(admin)
-            await claim_or_make(admin, database)
+            await claim_or_make(self._server, admin, database)
 
-        self._server.administer(sweep_and_make)
+        self._owner.administer(sweep_and_make)
         return database
 
 
-async def claim_or_make(admin: Any, database: Database) -> bool:
+async def claim_or_make(server: DatabaseServer, admin: Any, database: Database) -> bool:
     """Take a spare of that kind, or create the database; return whether there was a spare.
 
-    Renaming takes a hundredth of the time of creating, and only one process can rename a database.
+    Renaming takes a hundredth of the time of creating, and only one process can rename a database. On a
+    server of the user there are no spares of ours, whatever a name says.
     """
     import asyncpg
 
-    for name in await spares_of(admin, database.kind):
+    for name in await spares_of(admin, database.kind) if server.given is None else ():
         try:
             await admin.execute(f'ALTER DATABASE "{name}" RENAME TO "{database.name}"')
         except asyncpg.PostgresError:
@@ -149,11 +168,12 @@ def drop(name: str) -> str:
 async def _drop_orphans(admin: Any) -> None:
     import asyncpg
 
+    # In this order: an owner has its lock before its first database.
     found = [row["datname"] for row in await admin.fetch(_LIST)]
-    for name in [name for name in found if names.is_orphan(name)][:_SWEPT_AT_ONCE]:
+    held = await held_keys(admin)
+    for name in [name for name in found if names.is_orphan(name, held)][:_SWEPT_AT_ONCE]:
         try:
-            # Without FORCE: a database that somebody uses is no orphan, whatever the process list says
-            # (containers that share a home have process numbers of their own).
+            # Without FORCE: a database that somebody uses is no orphan, whatever else says so.
             await admin.execute(f'ALTER DATABASE "{name}" IS_TEMPLATE false')
             await admin.execute(f'DROP DATABASE "{name}"')
         except asyncpg.PostgresError:
