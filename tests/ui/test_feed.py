@@ -1,6 +1,5 @@
-"""When what is worked out: views, pauses, the pace of what costs O(tests), garbage collections."""
+"""When what is worked out: views, pauses, the pace of what costs O(tests)."""
 
-import gc
 from collections import deque
 from collections.abc import Iterable
 
@@ -11,7 +10,7 @@ from tdd_monitor.protocol.events import Line, RunRequest, StartedTest
 from tdd_monitor.session import metrics, queries
 from tdd_monitor.ui import overview as module
 from tdd_monitor.ui.feed import Feed
-from tdd_monitor.ui.frame import Collector, Pace, freeze
+from tdd_monitor.ui.frame import Pace, freeze
 from tdd_monitor.ui.overview import Sweep
 from tdd_monitor.verdict import Board
 
@@ -174,20 +173,3 @@ def test_a_sweep_in_slices_finds_what_one_look_finds(slice_: int, monkeypatch: p
     assert [nodeid for nodeid, _own in found.slowest[:5]] == [item.nodeid for item in slowest]
     grown = queries.top(session, metrics.memory_delta_bytes, 5)
     assert [nodeid for nodeid, _delta in found.memory] == [item.nodeid for item in grown]
-
-
-def test_full_collections_wait_for_the_end_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[str] = []
-    for name in ("freeze", "unfreeze", "collect"):
-        monkeypatch.setattr(gc, name, lambda name=name: done.append(name))
-    collector = Collector(every_s=1.0, idle_s=3.0)
-    collector.tick(running=False, now_s=100.0)
-    assert done == []
-    collector.tick(running=True, now_s=101.0)
-    collector.tick(running=True, now_s=101.5)
-    assert done == ["freeze"]
-    collector.tick(running=False, now_s=102.0)
-    assert done == ["freeze"]
-    collector.tick(running=False, now_s=104.5)
-    collector.tick(running=False, now_s=105.5)
-    assert done == ["freeze", "unfreeze", "collect", "freeze"]

@@ -1,6 +1,5 @@
 """The Textual application: starts and stops the control, drives the frames, does what run keys ask."""
 
-import gc
 import os
 import time
 from collections.abc import Mapping
@@ -71,7 +70,7 @@ class MonitorApp(App[None]):
 
     async def _begin(self) -> None:
         """After the first frame: what it did not need."""
-        gc.enable()  # the command line switches it off, to be here sooner
+        self._collector.start()  # the command line switches collections off, to be here sooner
         await self.control.start()
 
     def _frame(self) -> None:
@@ -95,6 +94,7 @@ class MonitorApp(App[None]):
 
     async def on_unmount(self) -> None:
         """Whatever ended the app: pytest does not stay behind."""
+        self._collector.stop()
         await self._stop()
 
     async def _stop(self) -> None:
@@ -133,6 +133,7 @@ class MonitorApp(App[None]):
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
         """Every key, click and command comes through here: what cannot be done says why."""
+        self._collector.pressed(time.perf_counter())
         known = actions.find(action) if isinstance(action, str) else None
         screen = self.screen
         if known is not None and isinstance(screen, LiveScreen):

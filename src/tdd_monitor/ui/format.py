@@ -86,7 +86,8 @@ def short(nodeid: str, width: int | None = None) -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width` cells, broken between words where possible."""
+    """`text` in lines of at most `width` cells (2 at least), broken between words where possible."""
+    width = max(2, width)  # the widest character
     lines: list[str] = []
     line = ""
     for word in text.split():
@@ -95,8 +96,17 @@ def wrap(text: str, width: int) -> list[str]:
             line = word
         else:
             line = f"{line} {word}" if line else word
-        while cell_len(line) > width:
-            head = set_cell_size(line, width).rstrip()
-            lines.append(head)
-            line = line[max(1, len(head)) :]
+        while (fitting := _fitting(line, width)) < len(line):
+            lines.append(line[:fitting])
+            line = line[fitting:]
     return [*lines, line] if line or not lines else lines
+
+
+def _fitting(text: str, width: int) -> int:
+    """How many characters from the start of `text` fit into `width` cells."""
+    left = width
+    for index, char in enumerate(text):
+        left -= cell_len(char)
+        if left < 0:
+            return index
+    return len(text)

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import time
 from collections import Counter, deque
 from dataclasses import replace
 
@@ -29,28 +30,57 @@ class Pace:
 
 
 class Collector:
-    """Keeps full garbage collections out of runs.
+    """Runs the full garbage collections, at a pace.
 
-    One stops everything for 0.5 s when there are a hundred thousand records. They are no garbage,
-    so while a run goes what has come in is put out of the collector's sight; after it, when nothing
-    moves, one full collection finds what there is.
+    One takes 0.5 s when there are a hundred thousand tests, and the interpreter would start one in the middle
+    of a key press. So it collects young objects only, later and more at once than by default (what a frame
+    leaves behind is dead by then), and the old ones are looked through here: for at most `SHARE` of the time,
+    and not while keys are being pressed. Nothing is ever frozen after the start: frozen garbage stays.
     """
 
-    def __init__(self, every_s: float = 1.0, idle_s: float = 3.0) -> None:
-        self._every_s, self._idle_s = every_s, idle_s
-        self._last_s = 0.0
+    SHARE = 0.01
+    YOUNG = (10_000, 10, 1_000_000)
+
+    def __init__(self, least_s: float = 2.0, quiet_s: float = 1.5, patience_s: float = 60.0) -> None:
+        self._pace = Pace(least_s, self.SHARE)
+        self._quiet_s, self._patience_s = quiet_s, patience_s
+        self._pressed_s = 0.0
+        self._due_s: float | None = None  # since when one is due
         self._owed = False
+        self._before: tuple[int, int, int] | None = None
+
+    def start(self) -> None:
+        """Take over from the interpreter. What has been imported stays for good: nobody looks at it again."""
+        self._before = gc.get_threshold()
+        gc.set_threshold(*self.YOUNG)
+        gc.freeze()
+        gc.enable()
+
+    def stop(self) -> None:
+        """Give back to the interpreter what it did by itself before."""
+        if self._before is not None:
+            gc.set_threshold(*self._before)
+            gc.unfreeze()
+            self._before = None
+
+    def pressed(self, now_s: float) -> None:
+        """A key was pressed: another one is likely to follow."""
+        self._pressed_s = now_s
 
     def tick(self, running: bool, now_s: float) -> None:
         """Call once a frame."""
-        if running and now_s - self._last_s >= self._every_s:
-            gc.freeze()
-            self._last_s, self._owed = now_s, True
-        elif not running and self._owed and now_s - self._last_s >= self._idle_s:
-            gc.unfreeze()
-            gc.collect()
-            gc.freeze()
-            self._owed = False
+        self._owed |= running
+        if not (self._owed and self._before is not None and self._pace.due(now_s)):
+            self._due_s = None
+            return
+        self._due_s = now_s if self._due_s is None else self._due_s
+        busy = now_s - self._pressed_s < self._quiet_s
+        if busy and now_s - self._due_s < self._patience_s:
+            return
+        started_s = time.perf_counter()
+        gc.collect()
+        self._pace.ran(now_s, now_s + time.perf_counter() - started_s)
+        self._owed = running
 
 
 def _frozen_run(run: Run) -> Run:

@@ -19,7 +19,8 @@ def lines(view: View, width: int) -> list[Parts]:
     wrapped: list[Parts] = []
     for parts in found:
         (glyph, role), *rest = parts
-        text_lines = format.wrap(format.visible("".join(text for text, _role in rest)), width - 4)
+        said = "".join(text for text, _role in rest)[: LINES * width]  # no more can be seen
+        text_lines = format.wrap(format.visible(said), width - 4)
         for number, text in enumerate(text_lines[:LINES]):
             wrapped.append(((f" {glyph if not number else '  '}", role), (text, rest[0][1])))
     return wrapped[:LINES]
