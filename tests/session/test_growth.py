@@ -1,94 +1,67 @@
-"""A monitor that has been up for days holds no more than one that was just started."""
+"""Steps and leaks are told apart, however many tests there were."""
 
-import tracemalloc
+from collections.abc import Callable, Iterable
 
-from tdd_monitor.protocol.events import (
-    Collect,
-    CollectedTest,
-    CollectError,
-    CollectFinish,
-    CollectSkip,
-    Event,
-    FinishedTest,
-    Hello,
-    Line,
-    Phase,
-    RunFinish,
-    RunLost,
-    RunRequest,
-    StartedTest,
-    WorkerDown,
-    WorkerUp,
-)
-from tdd_monitor.session import reducer
-from tdd_monitor.session.model import MAX_RUNS, MAX_WORKERS, Session
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-TEST = "tests/test_a.py::test"
+from tdd_monitor.session.growth import MARKS, MIN_TESTS, Growth
+
+MB = 1 << 20
+START = 60 * MB
 
 
-def play(session: Session, *events: Event) -> None:
-    for event in events:
-        reducer.apply(session, Line(1, session.now_ns + 1, "", event))
+def after(readings: Iterable[float]) -> Growth:
+    """Readings in megabytes above the start."""
+    growth = Growth(START, START)
+    for reading in readings:
+        growth = growth.after(START + int(reading * MB))
+    return growth
 
 
-def failing_run(session: Session, number: int) -> None:
-    """Its collection fails, or it is killed: both leave long texts behind."""
-    run = f"run-{number}"
-    play(session, RunRequest(run, "all", "saved test_b.py"))
-    play(session, Hello(1, "token", run, number, "single", plugins=tuple(f"plugin-{n}" for n in range(50))))
-    play(session, Collect((CollectedTest(TEST, "tests/test_a.py", 3),)))
-    for file in range(10):
-        play(session, CollectError(f"tests/test_{file}.py", f"{number} " + "E" * 5000))
-        play(session, CollectSkip(f"tests/test_s{file}.py", f"{number} " + "s" * 500))
-    play(session, CollectFinish(1), StartedTest(TEST, 1))
-    if number % 2:
-        play(session, RunLost(-9, "SIGKILL", f"{number} " + "o" * 5000))
-    else:
-        phase = Phase("call", "failed", number, 1, 1, 1, f"{number} " + "t" * 5000)
-        play(session, FinishedTest(TEST, "failed", 1, number, (phase,)), RunFinish(1, {"failed": 1}))
+@pytest.mark.parametrize("tests", [MIN_TESTS, 128, 129, 1000, 5003])
+def test_a_process_that_gains_with_every_test_keeps_growing(tests: int) -> None:
+    growth = after(30 * (n + 1) / tests for n in range(tests))
+    assert growth.total_bytes == 30 * MB
+    assert 27 * MB < growth.lasting_bytes() <= 30 * MB
+    assert len(growth.marks) <= MARKS
 
 
-def test_a_thousand_runs_hold_no_more_than_a_hundred() -> None:
-    session = Session()
-    tracemalloc.start()
-    try:
-        for number in range(1000):
-            failing_run(session, number)
-            if number == 199:
-                before = tracemalloc.get_traced_memory()[0]
-        grown = tracemalloc.get_traced_memory()[0] - before
-    finally:
-        tracemalloc.stop()
-    assert grown < 100_000
-    assert len(session.runs) == MAX_RUNS
-    assert session.run is not None and session.run.number == 1000
+SHAPES: dict[str, Callable[[float], float]] = {
+    "nothing": lambda at: 0,
+    "imports in the first tests": lambda at: min(40, 400 * at),
+    "a cache that fills": lambda at: 40 * (1 - 0.5 ** (at * 10)),
+    "one late import": lambda at: 40 if at > 0.8 else 0,
+    "one test that keeps a lot": lambda at: 40 if at > 0.2 else 0,
+    "given back": lambda at: 40 if 0.3 < at < 0.9 else 0,
+    "noise": lambda at: 5 * (int(at * 977) % 3),
+    "shrinking": lambda at: -40 * at,
+}
 
 
-def test_an_old_run_keeps_its_figures_and_the_last_hello_is_known() -> None:
-    session = Session()
-    for number in (0, 1, 2):
-        failing_run(session, number)
-    play(session, RunRequest("run-3", "all"))
-    figures = [(run.number, run.done, run.counts["error"]) for run in session.runs[:3]]
-    assert figures == [(1, 1, 10), (2, 0, 10), (3, 1, 10)]
-    assert [run.hello.run for run in session.runs if run.hello] == ["run-2"]
-    assert not any(run.collect_errors or run.collect_skips or run.lost for run in session.runs)
+@pytest.mark.parametrize("tests", [MIN_TESTS, 100, 1000])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_levels_off_is_no_leak(shape: str, tests: int) -> None:
+    growth = after(SHAPES[shape](n / tests) for n in range(tests))
+    assert growth.lasting_bytes() < 10 * MB
 
 
-def test_workers_that_crash_one_after_the_other_are_counted_not_kept() -> None:
-    session = Session()
-    play(session, RunRequest("run", "all"), Hello(1, "token", "run", 1, "controller"), WorkerUp("first"))
-    for number in range(3 * MAX_WORKERS):
-        play(session, WorkerUp(f"gw{number}"), WorkerDown(f"gw{number}", True, "crashed"))
-    assert len(session.workers) == MAX_WORKERS
-    assert session.forgotten_workers == session.forgotten_crashes == 2 * MAX_WORKERS + 2
-    assert {"", "first", f"gw{3 * MAX_WORKERS - 1}"} <= session.workers.keys()
-    play(session, RunRequest("next", "all"))
-    assert session.forgotten_workers == session.forgotten_crashes == 0
+def test_a_step_does_not_hide_a_leak() -> None:
+    growth = after(20 * n / 400 + (50 if n > 300 else 0) for n in range(400))
+    assert 17 * MB < growth.lasting_bytes() < 21 * MB
 
 
-def test_of_workers_that_all_live_the_oldest_is_forgotten() -> None:
-    session = Session()
-    play(session, *(WorkerUp(f"gw{number}") for number in range(MAX_WORKERS + 5)))
-    assert "gw4" not in session.workers and "gw5" in session.workers
-    assert (session.forgotten_workers, session.forgotten_crashes) == (5, 0)
+def test_a_leak_of_the_second_half_is_seen() -> None:
+    assert after(max(0, n - 200) / 10 for n in range(400)).lasting_bytes() > 17 * MB
+
+
+def test_few_tests_say_nothing() -> None:
+    assert after(range(MIN_TESTS - 1)).lasting_bytes() == 0
+
+
+@given(st.lists(st.integers(-50, 50), max_size=400))
+def test_it_never_exceeds_what_was_gained(readings: list[int]) -> None:
+    growth = after(readings)
+    assert 0 <= growth.lasting_bytes() <= max(0, growth.total_bytes)
+    assert growth.tests == len(readings) and len(growth.marks) <= MARKS

@@ -372,6 +372,24 @@ def test_memory_is_the_sum_of_the_processes_that_live() -> None:
     )
 
 
+def test_memory_before_the_first_test_is_warm_up_and_what_follows_is_growth() -> None:
+    def holding(nodeid: str, rss_mb: int, delta_mb: int) -> FinishedTest:
+        return passed(nodeid)._replace(phases=(Phase("call", "passed", 1, 0, rss_mb * MB, delta_mb * MB),))
+
+    session = play(RunRequest("r", "all"), Sample(30 * MB), Sample(50 * MB), holding(A, 58, 6))
+    worker = session.workers[""]
+    assert (worker.warm_up_bytes, worker.growth_bytes) == (22 * MB, 6 * MB)
+    tell(session, holding(B, 61, 1))
+    assert (worker.warm_up_bytes, worker.growth_bytes) == (22 * MB, 9 * MB)
+    tell(session, Sample(99 * MB))
+    assert worker.growth_bytes == 9 * MB
+    hello = Hello(1, "", "r", 1, "single", start_rss_bytes=20 * MB)
+    session = play(RunRequest("r", "all"), Sample(30 * MB), hello, holding(A, 58, 6))
+    assert session.workers[""].warm_up_bytes == 32 * MB
+    session = play(RunRequest("r", "all"), holding(A, 58, 6))
+    assert (session.workers[""].warm_up_bytes, session.workers[""].growth_bytes) == (0, 6 * MB)
+
+
 def test_drift_belongs_to_the_process() -> None:
     record = passed(A)._replace(drift_bytes=3 * MB, peak_rss_bytes=80 * MB)
     session = play(RunRequest("r", "all"), record, passed(B)._replace(drift_bytes=MB))

@@ -9,14 +9,14 @@ from rich.cells import cell_len
 from support import streams
 from support.lines import ANY_LINES
 
-from tdd_monitor.protocol.events import Event, Line, RunCancel, RunFinish, RunRequest, ServerSample
+from tdd_monitor.protocol.events import Event, Line, RunCancel, RunFinish, RunRequest, Sample, ServerSample
 from tdd_monitor.ui import format
 from tdd_monitor.ui.detail import TABS, Subject, fixture
 from tdd_monitor.ui.detail.subject import heading
 from tdd_monitor.ui.overview import Sweep
 from tdd_monitor.ui.pages import PAGES
 from tdd_monitor.ui.panels import alerts, banner, columns, durations, header, memory, pools, workers
-from tdd_monitor.ui.parts import ROLES, Parts, Row, width_of
+from tdd_monitor.ui.parts import ROLES, Parts, Row, Target, width_of
 from tdd_monitor.ui.view import View
 from tdd_monitor.verdict import Board
 
@@ -234,8 +234,32 @@ def test_memory_shows_peak_growth_and_who_adds_to_it() -> None:
     view = view_of(streams.shop())
     shown = panel("memory", view)
     assert memory.heading(view) == "82.1 MB now"
-    assert "peak 86.1 MB" in shown and "grew ▲ +21.1 MB" in shown
+    assert shown.splitlines()[0].split("  ") == ["peak 86.1 MB", "tests +21.1 MB", "warm-up +0.0 MB"]
     assert shown.index("+14.6 MB") < shown.index("+6.1 MB")
+
+
+def leaking(each_kb: int) -> View:
+    stream = streams.Stream()
+    stream.open("r", "all", "")
+    stream.emit(Sample(40 * streams.MB))
+    for number in range(400):
+        stream.test(streams.Script(f"t.py::test_{number}", call=1, memory_mb=each_kb / 1024))
+    return view_of(stream.lines)
+
+
+def test_a_growing_process_is_marked_and_its_alert_leads_to_the_rows_that_explain_it() -> None:
+    view = leaking(100)
+    (alert,) = view.alerts
+    assert alert.metric == "memory_growth_mb" and "the memory panel (4)" in alert.advice
+    assert next(row.target for row in alerts.rows(view, 60, 20)) == Target("panel", "4")
+    rows = list(memory.rows(view, 40, 20))
+    assert text(rows).splitlines()[0] == "peak 104 MB  tests ▲ +39.1 MB"
+    assert text(rows).splitlines()[1] == "warm-up +21.0 MB before the tests"
+    assert next(row.target for row in rows if row.target) == Target("test", "t.py::test_0")
+
+
+def test_growth_by_little_in_each_test_is_told_in_one_sum() -> None:
+    assert "No single test added 0.1 MB (+15.6 MB together)." in panel("memory", leaking(40))
 
 
 def test_pools_show_fill_waiting_and_the_server() -> None:

@@ -12,6 +12,7 @@ from tdd_monitor.protocol.events import (
     ServerSample,
     Statement,
 )
+from tdd_monitor.session.growth import Growth
 from tdd_monitor.session.model import DatabaseServer, Pool, Worker
 from tdd_monitor.verdict import Severity, alerts, wording
 
@@ -204,8 +205,11 @@ def test_a_server_that_refuses_is_critical_also_when_it_has_room_again(
     [(10, 10, None), (11, 10, "warning"), (16, 10, "critical"), (99, 0, None), (-50, 10, None)],
 )
 def test_a_process_that_grows(growth_mb: int, limit: float, severity: str | None) -> None:
-    worker = Worker("gw1", rss_bytes=(60 + growth_mb) * MB, first_rss_bytes=60 * MB)
+    growth = Growth(60 * MB, 60 * MB)
+    for n in range(1, 101):
+        growth = growth.after(60 * MB + growth_mb * MB * n // 99)  # one step does not count
+    worker = Worker("gw1", first_rss_bytes=20 * MB, growth=growth)
     found = alerts.of_worker(worker, Thresholds(memory_growth_mb=limit), 7)
-    assert [(a.severity.value, a.value, a.subject) for a in found] == (
-        [(severity, growth_mb, "worker gw1")] if severity else []
-    )
+    assert [(a.severity.value, a.subject) for a in found] == ([(severity, "worker gw1")] if severity else [])
+    assert [a.value for a in found] == pytest.approx([growth_mb] * len(found), abs=0.001)
+    assert all(a.detail == f"from 60 to {60 + growth_mb} MB in 100 tests" for a in found)

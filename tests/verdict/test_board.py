@@ -15,7 +15,6 @@ from tdd_monitor.protocol.events import (
     RunFinish,
     RunLost,
     RunRequest,
-    Sample,
     StartedTest,
 )
 from tdd_monitor.verdict import Board, Severity
@@ -74,8 +73,14 @@ def test_an_alert_keeps_its_time_while_its_test_runs_again() -> None:
 
 
 def test_processes_and_tests_are_sorted_together() -> None:
-    grown = [Sample(rss * MB) for rss in (50, 61)]
-    board = board_after(RunRequest("r", "all"), *grown, taking(A, 400), taking(B, 101))
+    leaks = [
+        taking(f"b.py::test_{n}_{half}", 1)._replace(
+            phases=(Phase("call", "passed", 1, 0, (50 + n) * MB, MB),)
+        )
+        for n in range(13)
+        for half in range(2)
+    ]
+    board = board_after(RunRequest("r", "all"), *leaks, taking(A, 400), taking(B, 101))
     assert [alert.metric for alert in board.alerts()] == [
         "test_duration_ms",
         "memory_growth_mb",

@@ -30,7 +30,7 @@ class Thresholds:
     schema_operation_ms: float = 10.0
     test_cleanup_ms: float = 5.0
     memory_usage_mb: float = 10.0
-    memory_growth_mb: float = 10.0  # of the whole process, over the run
+    memory_growth_mb: float = 10.0  # of a process that keeps growing after its first test
     pool_utilization: float = 0.9  # share of a pool's maximum in use at once
     server_connections: float = 0.8  # share of the database server's max_connections in use at once
     repeated_queries: float = 10.0  # the same statement, literals aside, in one test

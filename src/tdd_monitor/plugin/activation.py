@@ -58,6 +58,7 @@ class Activation:
         self._guard = Guard()
         self._guard.on_fault = self._on_fault
         self._memory = Memory(request.get("memory", ""))
+        self._start_rss_bytes = self._memory.rss()
         self._unwatched: List[str] = []
         self._registry = observe(self._on_unwatched)
         self._sampler = Sampler(stream, self._memory, self._registry.samples)
@@ -166,6 +167,7 @@ class Activation:
             now(),
             self._memory.mode,
             tuple(self._memory.unmeasured),
+            self._start_rss_bytes,
         )
 
     def _end(self, exitstatus: int) -> None:

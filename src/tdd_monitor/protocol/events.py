@@ -32,6 +32,7 @@ class Hello(Record):
     wall_time_ns: int = 0
     memory_mode: str = ""  # rss, tracemalloc, gc
     unmeasured: Tuple[str, ...] = ()  # what this interpreter cannot measure, in words
+    start_rss_bytes: int = 0  # of the process, before any conftest was imported
 
 
 class CollectedTest(Record):

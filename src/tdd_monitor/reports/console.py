@@ -193,11 +193,14 @@ def _memory(board: Board, console: Console) -> None:
     workers = [worker for worker in board.session.workers.values() if worker.rss_bytes]
     if not workers:
         return
-    first = sum(worker.first_rss_bytes for worker in workers) / metrics.MB
-    last = sum(worker.rss_bytes for worker in workers) / metrics.MB
-    peak = sum(worker.peak_rss_bytes for worker in workers) / metrics.MB
+    first = sum(worker.first_rss_bytes for worker in workers)
+    warm_up = sum(worker.warm_up_bytes for worker in workers)
+    growth = sum(worker.growth_bytes for worker in workers)
+    peak = sum(worker.peak_rss_bytes for worker in workers)
     console.print(
-        f"Memory: {first:.0f} MB at first, {last:.0f} MB at the end, peak {peak:.0f} MB", highlight=False
+        f"Memory: {wording.size(first)} at first, {wording.size(warm_up, signed=True)} until the first test, "
+        f"{wording.size(growth, signed=True)} in the tests, peak {wording.size(peak)}",
+        highlight=False,
     )
 
 

@@ -104,6 +104,8 @@ def _memory(board: Board) -> list[dict[str, Any]]:
             "rss_mb": worker.rss_bytes / metrics.MB,
             "first_rss_mb": worker.first_rss_bytes / metrics.MB,
             "peak_rss_mb": worker.peak_rss_bytes / metrics.MB,
+            "warm_up_mb": worker.warm_up_bytes / metrics.MB,
+            "growth_mb": worker.growth_bytes / metrics.MB,
         }
         for worker in board.session.workers.values()
         if worker.rss_bytes

@@ -3,6 +3,7 @@
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Sample, ServerSample
 
 from . import metrics, pools
+from .growth import Growth
 from .model import MAX_WORKERS, DatabaseServer, Delta, Pool, Session, SharedFixture, Worker
 
 _MEMORY_STEP_NS = 50_000_000  # finer than the series can show
@@ -40,8 +41,12 @@ def add_test(session: Session, worker: Worker, record: FinishedTest, t_ns: int, 
     if worker.running == record.nodeid and not worker.crashed:
         worker.running = ""
     worker.drift_bytes += record.drift_bytes
-    if record.phases:
-        _add_memory(session, worker, t_ns, record.phases[-1].rss_bytes)
+    readings = [phase for phase in record.phases if phase.rss_bytes > 0]
+    if readings:
+        before_bytes, rss_bytes = readings[0].rss_bytes - readings[0].rss_delta_bytes, readings[-1].rss_bytes
+        worker.first_rss_bytes = worker.first_rss_bytes or before_bytes
+        worker.growth = (worker.growth or Growth(before_bytes, before_bytes)).after(rss_bytes)
+        _add_memory(session, worker, t_ns, rss_bytes)
     worker.peak_rss_bytes = max(worker.peak_rss_bytes, record.peak_rss_bytes)
     delta.run = delta.samples = True
 

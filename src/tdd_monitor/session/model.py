@@ -20,6 +20,8 @@ from tdd_monitor.protocol.events import (
     WarningRaised,
 )
 
+from .growth import Growth
+
 HISTORY = 20  # durations kept per item, over runs
 SERIES = 600  # samples kept per series: one minute at ten a second
 MAX_WARNINGS = 1000
@@ -134,6 +136,17 @@ class Worker:
     first_rss_bytes: int = 0
     peak_rss_bytes: int = 0
     drift_bytes: int = 0  # growth between tests, nobody's
+    growth: Growth | None = None  # from its first test on
+
+    @property
+    def warm_up_bytes(self) -> int:
+        """What it gained from its first reading to its first test: imports and collection."""
+        return self.growth.before_bytes - self.first_rss_bytes if self.growth is not None else 0
+
+    @property
+    def growth_bytes(self) -> int:
+        """What it has gained since its first test started."""
+        return self.growth.total_bytes if self.growth is not None else 0
 
 
 @dataclass(slots=True)

@@ -97,6 +97,7 @@ def _on_hello(session: Session, line: Line, event: Hello, delta: Delta) -> None:
             run.state = RunState.COLLECTING
     worker = accounts.worker_of(session, line.worker, delta)
     worker.role, worker.pid = event.role, event.pid
+    worker.first_rss_bytes = max(0, event.start_rss_bytes) or worker.first_rss_bytes
     delta.run = True
 
 

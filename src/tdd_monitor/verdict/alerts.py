@@ -9,6 +9,7 @@ from tdd_monitor.protocol.events import FinishedTest
 from tdd_monitor.session import metrics
 from tdd_monitor.session.model import DatabaseServer, Pool, Worker
 
+from . import wording
 from .wording import ADVICE
 
 CRITICAL_FACTOR = 1.5
@@ -135,11 +136,12 @@ def of_server(server: DatabaseServer, thresholds: Thresholds, t_ns: int) -> list
 
 
 def of_worker(worker: Worker, thresholds: Thresholds, t_ns: int) -> list[Alert]:
-    """Alert of a process that grew over the run by more than the threshold."""
-    limit = thresholds.memory_growth_mb
-    growth = (worker.rss_bytes - worker.first_rss_bytes) / metrics.MB
-    if not limit or growth <= limit:
+    """Alert of a process that keeps growing while it runs tests; a step is no growth (`Growth`)."""
+    limit, growth = thresholds.memory_growth_mb, worker.growth
+    lasting = growth.lasting_bytes() / metrics.MB if growth is not None else 0.0
+    if growth is None or not limit or lasting <= limit:
         return []
     name = f"worker {worker.id}" if worker.id else "test process"
-    detail = f"from {worker.first_rss_bytes / metrics.MB:.0f} to {worker.rss_bytes / metrics.MB:.0f} MB"
-    return [_alert("memory_growth_mb", growth, limit, name, detail, t_ns)]
+    span = f"from {growth.before_bytes / metrics.MB:.0f} to {growth.latest_bytes / metrics.MB:.0f} MB"
+    detail = f"{span} in {wording.plural(growth.tests, 'test')}"
+    return [_alert("memory_growth_mb", lasting, limit, name, detail, t_ns)]

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from tdd_monitor.session.metrics import MB
 from tdd_monitor.ui import draw, format
-from tdd_monitor.ui.parts import BLANK, Part, Row, Target, row, text_row
+from tdd_monitor.ui.parts import BLANK, Part, Row, Target, row, text_row, width_of
 from tdd_monitor.ui.view import View
 from tdd_monitor.verdict import wording
+
+LEAST_BYTES = MB / 20  # less would read 0.0 MB
 
 
 def heading(view: View) -> str:
@@ -21,21 +23,33 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
     if not session.memory:
         yield text_row("No reading of the test process yet.", "dim")
         return
-    workers = [worker for worker in session.workers.values() if worker.rss_bytes]
-    peak = sum(worker.peak_rss_bytes for worker in workers)
-    growth = sum(worker.rss_bytes - worker.first_rss_bytes for worker in workers)
-    limit = view.board.thresholds.memory_growth_mb
-    over = bool(limit) and growth > limit * MB
-    yield row(
-        ("peak ", "dim"),
-        (wording.size(peak), "strong"),
-        ("  grew ", "dim"),
-        (f"{'▲ ' if over else ''}{wording.size(growth, signed=True)}", "warning" if over else "strong"),
-    )
-    yield from _chart(view, width, max(1, min(6, (height - 2) // 2)))
+    yield from _figures(view, width)
+    yield from _chart(view, width, max(1, min(6, (height - 3) // 2)))
     if height > 12:
         yield BLANK
     yield from _tests(view, width)
+
+
+def _figures(view: View, width: int) -> Iterator[Row]:
+    """The peak, what the tests added, and what was added before the first of them."""
+    workers = [worker for worker in view.board.session.workers.values() if worker.rss_bytes]
+    keeps_growing = any(alert.metric == "memory_growth_mb" for alert in view.alerts)
+    growth = wording.size(sum(worker.growth_bytes for worker in workers), signed=True)
+    figures: list[Part] = [
+        ("peak ", "dim"),
+        (wording.size(sum(worker.peak_rss_bytes for worker in workers)), "strong"),
+        ("  tests ", "dim"),
+        (f"▲ {growth}" if keeps_growing else growth, "warning" if keeps_growing else "strong"),
+    ]
+    warm_up: list[Part] = [
+        ("warm-up ", "dim"),
+        (wording.size(sum(worker.warm_up_bytes for worker in workers), signed=True), "text"),
+    ]
+    if width_of(figures) + 2 + width_of(warm_up) <= width:
+        yield row(*figures, ("  ", "text"), *warm_up)
+    else:
+        yield row(*figures)
+        yield row(*warm_up, (" before the tests", "dim"))
 
 
 def _chart(view: View, width: int, height: int) -> Iterator[Row]:
@@ -50,9 +64,16 @@ def _chart(view: View, width: int, height: int) -> Iterator[Row]:
 
 def _tests(view: View, width: int) -> Iterator[Row]:
     limit = view.board.thresholds.memory_usage_mb
-    shown = [entry for entry in view.overview.memory if entry[1] >= MB / 20]
+    shown = [entry for entry in view.overview.memory if entry[1] >= LEAST_BYTES]
+    workers = view.board.session.workers.values()
+    drift = sum(worker.drift_bytes for worker in workers)
+    if abs(drift) >= LEAST_BYTES:
+        text = f"{format.fit(wording.size(drift, signed=True), 10, right=True)}  between the tests"
+        yield text_row(format.fit(text, width), "dim")
     if not shown:
-        yield text_row("No test made the process grow.", "dim")
+        together = sum(worker.growth_bytes for worker in workers) - drift
+        more = f" ({wording.size(together, signed=True)} together)" if together >= LEAST_BYTES else ""
+        yield text_row(f"No single test added 0.1 MB{more}.", "dim")
     for nodeid, delta in shown:
         ratio = delta / MB / limit if limit else 0.0
         role = "critical" if ratio > 1.5 else "warning" if ratio > 1 else "text"
