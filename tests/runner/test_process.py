@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tdd_monitor.runner import process as process_module
-from tdd_monitor.runner.process import PytestProcess, signal_name
+from tdd_monitor.runner.process import PytestProcess, StartError, signal_name
 
 
 async def start(code: str, output: list[str]) -> PytestProcess:
@@ -52,12 +52,12 @@ STUBBORN = (
 )
 
 
-async def test_cancel_twice_kills() -> None:
+async def test_a_kill_does_not_wait_for_the_grace() -> None:
     output: list[str] = []
     process = await start(STUBBORN, output)
     await until(output, "up")
     process.cancel()
-    process.cancel()
+    process.kill()
     assert await process.wait() == -signal.SIGKILL
 
 
@@ -71,6 +71,6 @@ async def test_what_ignores_every_signal_is_killed_in_the_end(monkeypatch: pytes
     assert signal_name(await process.wait()) == "SIGKILL"
 
 
-async def test_a_program_that_does_not_exist_is_an_oserror() -> None:
-    with pytest.raises(OSError, match="No such file"):
+async def test_a_program_that_does_not_exist_is_named() -> None:
+    with pytest.raises(StartError, match="/no/such/python cannot be started: No such file"):
         await PytestProcess.start(["/no/such/python"], {}, Path.cwd(), print)

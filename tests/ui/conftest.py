@@ -50,6 +50,9 @@ class PlayedControl:
     def rerun(self, nodeids: Sequence[str] | None, reason: str) -> None:
         self.asked.append((reason, None if nodeids is None else list(nodeids)))
 
+    def kill(self) -> None:
+        self.asked.append(("kill", None))
+
     def cancel(self) -> None:
         self.asked.append(("cancel", None))
 

@@ -229,7 +229,8 @@ def _last_line(run: Run, console: Console, exitcode: int) -> None:
     seconds = max(0, run.finished_ns - run.requested_ns) / 1e9
     text = f"{counts_text({**run.counts, 'deselected': run.deselected})} in {seconds:.2f} s"
     if run.state is RunState.LOST:
-        how = run.lost.signal if run.lost and run.lost.signal else f"exit code {exitcode}"
+        lost = run.lost
+        how = (lost.signal if lost else "") or f"exit code {lost.exitcode if lost else exitcode}"
         text = f"pytest died ({how}): {text}"
     elif run.cancel_reason:
         text += f" (stopped early: {run.cancel_reason})"

@@ -30,13 +30,16 @@ class Control(Protocol):
         """Begin: the first run, the watching, or the replay. Returns at once."""
 
     async def stop(self) -> None:
-        """End everything; a pytest that is going is interrupted, then killed."""
+        """End everything; a pytest that is going is interrupted, terminated after 5 s, killed after 10 s."""
 
     def rerun(self, nodeids: Sequence[str] | None, reason: str) -> None:
         """Ask for a run of these items, None for all; a run that is going is cancelled first."""
 
     def cancel(self) -> None:
         """Interrupt the run that is going; asked twice, kill it."""
+
+    def kill(self) -> None:
+        """Kill the run that is going, also while `stop` waits for its end."""
 
     def toggle_watching(self) -> None:
         """Switch rerunning on save off and on."""

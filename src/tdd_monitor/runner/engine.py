@@ -5,10 +5,12 @@ are the same lines in the same order.
 """
 
 import asyncio
+import contextlib
 import time
+import traceback
 import uuid
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +20,20 @@ from tdd_monitor.protocol.events import Line, RunCancel, RunFinish, RunLost, Run
 from tdd_monitor.verdict import Board
 
 from .control import Listener
+from .endings import peculiarities
 from .journal import Journal
 from .launch import environment, pytest_command
-from .process import PytestProcess, signal_name
+from .process import INTERRUPT_GRACE_S, TERMINATE_GRACE_S, PytestProcess, StartError, signal_name
 from .selection import Selection, affected, shell_command, touches_run, with_unfinished
 from .server import Server, ServerError
 from .server_count import ServerCounts
 from .watcher import saves
 
 DRAIN_S = 2.0
+# Not even a killed process need end, when the kernel holds it.
+LONGEST_END_S = INTERRUPT_GRACE_S + TERMINATE_GRACE_S + DRAIN_S + 3.0
+NOT_STARTED = 127  # the shell's exit code for it
+INTERNAL_ERROR = 3  # pytest's
 OUTPUT_LINES = 10_000
 
 
@@ -63,7 +70,9 @@ class Engine:
         self._wish: Selection | None = Selection("first run")
         self._wished = asyncio.Event()
         self._held_finish: tuple[Line, bytes] | None = None
-        self._cancelled = False
+        self._over = asyncio.Event()  # no run is going
+        self._over.set()
+        self._cancelled = self._cancelled_by_key = self._killed = self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
     # Control
@@ -71,6 +80,11 @@ class Engine:
     def subscribe(self, listener: Listener) -> None:
         """Call `listener` with the Delta of every line that changed something."""
         self._journal.subscribe(listener)
+
+    @property
+    def recording_failed(self) -> bool:
+        """True when the recording is not whole; a notice says why."""
+        return self._journal.recording_failed
 
     def now_ns(self) -> int:
         """Monotonic time, the same clock as the plugin's on this machine."""
@@ -87,24 +101,27 @@ class Engine:
             return
         self._wished.set()
         self._tasks.append(asyncio.create_task(self._loop()))
-        self._tasks.append(asyncio.create_task(self._journal.keep_flushing()))
         if self.watching:
             self._tasks.append(asyncio.create_task(self._watch()))
 
     async def open(self) -> None:
         """Open the socket only: for a single run without the loop. Raises ServerError."""
         await self._server.start()
+        self._tasks.append(asyncio.create_task(self._journal.keep_flushing()))
 
     async def stop(self) -> None:
-        """End pytest (interrupt, then kill after a second), the tasks and the socket."""
-        if self._process is not None:
-            self._process.cancel()
-            for _ in range(20):
-                await asyncio.sleep(0.05)
-                if self._process is None:
-                    break
-            else:
-                self._process.kill()
+        """End everything. pytest gets its time: interrupt, after 5 s SIGTERM, after 10 s SIGKILL.
+
+        A run that was cancelled with the key already is killed at once. In every case the recording gets
+        the end of the run.
+        """
+        self._stopping = True
+        if self._cancelled_by_key:
+            self.kill()
+        else:
+            self._interrupt("the monitor was quit")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), LONGEST_END_S)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -123,7 +140,20 @@ class Engine:
         """Interrupt the run; asked twice, kill it. Saves that wait for its end are dropped too."""
         self._wish = None
         self._wished.clear()
-        self._interrupt("cancelled from the keyboard", again=True)
+        if self._over.is_set():
+            return
+        if self._cancelled:
+            self.kill()
+        self._cancelled_by_key = True
+        self._interrupt("cancelled from the keyboard")
+
+    def kill(self) -> None:
+        """Kill the run that is going, if there is one, without any grace."""
+        self._interrupt("killed from the keyboard")
+        if not self._over.is_set():
+            self._killed = True
+            if self._process is not None:
+                self._process.kill()
 
     def toggle_watching(self) -> None:
         """Switch rerunning on save off and on."""
@@ -140,76 +170,93 @@ class Engine:
     # One run
 
     async def run_once(self, selection: Selection) -> int:
-        """Run pytest on `selection` to its end; returns its exit code, 128 + n for signal n."""
-        run_id = uuid.uuid4().hex
-        self._server.expect(run_id)
-        self._held_finish, self._cancelled = None, False
+        """Run pytest on `selection` to its end; returns its exit code, 128 + n for signal n.
+
+        Whatever goes wrong ends the run as lost and says why; it never raises.
+        """
+        self._over.clear()
+        self._held_finish = None
+        self._cancelled = self._cancelled_by_key = self._killed = False
         self.notices.clear()
         self.output.clear()
+        try:
+            code = await self._run_pytest(selection)
+            self._close_run(code)
+            return _exit_code(code)
+        except StartError as error:
+            return self._lose(NOT_STARTED, str(error))
+        except Exception as error:
+            reason = traceback.format_exception_only(error)[-1].strip()
+            return self._lose(INTERNAL_ERROR, f"The run was lost, because the monitor failed: {reason}.")
+        except asyncio.CancelledError:
+            self._lose(INTERNAL_ERROR, "The run did not end, so it was left.")
+            raise
+        finally:
+            self._process = None
+            self._over.set()
+
+    async def _run_pytest(self, selection: Selection) -> int:
+        run_id = uuid.uuid4().hex
+        self._server.expect(run_id)
         scope = "all" if selection.everything else "some"
         self._journal.emit(
             RunRequest(run_id, scope, selection.reason, len(selection.nodeids), files=selection.files)
         )
         arguments = [*self.target.pytest_args, *self._arguments(selection)]
         env = environment(self._server.address, self._server.token, run_id, self.target.memory_mode)
-        try:
-            command = pytest_command(self.target.python, arguments, self._server.directory)
-            self._process = await PytestProcess.start(command, env, self.target.cwd, self.output.append)
-        except OSError as error:
-            self._journal.notice(
-                f"{self.target.python} cannot be started: {error.strerror}. --python chooses another."
-            )
-            self._journal.emit(RunLost(127, output=str(error)))
-            return 127
+        command = pytest_command(self.target.python, arguments, self._server.directory)
+        self._process = await PytestProcess.start(command, env, self.target.cwd, self.output.append)
         if self._cancelled:  # asked for while the process was being made
             self._process.cancel()
+        if self._killed:
+            self._process.kill()
         code = await self._process.wait()
         if not await self._server.drained(DRAIN_S):
             self._server.disconnect()
         await self._counts.stop()
-        self._process = None
-        self._close_run(code)
-        return code if code >= 0 else 128 - code
+        return code
+
+    def _lose(self, code: int, reason: str) -> int:
+        """End the run that is going here and now; returns `code`."""
+        if self._process is not None:
+            self._process.kill()
+        self._server.disconnect()
+        self._journal.notice(reason)
+        self._journal.emit(RunLost(code, output=reason))
+        return code
 
     def _close_run(self, code: int) -> None:
         if self._held_finish is not None:
             self._journal.take(*self._held_finish)
-            return
+        else:
+            last = "\n".join(list(self.output)[-50:])
+            self._journal.emit(RunLost(_exit_code(code), signal_name(code), last))
         run = self.board.session.run
-        if run is not None and run.hello is None:
-            self._journal.notice(
-                _reason(self.output) or f"pytest ended with exit code {code} without a word."
-            )
-        name = signal_name(code)
-        self._journal.emit(
-            RunLost(code if code >= 0 else 128 - code, name, "\n".join(list(self.output)[-50:]))
-        )
+        assert run is not None
+        for text in peculiarities(run, self.board.session.workers.values(), _exit_code(code), self.output):
+            self._journal.notice(text)
 
     def _arguments(self, selection: Selection) -> list[str]:
         hello = next((run.hello for run in reversed(self.board.session.runs) if run.hello), None)
         rootdir = hello.rootdir if hello else ""
         return selection.arguments(rootdir, self.target.cwd, self.target.paths)
 
-    def _interrupt(self, why: str, again: bool = False) -> None:
-        run = self.board.session.run
-        if run is None or not run.active:
+    def _interrupt(self, why: str) -> None:
+        if self._over.is_set() or self._cancelled:
             return
-        if self._cancelled and not again:
-            return
-        if not self._cancelled:
-            self._cancelled = True
-            self._journal.emit(RunCancel("cancelled", why))
+        self._cancelled = True
+        self._journal.emit(RunCancel("cancelled", why))
         if self._process is not None:
             self._process.cancel()
 
     # Loops
 
     async def _loop(self) -> None:
-        while True:
+        while not self._stopping:
             await self._wished.wait()
             self._wished.clear()
             selection, self._wish = self._wish, None
-            if selection is not None:
+            if selection is not None and not self._stopping:
                 await self.run_once(selection)
 
     async def _watch(self) -> None:
@@ -251,8 +298,6 @@ class Engine:
             self._journal.take(line, raw)
 
 
-def _reason(output: Iterable[str]) -> str:
-    """The line of pytest's output that most likely says why it did not start."""
-    lines = [line.strip() for line in output if line.strip()]
-    errors = [line for line in lines if "error:" in line.lower() and "usage:" not in line]
-    return (errors or lines or [""])[-1]
+def _exit_code(code: int) -> int:
+    """As a shell tells it: 128 + n for signal n."""
+    return code if code >= 0 else 128 - code

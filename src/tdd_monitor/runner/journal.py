@@ -12,6 +12,8 @@ from tdd_monitor.verdict import Board
 
 from .control import Listener
 
+FLUSH_EVERY_S = 0.5  # what a kill -9 of the monitor may cost
+
 
 class Journal:
     """Takes every line in; `notices` says what went wrong around the run, newest last."""
@@ -54,14 +56,23 @@ class Journal:
 
     async def keep_flushing(self) -> None:
         """Put what was recorded on disk now and then, and say when that fails."""
-        while True:
-            await asyncio.sleep(1.0)
-            if self._recorder is not None:
-                self._recorder.flush()
-                if self._recorder.error and self._recorder.error not in self.notices:
-                    self.notice(self._recorder.error)
+        while self._recorder is not None:
+            await asyncio.sleep(FLUSH_EVERY_S)
+            self._recorder.flush()
+            self._tell_recorder_error()
 
     def close(self) -> None:
-        """End the recording."""
+        """End the recording, and say when that fails."""
         if self._recorder is not None:
             self._recorder.close()
+            self._tell_recorder_error()
+
+    @property
+    def recording_failed(self) -> bool:
+        """True when the recording is not whole; a notice has said why."""
+        return self._recorder is not None and bool(self._recorder.error)
+
+    def _tell_recorder_error(self) -> None:
+        # A new run clears the notices, and this one still holds.
+        if self._recorder is not None and self._recorder.error and self._recorder.error not in self.notices:
+            self.notice(self._recorder.error)

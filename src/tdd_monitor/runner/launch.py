@@ -14,10 +14,10 @@ _BOOTSTRAP = Path(tdd_monitor.__file__).resolve().parent / "plugin" / "bootstrap
 def pytest_command(python: str, arguments: Sequence[str], directory: Path) -> list[str]:
     """`python -m pytest ARGUMENTS` with the plugin, which brings itself: nothing is added to sys.path.
 
-    Arguments go through a file in `directory` when there are many: a command line has a length
-    limit, and pytest itself reads such files only since 8.2.
+    Arguments go through a file in `directory` when a command line cannot take them: it has a length limit and
+    knows no NUL. pytest itself reads such files only since 8.2.
     """
-    if sum(map(len, arguments)) < _COMMAND_LINE_LIMIT:
+    if sum(map(len, arguments)) < _COMMAND_LINE_LIMIT and not any("\0" in argument for argument in arguments):
         return [python, str(_BOOTSTRAP), *arguments]
     file = directory / "arguments.json"
     file.write_text(json.dumps(list(arguments)), encoding="utf-8")

@@ -2,34 +2,35 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+
+from .output import PrintedOutput
 
 INTERRUPT_GRACE_S = 5.0
 TERMINATE_GRACE_S = 5.0
-_MAX_OUTPUT_LINE = 4096
 _POLL_S = 0.1
 
 
-class PytestProcess:
-    """A running pytest. `output` gets each line that it prints, without the newline.
+class StartError(Exception):
+    """pytest could not be started; the message says why and what to do."""
 
-    It prints into a file without a name rather than into a pipe: when the monitor dies, a pipe would break
-    under the tests, and a pipe that nobody reads would stop them.
-    """
+
+class PytestProcess:
+    """A running pytest. `output` gets each line that it prints, without the newline."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, printed: BinaryIO, output: Callable[[str], None]
+        self, process: asyncio.subprocess.Process, printed: PrintedOutput, output: Callable[[str], None]
     ) -> None:
         self._process = process
         self._printed = printed
         self._output = output
-        self._rest = b""
+        self._over = asyncio.Event()
         self._reader = asyncio.create_task(self._follow())
         self._ending: asyncio.Task[None] | None = None
 
@@ -37,28 +38,28 @@ class PytestProcess:
     async def start(
         cls, command: Sequence[str], env: dict[str, str], cwd: Path, output: Callable[[str], None]
     ) -> "PytestProcess":
-        """Start `command`; raises OSError when it cannot be executed or nothing can be written."""
-        number, name = tempfile.mkstemp(prefix="tddm-output-")
-        printed = open(name, "rb")  # noqa: SIM115, PTH123, ASYNC230
+        """Start `command` in `cwd`. Raises StartError."""
+        try:
+            printed = PrintedOutput()
+        except OSError as error:
+            raise StartError(_no_output(error)) from error
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 env=env,
                 cwd=cwd,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=number,
-                stderr=number,
+                stdout=printed.write_end,
+                stderr=printed.write_end,
                 # A group of its own: Ctrl+C in the terminal is for the monitor, and a cancel reaches
                 # whatever the tests have started.
                 start_new_session=True,
             )
-        except OSError:
+        except (OSError, ValueError) as error:  # ValueError: what cannot be an argument, such as NUL
             printed.close()
-            raise
+            raise StartError(_not_started(error, command[0], cwd)) from error
         finally:
-            os.close(number)
-            with contextlib.suppress(OSError):  # Windows keeps the name while it is open
-                os.unlink(name)  # noqa: PTH108
+            printed.close_write_end()
         return cls(process, printed, output)
 
     @property
@@ -67,37 +68,38 @@ class PytestProcess:
         return self._process.pid
 
     async def _follow(self) -> None:
-        while True:
-            self._read()
-            await asyncio.sleep(_POLL_S)
+        """Read what is printed, in a thread: it may be much, and the screen has to go on."""
+        while not self._over.is_set():
+            if self._printed.waiting():
+                await self._read()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), _POLL_S)
+        # Once more to where it ends now: children that were left behind may print for ever.
+        remaining = self._printed.waiting()
+        while remaining > 0 and (waiting := self._printed.waiting()) > 0:
+            await self._read()
+            remaining -= max(1, waiting - self._printed.waiting())
+        for line in self._printed.rest():
+            self._output(line)
 
-    def _read(self) -> None:
-        while chunk := self._printed.read(1 << 16):
-            *lines, self._rest = (self._rest + chunk).split(b"\n")
-            for line in lines:
-                self._output(_printable(line))
-            if len(self._rest) > _MAX_OUTPUT_LINE:
-                self._output(_printable(self._rest))
-                self._rest = b""
+    async def _read(self) -> None:
+        for line in await asyncio.to_thread(self._printed.read):
+            self._output(line)
 
     async def wait(self) -> int:
         """Exit code once it is over, negative for a signal, as in subprocess."""
         code = await self._process.wait()
-        self._reader.cancel()
-        self._read()
-        if self._rest:
-            self._output(_printable(self._rest))
+        self._over.set()
+        await self._reader
         self._printed.close()
         if self._ending is not None:
             self._ending.cancel()
         return code
 
     def cancel(self) -> None:
-        """Interrupt it, 5 s later terminate it, then kill it; called again, kill it at once."""
+        """Interrupt it, 5 s later terminate it, 5 s later kill it; called again: nothing more."""
         if self._ending is None:
             self._ending = asyncio.create_task(self._end())
-        else:
-            self.kill()
 
     def kill(self) -> None:
         """SIGKILL to the whole group."""
@@ -120,8 +122,29 @@ class PytestProcess:
                 os.killpg(self._process.pid, number)
 
 
-def _printable(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace").rstrip("\r")[:_MAX_OUTPUT_LINE]
+def _no_output(error: OSError) -> str:
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return _too_many_files(error)
+    return (
+        f"pytest cannot be started: its output cannot be kept in {tempfile.gettempdir()}: "
+        f"{error.strerror}. Make room there, or choose another directory with TMPDIR."
+    )
+
+
+def _not_started(error: OSError | ValueError, python: str, cwd: Path) -> str:
+    if isinstance(error, ValueError):
+        return f"pytest cannot be started: an argument cannot be passed to a program: {error}."
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return _too_many_files(error)
+    if not cwd.is_dir():
+        return f"pytest cannot be started: the directory {cwd} is gone. Restart tdd-monitor in the project."
+    if error.errno in (errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR):
+        return f"{python} cannot be started: {error.strerror}. Choose another interpreter with --python."
+    return f"pytest cannot be started: {error.strerror}."
+
+
+def _too_many_files(error: OSError) -> str:
+    return f"pytest cannot be started: {error.strerror}. Raise the limit with 'ulimit -n' and start again."
 
 
 def signal_name(code: int) -> str:

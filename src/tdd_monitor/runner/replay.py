@@ -96,6 +96,9 @@ class Replay:
     def cancel(self) -> None:
         """Nothing: a recording cannot be cancelled."""
 
+    def kill(self) -> None:
+        """Nothing: nothing runs."""
+
     def toggle_watching(self) -> None:
         """Nothing: a recording watches no files."""
 

@@ -1,0 +1,34 @@
+"""What the end of a run tells beside its counts: words for the notices."""
+
+from collections.abc import Iterable, Iterator
+
+from tdd_monitor.session.model import FAILURES, Run, Worker
+
+TESTS_FAILED = 1  # pytest's exit status
+
+
+def reason(output: Iterable[str]) -> str:
+    """The line of pytest's output that most likely says what went wrong, "" when it printed nothing."""
+    lines = [line.strip() for line in output if line.strip()]
+    errors = [line for line in lines if "error:" in line.lower() and "usage:" not in line]
+    return (errors or lines or [""])[-1]
+
+
+def peculiarities(run: Run, workers: Iterable[Worker], code: int, output: Iterable[str]) -> Iterator[str]:
+    """What a reader of the counts would not guess; `code` is the exit code of the process."""
+    said = reason(output)
+    words = f" It printed: {said}" if said else ""
+    if run.hello is None:
+        yield said or f"pytest ended with exit code {code} without a word."
+        return
+    if run.exitstatus is not None and run.exitstatus != code:
+        yield (
+            f"pytest reported exit code {run.exitstatus}, but its process ended with exit code {code}: "
+            f"something failed after the last test.{words}"
+        )
+    elif code == TESTS_FAILED and not any(run.counts[outcome] for outcome in FAILURES):
+        yield f"pytest ended with exit code {code}, though no test failed.{words}"
+    crashed = [worker.id for worker in workers if worker.crashed and worker.id]
+    if crashed and not run.tested:
+        which = "worker " + crashed[0] if len(crashed) == 1 else "workers " + ", ".join(crashed)
+        yield f"xdist {which} died before the first test: run without -n to see why.{words}"

@@ -1,0 +1,254 @@
+"""Whatever goes wrong with a run ends it as lost and says why, and the next key works."""
+
+import asyncio
+import os
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.projects import ended, engine_for, reached, started, write
+
+from tdd_monitor.history import recording
+from tdd_monitor.protocol.events import Hello, RunFinish, RunLost
+from tdd_monitor.runner import engine as engine_module
+from tdd_monitor.runner import process
+from tdd_monitor.runner.engine import Engine, Target
+from tdd_monitor.runner.headless import run_headless
+from tdd_monitor.session.model import RunState
+
+OK = "def test_ok(): pass\n"
+
+
+@pytest.mark.parametrize("nodeid", ["tests/test_ok.py::test_ok\0", "tests/test_ok.py::\ud800"])
+async def test_a_node_id_that_no_program_can_take(tmp_path: Path, nodeid: str) -> None:
+    engine = engine_for(write(tmp_path, test_ok=OK))
+    async with started(engine) as session:
+        await reached(session, ended(1))
+        engine.rerun([nodeid], "marked")
+        run = await reached(session, ended(2))
+        assert run.exitstatus not in (0, None)
+        assert engine.output or engine.notices
+        engine.rerun(None, "all")
+        assert (await reached(session, ended(3))).counts == {"passed": 1}
+
+
+async def test_a_fault_of_the_monitor_ends_the_run_only(tmp_path: Path) -> None:
+    engine = engine_for(write(tmp_path, test_ok=OK))
+    async with started(engine) as session:
+        await reached(session, ended(1))
+        directory = engine._server.directory
+        engine._server._temporary = None  # an assertion fails between the request and the process
+        engine.rerun(None, "all")
+        run = await reached(session, ended(2))
+        assert run.state is RunState.LOST and "AssertionError" in engine.notices[-1]
+        engine._server._temporary = directory
+        engine.rerun(None, "all")
+        assert (await reached(session, ended(3))).state is RunState.FINISHED
+
+
+def no_directory(root: Path, engine: Engine) -> Callable[[], None]:
+    shutil.rmtree(root)
+
+    def undo() -> None:
+        root.mkdir()
+        write(root, test_ok=OK)
+
+    return undo
+
+
+def no_files(root: Path, engine: Engine) -> Callable[[], None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.open(os.devnull, os.O_RDONLY)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 1, hard))
+
+    def undo() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        os.close(taken[0])
+
+    return undo
+
+
+def no_interpreter(root: Path, engine: Engine) -> Callable[[], None]:
+    target = engine.target
+    engine.target = Target("/no/such/python", target.cwd, target.paths)
+    return lambda: setattr(engine, "target", target)
+
+
+def no_temporary_directory(root: Path, engine: Engine) -> Callable[[], None]:
+    kept, tempfile.tempdir = tempfile.tempdir, str(root / "gone")
+    return lambda: setattr(tempfile, "tempdir", kept)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (no_directory, ["the directory", "is gone"]),
+        (no_files, ["Too many open files", "ulimit -n"]),
+        (no_interpreter, ["/no/such/python cannot be started", "--python"]),
+        (no_temporary_directory, ["gone", "TMPDIR"]),
+    ],
+)
+async def test_what_keeps_pytest_from_starting_is_named(
+    tmp_path: Path, spoil: Callable[[Path, Engine], Callable[[], None]], words: list[str]
+) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    engine = engine_for(write(root, test_ok=OK))
+    async with started(engine) as session:
+        await reached(session, ended(1))
+        undo = spoil(root, engine)
+        try:
+            engine.rerun(None, "all")
+            run = await reached(session, ended(2))
+        finally:
+            undo()
+        assert run.state is RunState.LOST and run.exitstatus == 127
+        said = engine.notices[-1]
+        assert [word for word in words if word not in said] == []
+        assert ("--python" in said) == (spoil is no_interpreter)
+        engine.rerun(None, "all")
+        assert (await reached(session, ended(3))).counts == {"passed": 1}
+
+
+SLOW_END = """
+import pathlib, time, pytest
+
+@pytest.fixture(scope="session", autouse=True)
+def server():
+    yield
+    pathlib.Path("ending").touch()
+    time.sleep({seconds})
+    pathlib.Path("ended").touch()
+
+def test_waits():
+    pathlib.Path("up").touch()
+    time.sleep(60)
+"""
+STUBBORN = """
+import pathlib, signal, time
+
+def test_waits():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    pathlib.Path("up").touch()
+    time.sleep(60)
+"""
+
+
+async def appears(path: Path) -> None:
+    async with asyncio.timeout(30):
+        while not path.exists():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The grace is 5 s; a machine that is busy needs more for the same work."""
+    assert process.INTERRUPT_GRACE_S == 5
+    monkeypatch.setattr(process, "INTERRUPT_GRACE_S", 30.0)
+    monkeypatch.setattr(engine_module, "LONGEST_END_S", 40.0)
+
+
+@pytest.mark.usefixtures("patient")
+async def test_quitting_lets_the_teardown_finish(tmp_path: Path) -> None:
+    engine = engine_for(write(tmp_path, test_it=SLOW_END.format(seconds=2.5)), record=tmp_path / "r")
+    await engine.start()
+    await appears(tmp_path / "up")
+    await engine.stop()
+    assert (tmp_path / "ended").exists()
+    assert isinstance(list(recording.read(tmp_path / "r"))[-1].event, RunFinish)
+
+
+@pytest.mark.parametrize("how", ["cancelled before", "killed meanwhile"])
+async def test_quitting_twice_kills_at_once(tmp_path: Path, how: str) -> None:
+    engine = engine_for(write(tmp_path, test_it=STUBBORN), record=tmp_path / "r")
+    await engine.start()
+    await appears(tmp_path / "up")
+    if how == "cancelled before":
+        engine.cancel()
+    stopping = asyncio.create_task(engine.stop())
+    if how == "killed meanwhile":
+        await asyncio.sleep(0.1)
+        assert not stopping.done()
+        engine.kill()
+    await asyncio.wait_for(stopping, 4)  # the grace is ten
+    last = list(recording.read(tmp_path / "r"))[-1].event
+    assert isinstance(last, RunLost) and last.signal == "SIGKILL"
+
+
+@pytest.mark.usefixtures("patient")
+async def test_another_run_asked_for_is_no_reason_to_kill(tmp_path: Path) -> None:
+    engine = engine_for(write(tmp_path, test_it=SLOW_END.format(seconds=2.5)))
+    await engine.start()
+    await appears(tmp_path / "up")
+    engine.rerun(None, "all")
+    await engine.stop()
+    assert (tmp_path / "ended").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+async def test_a_recording_on_a_full_disk_is_told(tmp_path: Path) -> None:
+    engine = engine_for(write(tmp_path, test_ok=OK), record=Path("/dev/full"))
+    assert await run_headless(engine) == 1
+    assert "Recording to /dev/full stopped: No space left" in engine.notices[-1]
+
+
+async def test_kill_minus_nine_leaves_what_was_told_a_second_before(tmp_path: Path) -> None:
+    root = write(tmp_path, test_it=OK + SLOW_END.format(seconds=0))
+    command = [sys.executable, "-m", "tdd_monitor", "run", "--record", "r", "tests"]
+    monitor = await asyncio.create_subprocess_exec(*command, cwd=root, stdout=asyncio.subprocess.DEVNULL)
+    await appears(tmp_path / "up")
+    deadline = time.monotonic() + 1.5
+    while b'"test"' not in (tmp_path / "r").read_bytes():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    monitor.send_signal(signal.SIGKILL)
+    await monitor.wait()
+    lines = list(recording.read(tmp_path / "r"))
+    pid = next(line.event.pid for line in lines if isinstance(line.event, Hello))
+    os.killpg(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_interrupts_a_run_without_a_screen(tmp_path: Path, number: int) -> None:
+    root = write(tmp_path, test_it=SLOW_END.format(seconds=0.1))
+    command = [sys.executable, "-m", "tdd_monitor", "run", "--record", "r", "tests"]
+    monitor = await asyncio.create_subprocess_exec(*command, cwd=root, stdout=asyncio.subprocess.DEVNULL)
+    await appears(tmp_path / "up")
+    monitor.send_signal(number)
+    assert await monitor.wait() == 2
+    assert (tmp_path / "ended").exists()
+
+
+async def test_a_failure_after_the_last_test_is_told(tmp_path: Path) -> None:
+    root = write(tmp_path, test_ok=OK)
+    (root / "conftest.py").write_text("def pytest_sessionfinish(): raise MemoryError('no room')\n")
+    engine = engine_for(root)
+    assert await run_headless(engine) == 1
+    assert "exit code 1" in engine.notices[-1] and "MemoryError: no room" in engine.notices[-1]
+
+
+async def test_workers_that_die_in_collection_are_told(tmp_path: Path) -> None:
+    root = write(tmp_path, test_it="import os, sys\nif 'PYTEST_XDIST_WORKER' in os.environ: os._exit(7)\n")
+    engine = engine_for(root, "-n", "2")
+    assert await run_headless(engine) != 0
+    said = "\n".join(engine.notices)
+    assert "gw0" in said and "before" in said, said
+
+
+async def test_an_exit_that_pretends_success_is_called_by_its_code(tmp_path: Path) -> None:
+    from rich.console import Console
+
+    from tdd_monitor.reports import console as report
+
+    engine = engine_for(write(tmp_path, test_x="def test_x():\n    import os; os._exit(0)\n"))
+    code = await run_headless(engine)
+    console = Console(record=True, width=150)
+    report.summary(engine.board, console, code)
+    assert code == 3 and "pytest died (exit code 0" in console.export_text()
