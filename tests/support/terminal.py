@@ -47,6 +47,7 @@ class Terminal:
         while self.process.isalive():
             assert time.monotonic() < deadline, f"still going:\n{self.text}"
             self._read()
+        self._read()  # its last words
         self.process.close()
         return int(self.process.exitstatus or 0)
 

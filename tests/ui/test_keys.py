@@ -139,6 +139,9 @@ CASES: dict[str, Case] = {
     "monitor.output": Case(shown, "PagesScreen"),
     "monitor.help": Case(shown, "HelpScreen"),
     "monitor.palette": Case(lambda app: isinstance(app.screen, CommandPalette), True),
+    "monitor.suspend": Case(
+        lambda app: [n.message for n in app._notifications], ["This terminal has no shell to go back to."]
+    ),
     "monitor.quit": Case(lambda app: app.control.asked[-1], ("stop", None)),  # type: ignore[attr-defined]
 }
 

@@ -1,14 +1,19 @@
 """`tdd-monitor watch`: the live screen."""
 
 import asyncio
+import contextlib
 import gc
+import os
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from tdd_monitor.config import Settings
 from tdd_monitor.runner.control import Control
+from tdd_monitor.runner.signals import ending_signals
 
 from .options import PytestCommand, UsageError, make_engine, pytest_options, settings_here
 
@@ -35,14 +40,49 @@ def show(control: Control, settings: Settings) -> None:
 
 async def _show(control: Control, settings: Settings) -> int:
     # pytest starts up while Textual is being imported: both take about as long.
-    await control.start()
-    try:
-        from tdd_monitor.ui.app import MonitorApp
+    task = asyncio.current_task()
+    assert task is not None
+    leave: Callable[[], object] = task.cancel
 
-        app = MonitorApp(control, settings)
-        await app.run_async()
-        return app.return_code or 0
-    finally:
+    def end() -> None:
+        leave()
+
+    with ending_signals(end):
+        try:
+            await control.start()
+            from tdd_monitor.ui.app import MonitorApp
+
+            app = MonitorApp(control, settings)
+            # Through its queue, to be in its own context.
+            leave = lambda: app.call_later(app.hang_up if _give_up_terminal() else app.leave)  # noqa: E731
+            await app.run_async()
+            return app.return_code or 0
+        except asyncio.CancelledError:  # asked to end before there was a screen
+            return 0
+        finally:
+            leave = control.kill
+            await _end(control)
+
+
+def _give_up_terminal() -> bool:
+    """True when there is no terminal any more (closed, SSH dropped); then nothing is written to it either."""
+    try:
+        os.tcgetpgrp(sys.__stderr__.fileno() if sys.__stderr__ else 2)
+    except OSError:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+            for descriptor in (1, 2):
+                os.dup2(nowhere.fileno(), descriptor)
+        return True
+    return False
+
+
+async def _end(control: Control) -> None:
+    """End pytest where the screen has not done so: after a crash of it, or before there was one."""
+    run = control.board.session.run
+    if control.can_run and run is not None and run.active:
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            click.echo("Waiting for pytest to end. Ctrl+C kills it.", err=True)
+    with ending_signals(control.kill, signal.SIGINT):
         await control.stop()
 
 

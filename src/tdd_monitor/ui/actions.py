@@ -262,7 +262,21 @@ ACTIONS: tuple[Action, ...] = (
     Action("monitor.help", "question_mark", "keys", "help", "All keys", ("app",), footer=1),
     Action("monitor.palette", "ctrl+p", "command_palette", "palette", "Find a command by name", ("app",)),
     Action(
-        "monitor.quit", "q,ctrl+q", "quit", "quit", "Leave; asks first if a run is going", ("app",), footer=2
+        "monitor.suspend",
+        "ctrl+z",
+        "suspend_process",
+        "suspend",
+        "Put the monitor into the background; fg in the shell brings it back",
+        ("app",),
+    ),
+    Action(
+        "monitor.quit",
+        "q,ctrl+q",
+        "quit",
+        "quit",
+        "Leave; asks first if a run is going, once more kills it",
+        ("app",),
+        footer=2,
     ),
 )
 

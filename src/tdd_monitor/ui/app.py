@@ -1,5 +1,6 @@
 """The Textual application: starts and stops the control, drives the frames, does what run keys ask."""
 
+import asyncio
 import os
 import time
 from collections.abc import Mapping
@@ -13,12 +14,13 @@ from textual.dom import DOMNode
 from tdd_monitor.config import Settings
 from tdd_monitor.runner.control import Control
 from tdd_monitor.session import queries
+from tdd_monitor.session.model import RunState
 from tdd_monitor.terminal import shell_word
 
 from . import actions
 from .feed import Feed
 from .frame import FRAMES_PER_SECOND, Collector
-from .screens.choice import QuitScreen
+from .screens.choice import EndingScreen, QuitScreen
 from .screens.live import LiveScreen
 from .screens.main import MainScreen
 from .styles import css_paths
@@ -31,6 +33,19 @@ def _palette() -> type[Provider]:
     from .palette import ActionProvider
 
     return ActionProvider
+
+
+class _NoWriter:
+    """Takes the place of the driver's writer once there is no terminal to write to."""
+
+    def write(self, text: str) -> None:
+        """Forget it."""
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def stop(self) -> None:
+        """Nothing goes on."""
 
 
 class MonitorApp(App[None]):
@@ -51,6 +66,7 @@ class MonitorApp(App[None]):
         self.feed = Feed(control)
         self._collector = Collector()
         self._stopped = False
+        self._leaving: asyncio.Task[None] | None = None
 
     # Start, frames, end
 
@@ -103,22 +119,49 @@ class MonitorApp(App[None]):
             await self.control.stop()
 
     async def action_quit(self) -> None:
-        """Leave; ask first if a run is going, unless there is no room for a question."""
+        """Leave; ask first if a run is going, unless there is no room for a question. Again: kill pytest."""
         run = self.control.board.session.run
         tiny = self.screen.has_class("-tiny-wide") or self.screen.has_class("-tiny-high")
-        if self.control.can_run and run is not None and run.active and not tiny:
+        ending = self._leaving is not None or (run is not None and run.state is RunState.CANCELLING)
+        if self._is_going() and not tiny and not ending:
             self.push_screen(QuitScreen(), self._leave_if)
         else:
-            await self._leave()
+            self.leave()
 
-    async def _leave_if(self, yes: bool | None) -> None:
+    def leave(self) -> None:
+        """Leave without a question, as a signal asks for; called again, kill pytest."""
+        if self._leaving is None:
+            self._leaving = asyncio.create_task(self._leave())
+        else:
+            self.control.kill()
+
+    def hang_up(self) -> None:
+        """Leave without the terminal, which is gone."""
+        # The driver's thread has died of a write, and whoever waits for it to write more waits for ever.
+        if self._driver is not None and hasattr(self._driver, "_writer_thread"):
+            self._driver._writer_thread = _NoWriter()
+        self.leave()
+
+    def _is_going(self) -> bool:
+        run = self.control.board.session.run
+        return self.control.can_run and run is not None and run.active
+
+    def _leave_if(self, yes: bool | None) -> None:
         if yes:
-            self.notify("Stopping pytest …")
-            await self._leave()
+            self.leave()
 
     async def _leave(self) -> None:
+        if self._is_going() and self.is_running:
+            self.push_screen(EndingScreen())
         await self._stop()
         self.exit()
+
+    def action_suspend_process(self) -> None:
+        """Stop, as ctrl+z stops any program, where there is a shell that can continue it."""
+        if self._driver is not None and self._driver.can_suspend:
+            super().action_suspend_process()
+        else:
+            self.notify("This terminal has no shell to go back to.", timeout=3)
 
     def action_help_quit(self) -> None:
         """ctrl+c means quit here too."""

@@ -1,5 +1,6 @@
-"""Small questions: which column to sort by, whether to leave."""
+"""Small questions: which column to sort by, whether to leave, whether to wait for pytest."""
 
+import time
 from typing import ClassVar
 
 from textual import events
@@ -9,6 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tdd_monitor.runner.process import INTERRUPT_GRACE_S, TERMINATE_GRACE_S
 from tdd_monitor.session.queries import SORT_KEYS
 from tdd_monitor.ui.parts import Target, row
 from tdd_monitor.ui.widgets import LinesView, RowsView
@@ -73,3 +75,32 @@ class QuitScreen(ModalScreen[bool]):
         with Vertical(id="question"):
             yield Static("[b]A run is going.[/] Leaving interrupts pytest.")
             yield Static("\n[b]y[/] quit    [b]n[/] stay")
+
+
+class EndingScreen(ModalScreen[None]):
+    """Shown while pytest ends: for how long it has been ending, and the key that kills it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("q,ctrl+q,ctrl+c,x", "app.quit", "kill")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._since_s = time.monotonic()
+        self._text = Static()
+
+    def compose(self) -> ComposeResult:
+        """What is going on, and the key."""
+        with Vertical(id="question"):
+            yield self._text
+            yield Static("\n[b]q[/] kill pytest now and quit")
+
+    def on_mount(self) -> None:
+        """Count the seconds."""
+        self._tell()
+        self.set_interval(0.2, self._tell)
+
+    def _tell(self) -> None:
+        passed_s = time.monotonic() - self._since_s
+        limit_s = INTERRUPT_GRACE_S + TERMINATE_GRACE_S
+        self._text.update(
+            f"[b]Waiting for pytest to end[/] … {passed_s:.0f} s\nIt is killed after {limit_s:.0f} s."
+        )

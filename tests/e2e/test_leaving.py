@@ -1,0 +1,111 @@
+"""Every way out of the screen: pytest gets its time, the terminal is as it was, nothing stays behind."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from support.projects import write
+from support.terminal import Terminal
+
+from tdd_monitor.history import recording
+from tdd_monitor.protocol.events import Hello, RunFinish, RunLost
+
+SLOW = """
+import pathlib, time, pytest
+
+@pytest.fixture(scope="session", autouse=True)
+def server():
+    yield
+    pathlib.Path("ending").touch()
+    time.sleep({seconds})
+    pathlib.Path("ended").touch()
+
+def test_waits():
+    pathlib.Path("up").touch()
+    time.sleep(60)
+"""
+
+
+def watching(root: Path, seconds: float) -> Terminal:
+    write(root, test_it=SLOW.format(seconds=seconds))
+    terminal = Terminal([sys.executable, "-m", "tdd_monitor", "watch", "tests", "--record", "r"], root)
+    until((root / "up").exists)
+    terminal.shows("test_waits", "running")
+    return terminal
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 30) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def pytest_pid(root: Path) -> int:
+    return next(line.event.pid for line in recording.read(root / "r") if isinstance(line.event, Hello))
+
+
+def test_quitting_shows_that_pytest_is_ending(tmp_path: Path) -> None:
+    terminal = watching(tmp_path, 2.5)
+    terminal.press("q")
+    terminal.shows("A run is going.")
+    terminal.press("y")
+    terminal.shows("Waiting for pytest to end", "q kill")
+    assert terminal.ends() == 0
+    assert (tmp_path / "ending").exists()
+    assert isinstance(list(recording.read(tmp_path / "r"))[-1].event, (RunFinish, RunLost))
+
+
+@pytest.mark.parametrize("keys", ["xq", "qyq"])
+def test_a_second_key_kills_at_once(tmp_path: Path, keys: str) -> None:
+    terminal = watching(tmp_path, 60)
+    answers = {"xq": ["x again kills", ""], "qyq": ["A run is going", "q kill", ""]}[keys]
+    for key, shown in zip(keys, answers, strict=True):
+        terminal.press(key)
+        terminal.shows(shown)
+    assert terminal.ends(8) == 0
+    last = list(recording.read(tmp_path / "r"))[-1].event
+    assert isinstance(last, RunLost) and last.signal == "SIGKILL"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_quits(tmp_path: Path, number: signal.Signals) -> None:
+    terminal = watching(tmp_path, 0.1)
+    terminal.process.kill(number)
+    assert terminal.ends() == 0
+    assert (tmp_path / "ended").exists()
+    assert not psutil.pid_exists(pytest_pid(tmp_path))
+    for mode in (b"\x1b[?1049l", b"\x1b[?1000l"):  # the alternate screen, reports of the mouse
+        assert mode in terminal.received
+
+
+def test_a_closed_terminal_quits(tmp_path: Path) -> None:
+    terminal = watching(tmp_path, 0.1)
+    until(lambda: b'"test_start"' in (tmp_path / "r").read_bytes())
+    monitor, tests = terminal.process.pid, pytest_pid(tmp_path)
+    terminal.process.ptyproc.fileobj.close()
+    terminal.process.closed = terminal.process.ptyproc.closed = True  # or it closes that number again
+    until(lambda: os.waitpid(monitor, os.WNOHANG)[0] == monitor)
+    assert (tmp_path / "ended").exists()
+    assert not psutil.pid_exists(tests)
+    assert isinstance(list(recording.read(tmp_path / "r"))[-1].event, (RunFinish, RunLost))
+
+
+def test_ctrl_z_suspends_and_fg_brings_it_back(tmp_path: Path) -> None:
+    write(tmp_path, test_it="def test_ok(): pass\n")
+    terminal = Terminal(["bash", "--norc", "-i"], tmp_path)
+    terminal.press(f"{sys.executable} -m tdd_monitor watch tests\n")
+    terminal.shows("test_ok", "main · ended")
+    terminal.press("\x1a")
+    terminal.shows("Stopped")
+    terminal.press("fg\n")
+    terminal.shows("test_ok", "main · ended")
+    terminal.press("q")
+    terminal.shows("bash")
+    terminal.press("exit 7\n")
+    assert terminal.ends() == 7
