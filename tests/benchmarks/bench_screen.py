@@ -93,6 +93,9 @@ class Source:
     def cancel(self) -> None:
         """Cancels nothing."""
 
+    def kill(self) -> None:
+        """Kills nothing."""
+
     def toggle_watching(self) -> None:
         """Watches nothing."""
 

@@ -29,6 +29,7 @@ def test_waits():
     pathlib.Path("up").touch()
     time.sleep(60)
 """
+ENTERS_SCREEN, LEAVES_SCREEN = b"\x1b[?1049h", b"\x1b[?1049l"  # the alternate screen
 
 
 def watching(root: Path, seconds: float) -> Terminal:
@@ -80,7 +81,7 @@ def test_a_signal_quits(tmp_path: Path, number: signal.Signals) -> None:
     assert terminal.ends() == 0
     assert (tmp_path / "ended").exists()
     assert not psutil.pid_exists(pytest_pid(tmp_path))
-    for mode in (b"\x1b[?1049l", b"\x1b[?1000l"):  # the alternate screen, reports of the mouse
+    for mode in (LEAVES_SCREEN, b"\x1b[?1000l"):  # reports of the mouse
         assert mode in terminal.received
 
 
@@ -103,9 +104,14 @@ def test_ctrl_z_suspends_and_fg_brings_it_back(tmp_path: Path) -> None:
     terminal.shows("test_ok", "main · ended")
     terminal.press("\x1a")
     terminal.shows("Stopped")
+    assert terminal.received.count(LEAVES_SCREEN) == 1
     terminal.press("fg\n")
-    terminal.shows("test_ok", "main · ended")
+    until(lambda: terminal.read().count(ENTERS_SCREEN) == 2)
+    terminal.press("?")
+    terminal.shows("Next row")
+    terminal.press("\x1b")
+    until(lambda: "Next row" not in (terminal.read() and terminal.text))
     terminal.press("q")
-    terminal.shows("bash")
+    until(lambda: terminal.read().count(LEAVES_SCREEN) == 2)
     terminal.press("exit 7\n")
     assert terminal.ends() == 7

@@ -33,6 +33,11 @@ class Terminal:
         """Type `keys`."""
         self.process.send(keys)
 
+    def read(self) -> bytes:
+        """All that the program has written until now."""
+        self._read()
+        return self.received
+
     def shows(self, *texts: str, timeout_s: float = 30) -> str:
         """Wait until all of `texts` are on the screen at once; returns the screen."""
         deadline = time.monotonic() + timeout_s
