@@ -1,7 +1,8 @@
 """An event loop that outlives the runners to which it is lent, so that connections can stay open.
 
 pytest-asyncio gives each test a loop of its own and closes it afterwards; a connection dies with its loop.
-Here closing only tidies up: the next test gets the same loop, as empty as a new one.
+Here closing lets go of everything but our own connections: the next test gets the same loop, as empty as
+a new one.
 """
 
 import asyncio
@@ -9,11 +10,18 @@ import contextlib
 import os
 import warnings
 import weakref
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Protocol
 
 # Subprocesses and pipes need the proactor on Windows; it is also the default there.
 _Base: Any = getattr(asyncio, "ProactorEventLoop", asyncio.SelectorEventLoop)
+
+
+class Resident(Protocol):
+    """Who has connections on the loop that stay open from one test to the next."""
+
+    def descriptors(self) -> Iterable[int]:
+        """Return the file descriptors of their sockets."""
 
 
 class KeptLoop(_Base):  # type: ignore[misc]
@@ -27,6 +35,9 @@ class KeptLoop(_Base):  # type: ignore[misc]
         self.lent = False
         self._root: weakref.ref[asyncio.Task[Any]] | None = None
         self._closed_for_good = False
+        self.residents: weakref.WeakSet[Resident] = weakref.WeakSet()
+        self._as_new: dict[str, Any] = {**vars(self), "_as_new": {}}
+        self._as_new["_as_new"] = self._as_new
 
     @property
     def root_task(self) -> "asyncio.Task[Any] | None":
@@ -46,21 +57,34 @@ class KeptLoop(_Base):  # type: ignore[misc]
             return
         if self.is_running():
             raise RuntimeError("Cannot close a running event loop")
-        # The same names since Python 3.4; tests/testing/test_kept_loop.py watches over them.
-        self._ready.clear()
-        self._scheduled.clear()
+        self._let_go_of_files()
         for number in list(getattr(self, "_signal_handlers", ())):
             self.remove_signal_handler(number)
         if self._default_executor is not None:
             self._default_executor.shutdown(wait=False)
-            self._default_executor = None
-        self._executor_shutdown_called = False
-        self._asyncgens_shutdown_called = False
-        self.set_exception_handler(None)
-        self.set_task_factory(None)
-        self.slow_callback_duration = 0.1
-        self._root = None
-        self.lent = False
+        # What a new loop has, of whatever Python; containers are the same objects, so they are emptied.
+        for name in ("_ready", "_scheduled", "_asyncgens", "_unix_server_sockets"):
+            if name in self._as_new:
+                self._as_new[name].clear()
+        for name in vars(self).keys() - self._as_new.keys():
+            delattr(self, name)
+        self.__dict__.update(self._as_new)
+
+    def _let_go_of_files(self) -> None:
+        """Forget sockets, pipes and servers; as on a closed loop, they go when nobody refers to them."""
+        if not hasattr(self, "_selector") or not hasattr(self._selector, "get_map"):
+            self._stop_accept_futures()  # the proactor of Windows watches over nothing but these
+            return
+        watched = self._selector.get_map()
+        if len(watched) == 1 and not self._transports:
+            return  # only the loop's own pipe
+        kept = {descriptor for resident in self.residents for descriptor in resident.descriptors()}
+        kept.add(self._ssock.fileno())
+        for descriptor, transport in list(self._transports.items()):
+            if descriptor not in kept:
+                transport.abort()  # so that it touches the loop no more, whoever keeps it
+        for key in [key for key in watched.values() if key.fd not in kept]:
+            self._selector.unregister(key.fileobj)
 
     def close_for_good(self) -> None:
         """Close as any other loop."""

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 
 from .pool_holders import PoolExhaustedError, PoolHolder, describe_exhaustion, describe_leak, note_holder
+from .warm_connections import descriptor_of
 
 OPTIMIZED_POOL_CONFIG: Mapping[str, Any] = MappingProxyType(
     {"min_size": 2, "max_size": 10, "command_timeout": 30.0, "server_settings": {"jit": "off"}}
@@ -173,9 +174,17 @@ class _LoopPool:
             if not self._is_open:
                 await self.real
                 self._is_open = True
-                if not getattr(asyncio.get_running_loop(), "is_kept", False):
+                loop: Any = asyncio.get_running_loop()
+                if getattr(loop, "is_kept", False):
+                    loop.residents.add(self)
+                else:
                     self._keeper = self._keep()
                     await anext(self._keeper)
+
+    def descriptors(self) -> list[int]:
+        """Return the file descriptors of all open connections."""
+        connections = [holder._con for holder in self.real._holders]
+        return [descriptor_of(connection) for connection in connections if connection is not None]
 
     def current_holders(self) -> tuple[PoolHolder, ...]:
         """Who holds connections now; one that its holder has closed is not held any more."""

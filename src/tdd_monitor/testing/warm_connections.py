@@ -30,6 +30,13 @@ class WarmConnections:
         self._idle: dict[str, list[ContextConnection]] = {}
         self._lent: set[ContextConnection] = set()
         self._keeper: AsyncGenerator[None, None] | None = None
+        if self._is_kept:
+            loop.residents.add(self)  # type: ignore[attr-defined]
+
+    def descriptors(self) -> list[int]:
+        """Return the file descriptors of all open connections."""
+        idle = [connection for connections in self._idle.values() for connection in connections]
+        return [descriptor_of(connection) for connection in (*self._lent, *idle)]
 
     def take(self, database: Database) -> ContextConnection | None:
         """Return a waiting connection to the database, None when there is none."""
@@ -112,6 +119,13 @@ class WarmConnections:
         finally:
             self._keeper = None
             await self.close()
+
+
+def descriptor_of(connection: Any) -> int:
+    """Return the file descriptor of an asyncpg connection's socket; -1 when it has none any more."""
+    transport = connection._transport
+    socket = None if transport is None else transport.get_extra_info("socket")
+    return -1 if socket is None else int(socket.fileno())
 
 
 async def close_quietly(connection: Any) -> None:
