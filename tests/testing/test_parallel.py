@@ -1,13 +1,17 @@
 """Resources of parallel tests: one holder each, in whatever process."""
 
 import asyncio
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tdd_monitor.testing import ParallelTestManager
+from tdd_monitor.testing.postgres import system
 
 from .conftest import Run
 
@@ -69,6 +73,64 @@ def test_other_processes_hold_too_and_their_death_frees(
     other_worker.communicate()
     assert manager.why_busy(["mailbox"]) == ""
     assert manager.try_allocate("mine", ["mailbox"])
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory for temporary files, in which anybody can write."""
+    tmp_path.chmod(0o1777)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def _name(temporary: Path) -> Path:
+    return temporary / f"tdd-monitor-parallel-{system.user_id()}"
+
+
+def _old_tree(directory: Path) -> Path:
+    old = directory / "old"
+    old.mkdir(parents=True)
+    (old / "file").touch()
+    os.utime(old, (1, 1))
+    return old
+
+
+@pytest.mark.skipif(system.WINDOWS, reason="there everybody has a temporary directory of his own")
+@pytest.mark.parametrize("kind", ["link", "open to all", "file"])
+def test_a_place_that_may_be_a_strangers_is_refused_and_left_alone(temporary: Path, kind: str) -> None:
+    old = _old_tree(temporary / "elsewhere" if kind == "link" else _name(temporary))
+    if kind == "link":
+        _name(temporary).symlink_to(temporary / "elsewhere")
+    elif kind == "open to all":
+        _name(temporary).chmod(0o777)
+    else:
+        shutil.rmtree(_name(temporary))
+        _name(temporary).touch()
+    with pytest.raises(PermissionError, match="set TMPDIR"):
+        ParallelTestManager()
+    assert kind == "file" or (old / "file").exists()
+
+
+@pytest.mark.skipif(not system.is_root(), reason="only root can give a directory away")
+def test_a_place_of_another_user_is_refused_and_left_alone(temporary: Path) -> None:
+    old = _old_tree(_name(temporary))
+    _name(temporary).chmod(0o700)
+    os.chown(_name(temporary), 65534, 65534)
+    with pytest.raises(PermissionError, match="set TMPDIR"):
+        ParallelTestManager()
+    assert (old / "file").exists()
+
+
+def test_in_its_own_place_what_is_old_goes_and_links_are_not_followed(temporary: Path) -> None:
+    old = _old_tree(_name(temporary))
+    _name(temporary).chmod(0o700)
+    strangers = _old_tree(temporary / "elsewhere")
+    link = _name(temporary) / "link"
+    link.symlink_to(strangers)
+    os.utime(link, (1, 1), follow_symlinks=False)
+    assert ParallelTestManager().try_allocate("mine", ["mailbox"])
+    assert not old.exists()
+    assert (strangers / "file").exists()
 
 
 def test_the_fixture_in_several_workers(run_pytest: Run) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .file_lock import locked
 from .postgres import system
+from .postgres.places import make_private
 
 _KEPT_S = 86400.0
 _PAUSE_S = 0.01
@@ -151,9 +152,17 @@ def _holder_file(file: Path) -> Path:
 def _directory_of_run() -> Path:
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"process-{os.getpid()}"
     home = Path(tempfile.gettempdir()) / f"tdd-monitor-parallel-{system.user_id()}"
-    home.mkdir(mode=0o700, exist_ok=True)
+    try:
+        make_private(home)
+    except PermissionError as error:
+        raise PermissionError(
+            error.errno,
+            "it is not a directory that this user alone can write to, so tdd-monitor leaves it alone."
+            " Remove it, or set TMPDIR to a directory of your own",
+            str(home),
+        ) from None
     for old in home.iterdir():
         with suppress(OSError):
-            if time.time() - old.stat().st_mtime > _KEPT_S:
+            if time.time() - old.lstat().st_mtime > _KEPT_S:
                 shutil.rmtree(old, ignore_errors=True)
     return home / run

@@ -74,7 +74,7 @@ class Home:
         """Make the directory of the server's socket; what a killed server left there goes."""
         directory = self.runtime_directory
         try:
-            _own(directory)
+            make_private(directory)
         except PermissionError:
             directory = Path(tempfile.mkdtemp(prefix="tdd-monitor-", dir=directory.parent))
         if self.account is not None:
@@ -191,7 +191,7 @@ def _open(home: Home) -> None:
     """Make the directory, and prove that locks can be made in it and that the account gets there."""
     directory = home.directory
     if home.temporary:
-        _own(directory)
+        make_private(directory)
     made = not directory.exists()
     if home.account is not None and made:
         _demand_fit_for_root(next(place for place in directory.parents if place.exists()), home.account)
@@ -211,7 +211,7 @@ def _demand_fit_for_root(directory: Path, account: Account) -> None:
         raise PermissionError(errno.EACCES, f"the account {account.name!r} may not enter it")
 
 
-def _own(directory: Path) -> Path:
+def make_private(directory: Path) -> Path:
     """Make a private directory in a place where everybody can write; refuse a stranger's."""
     try:
         directory.mkdir(mode=0o700)
