@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .context import tdd_test_context as tdd_test_context
     from .database_manager import DatabaseManager as DatabaseManager
     from .database_manager import get_database_manager as get_database_manager
+    from .database_server import DatabaseUnreachableError as DatabaseUnreachableError
     from .isolation import IsolationError as IsolationError
     from .isolation import IsolationWarning as IsolationWarning
     from .memory import MemoryGrowthWarning as MemoryGrowthWarning
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "context": ("TDDTestContext", "tdd_test_context"),
     "database_manager": ("DatabaseManager", "get_database_manager"),
+    "database_server": ("DatabaseUnreachableError",),
     "isolation": ("IsolationError", "IsolationWarning"),
     "memory": ("MemoryGrowthWarning", "MemoryOptimizer", "MemoryRelief", "MemorySnapshot"),
     "own_database": ("TDDDatabase", "tdd_database"),

@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 import weakref
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import asyncpg
@@ -236,7 +237,8 @@ class DatabaseManager:
 
     async def _open(self, warm: WarmConnections, database: Database) -> ContextConnection:
         try:
-            connection = await warm.open(database)
+            with self.reaching():
+                connection = await warm.open(database)
         except (OSError, asyncpg.CannotConnectNowError):
             with self._lock:
                 if self._databases is None or self._databases.server.given is not None:
@@ -246,6 +248,11 @@ class DatabaseManager:
             connection = await warm.open(database)
         self.usage.connections += 1
         return connection
+
+    def reaching(self, *failures: type[Exception]) -> AbstractContextManager[None]:
+        """Stand around a connection that is opened, as `DatabaseServer.reaching`."""
+        databases = self._databases
+        return contextlib.nullcontext() if databases is None else databases.server.reaching(*failures)
 
     async def _remove(
         self, warm: WarmConnections, connection: ContextConnection, database: Database, ending: Ending

@@ -5,8 +5,10 @@ so it works the same from a coroutine, from a plain fixture and at exit.
 """
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .database_url import DatabaseUrl, with_database
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 CONNECT_TIMEOUT_S = 20.0
+_NOT_TRIED_AGAIN_S = 30.0
+
+
+class DatabaseUnreachableError(ConnectionError):
+    """The server that the user named does not answer; the message says which it is, and who named it."""
 
 
 class DatabaseServer:
@@ -26,6 +33,7 @@ class DatabaseServer:
         self.given = given
         self._on_progress = on_progress
         self._lease: ServerLease | None = None
+        self._unreachable: tuple[float, str] | None = None  # when, and why
         self.revive()
 
     def revive(self) -> None:
@@ -50,6 +58,44 @@ class DatabaseServer:
         """Return the URL of one of this server's databases."""
         return with_database(self.main_url, database)
 
+    @contextlib.contextmanager
+    def reaching(
+        self, *failures: type[Exception], now_s: Callable[[], float] = time.monotonic
+    ) -> Iterator[None]:
+        """Stand around a connection that is opened: `failures`, or OSError, say that nobody answers.
+
+        One attempt can take all of the time-out, so after it the next ones fail at once for some seconds.
+        Raises DatabaseUnreachableError, on a server that the user named.
+        """
+        if self.given is None:
+            yield
+            return
+        if self._unreachable is not None and now_s() - self._unreachable[0] < _NOT_TRIED_AGAIN_S:
+            raise DatabaseUnreachableError(
+                f"{self._unreachable[1]} It is not tried again for {_NOT_TRIED_AGAIN_S:g} s."
+            )
+        unanswered: tuple[type[Exception], ...] = (OSError, *failures)
+        try:
+            yield
+        except unanswered as error:
+            text = self._explain(error)
+            self._unreachable = (now_s(), text)
+            raise DatabaseUnreachableError(text) from error
+        except Exception as error:
+            # The server has answered, and says best what it does not like.
+            error.add_note(f"The server is {self.given.shown}, from {self.given.source}.")
+            raise
+        self._unreachable = None
+
+    def _explain(self, error: Exception) -> str:
+        assert self.given is not None
+        timed_out = isinstance(error, TimeoutError)
+        reason = f"no answer within {CONNECT_TIMEOUT_S:g} s" if timed_out else str(error).strip()
+        return (
+            f"Cannot connect to {self.given.shown}, from {self.given.source}: {reason}. Start that server or"
+            " correct the URL; without a URL, the tests use the embedded server."
+        )
+
     def execute(self, *statements: str) -> None:
         """Execute statements one by one, each on its own (CREATE DATABASE wants that). Blocks."""
 
@@ -66,7 +112,8 @@ class DatabaseServer:
         url = self.url_of(database) if database else self.main_url
 
         async def connect_and_work() -> Result:
-            connection = await asyncpg.connect(url, statement_cache_size=0, timeout=CONNECT_TIMEOUT_S)
+            with self.reaching():
+                connection = await asyncpg.connect(url, statement_cache_size=0, timeout=CONNECT_TIMEOUT_S)
             try:
                 return await work(connection)
             finally:

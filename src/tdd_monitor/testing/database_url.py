@@ -5,6 +5,7 @@ production database, so it counts only when the project says so.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,15 @@ class DatabaseUrl:
 
     url: str
     source: str
+
+    @property
+    def shown(self) -> str:
+        """The URL for messages: without its password."""
+        parts = urlsplit(self.url)
+        user, at, host = parts.netloc.rpartition("@")
+        user = re.sub(":.*", ":***", user)
+        query = re.sub(r"(?i)(password=)[^&]*", r"\1***", parts.query)
+        return f"{parts.scheme}://{user}{at}{host}{parts.path}" + (f"?{query}" if query else "")
 
 
 def find_database_url(project: Path, environment: Mapping[str, str] | None = None) -> DatabaseUrl | None:

@@ -55,8 +55,11 @@ class SyncConnections:
                 warm.pgconn.finish()
                 continue
             return self._lend(warm)
-        warm = _Warm(sync_connection.connect(database.url, CONNECT_TIMEOUT_S), database, database.generation)
-        get_database_manager().usage.connections += 1
+        manager = get_database_manager()
+        with manager.reaching(psycopg.OperationalError):
+            pgconn = sync_connection.connect(database.url, CONNECT_TIMEOUT_S)
+        warm = _Warm(pgconn, database, database.generation)
+        manager.usage.connections += 1
         sync_connection.begin_test(warm.pgconn)
         return self._lend(warm)
 
