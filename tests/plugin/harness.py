@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import tdd_monitor
-from tdd_monitor.protocol.codec import decode
+from tdd_monitor.protocol.codec import CANCELLED, decode
 from tdd_monitor.protocol.events import (
     Collect,
     CollectedTest,
@@ -29,6 +29,7 @@ from tdd_monitor.protocol.events import (
     RunFinish,
     StartedTest,
 )
+from tdd_monitor.protocol.receiving import Numbers
 from tdd_monitor.session.metrics import categories
 
 BOOTSTRAP = Path(tdd_monitor.__file__).parent / "plugin" / "bootstrap.py"
@@ -124,33 +125,51 @@ class Listener:
     address: str
     reading: threading.Event = field(default_factory=threading.Event)
     hang_up_after: int = 0
+    pause_s: float = 0.0  # before each line
     lines: list[Line] = field(default_factory=list)
     malformed: list[bytes] = field(default_factory=list)
     connections: int = 0
+    _numbers: dict[tuple[str, int], Numbers] = field(default_factory=dict)
     _open: int = 0
     _idle: threading.Condition = field(default_factory=threading.Condition)
 
     def serve(self, connection: socket.socket) -> None:
         """Read one connection to its end."""
+        numbers: Numbers | None = None
         with connection, connection.makefile("rb") as file:
             for raw in file:
                 self.reading.wait()
-                self._take(raw)
+                time.sleep(self.pause_s)
+                numbers = self._take(raw, numbers)
                 if self.hang_up_after and len(self.lines) >= self.hang_up_after:
                     break
         with self._idle:
             self._open -= 1
             self._idle.notify_all()
 
-    def _take(self, raw: bytes) -> None:
+    def _take(self, raw: bytes, numbers: Numbers | None) -> Numbers | None:
+        """Keep a line, as the monitor would; returns the numbers of its sender."""
+        if raw.endswith(CANCELLED):
+            return numbers
         try:
             line = decode(raw)
         except ValueError:
             line = None
         if line is None:
             self.malformed.append(raw)
-        else:
+        elif numbers is None:
+            assert isinstance(line.event, Hello), line
+            numbers = self._numbers.setdefault((line.worker, line.event.pid), Numbers())
+            numbers.accept(line.seq)
             self.lines.append(line)
+        elif numbers.accept(line.seq):
+            self.lines.append(line)
+        return numbers
+
+    @property
+    def missing(self) -> int:
+        """Lines that were sent and have not come."""
+        return sum(numbers.missing for numbers in self._numbers.values())
 
     def accepted(self) -> None:
         """A connection more."""
@@ -226,6 +245,7 @@ def run_pytest(
         )
         listener.wait_idle()
     assert not listener.malformed, listener.malformed[:3]
+    assert not listener.missing
     return Run(process.returncode, process.stdout, listener.lines, listener.connections)
 
 

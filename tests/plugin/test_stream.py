@@ -30,19 +30,23 @@ class Pipe:
         self.room = room
         self.taken = b""
         self.broken = False
+        self.connection = 1
         self.lost = False
         self.waited = 0.0
 
-    def send(self, data: bytes) -> tuple[int, bool]:
+    def send(self, data: bytes) -> int:
         if self.broken:
             raise BrokenPipeError
         if self.lost:
             self.lost = False
-            return 0, True
+            self.connection += 1
+            return 0
+        if not self.room:
+            raise BlockingIOError
         size = min(self.room, len(data))
         self.room -= size
         self.taken += data[:size]
-        return size, False
+        return size
 
     def wait(self, timeout_s: float) -> None:
         self.waited += timeout_s
@@ -72,7 +76,7 @@ def test_lines_that_are_cut_anywhere_arrive_whole() -> None:
     pipe.room = 1 << 60
     stream.flush()
     assert pipe.events == sent
-    assert not stream._lines
+    assert not stream._queue and not stream._batch
 
 
 def test_a_new_connection_begins_with_a_hello_and_repeats_the_cut_line() -> None:
@@ -85,6 +89,23 @@ def test_a_new_connection_begins_with_a_hello_and_repeats_the_cut_line() -> None
     stream.flush()
     assert len(cut) == 40
     assert pipe.events == [greeting(), greeting(), StartedTest("test_one", 1)]
+
+
+@pytest.mark.parametrize("size", [60, 450_000])
+def test_what_is_sent_of_a_backlog_is_all_that_is_forgotten(size: int) -> None:
+    """A batch of a long backlog may be taken whole: the rest of the backlog is still to be sent."""
+    pipe = Pipe(0)
+    stream = Stream(pipe)
+    stream.greet(greeting)
+    sent: list[Any] = [greeting(), CollectSkip("a", "x" * size)]
+    stream.emit(sent[-1])
+    for n in range(10_000):
+        sent.append(StartedTest(f"test_{n}", n))
+        stream.emit(sent[-1])
+    pipe.room = 1 << 60
+    stream.flush()
+    assert pipe.events == sent
+    assert [line.seq for raw in pipe.taken.splitlines() if (line := decode(raw))] == [*range(1, 10_003)]
 
 
 def test_samples_are_dropped_and_counted_before_outcomes_wait() -> None:
@@ -111,7 +132,7 @@ def test_a_monitor_that_reads_nothing_is_given_up(monkeypatch: pytest.MonkeyPatc
     for n in range(2000):
         stream.emit(StartedTest("x" * 100, n))
     assert not stream.open
-    assert not stream._lines
+    assert not stream._queue and not stream._batch
     stream.emit(RunFinish(0))
     stream.flush()
     stream.close()

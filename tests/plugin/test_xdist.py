@@ -138,6 +138,20 @@ def test_a_remote_worker_speaks_through_the_controller(suite: Suite, socket_serv
     assert len(run.collected) == 3
 
 
+def test_a_large_suite_on_a_remote_worker(suite: Suite, socket_server: str) -> None:
+    many = f"""
+        import pytest
+        @pytest.mark.parametrize("i", range(2_000), ids=lambda i: {"x" * 200!r} + str(i))
+        def test_many(i): pass
+    """
+    directory = suite(test_large=many)
+    options = ("-p", "xdist", "--dist=load", f"--tx={socket_server}", f"--rsyncdir={directory}")
+    run = run_pytest(directory, *options, str(directory))
+    assert run.counted == {"passed": 2_000}, run.output
+    assert run.finish.counts["passed"] == 2_000
+    assert len(run.collected) == len(run.events(StartedTest)) == 2_000
+
+
 def test_a_worker_of_another_environment(suite: Suite) -> None:
     # xdist gives its sys.path to such workers, so that they must be of the same Python.
     version = f"3.{sys.version_info.minor}"

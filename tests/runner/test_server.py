@@ -35,7 +35,11 @@ def hello(server: Server, **changes: object) -> bytes:
     return encode(Line(1, 1, "", event))
 
 
-STARTED = encode(Line(2, 2, "", StartedTest("t.py::a", 1)))
+def started(number: int) -> bytes:
+    return encode(Line(number, 2, "", StartedTest("t.py::a", 1)))
+
+
+STARTED = started(2)
 
 
 async def say(server: Server, *chunks: bytes) -> None:
@@ -57,7 +61,7 @@ async def test_socket_lies_in_a_private_directory_and_is_removed(heard: Heard) -
 
 
 async def test_lines_are_heard_whatever_the_chunks(server: Server, heard: Heard) -> None:
-    data = hello(server) + STARTED * 3
+    data = hello(server) + started(2) + started(3) + started(4)
     await say(server, *(data[i : i + 7] for i in range(0, len(data), 7)))
     assert [type(line.event).__name__ for line in heard] == ["Hello", *["StartedTest"] * 3]
 

@@ -19,12 +19,16 @@ _SO_NOSIGPIPE = 0x1022  # the same on macOS, where the socket module does not na
 
 
 class SocketTransport:
-    """A non-blocking connection to the monitor's address, `unix:PATH` or `tcp:HOST:PORT`."""
+    """A non-blocking connection to the monitor's address, `unix:PATH` or `tcp:HOST:PORT`.
+
+    `connection` counts them: each begins anew, without what was sent on the ones before.
+    """
 
     def __init__(self, address: str) -> None:
         """Connect; raises OSError or ValueError."""
         self._address = address
-        self._reconnects = 0
+        self.connection = 0
+        self._used = False
         self._socket: Any = None
         self._identity: Optional[Tuple[int, int]] = None
         self._connect()
@@ -49,22 +53,31 @@ class SocketTransport:
             connection.close()
             raise
         fd = move_up(connection.detach())
+        # First: whatever is raised below, nothing is sent on it as if it were the old one.
+        self.connection += 1
+        self._used = False
         self._socket = _socket.socket(connection.family, connection.type, connection.proto, fileno=fd)
         self._socket.setblocking(False)
         self._identity = _identity(fd)
 
-    def send(self, data: bytes) -> Tuple[int, bool]:
-        """Bytes taken, 0 when its buffer is full; True when it had to connect anew and took none.
+    def send(self, data: bytes) -> int:
+        """Bytes taken; none when it had to connect anew, for what a connection begins with.
 
-        Raises OSError when the monitor is gone.
+        Raises BlockingIOError when its buffer is full, another OSError when the monitor is gone.
         """
         if not self._is_ours():
             self._reconnect()
-            return 0, True
+            return 0
         try:
-            return self._socket.send(data, _NO_SIGNAL), False
-        except BlockingIOError:
-            return 0, False
+            sent: int = self._socket.send(data, _NO_SIGNAL)
+        except (BrokenPipeError, ConnectionResetError):
+            if self._used:
+                raise
+            # The monitor does not wait for ever for the first line, which may follow slow imports.
+            self._reconnect()
+            return 0
+        self._used = True
+        return sent
 
     def _is_ours(self) -> bool:
         """False when somebody closed our descriptor, also when its number has a new owner since."""
@@ -76,9 +89,8 @@ class SocketTransport:
             return False
 
     def _reconnect(self) -> None:
-        self._reconnects += 1
-        self._socket.detach()
-        if self._reconnects > _MAX_RECONNECTS:
+        self.close()
+        if self.connection > _MAX_RECONNECTS:
             raise OSError("the monitor's socket was closed too often")
         self._connect()
 
@@ -95,11 +107,10 @@ class SocketTransport:
 
     def close(self) -> None:
         """Hang up, if the descriptor is still ours."""
-        if self._socket is not None and self._socket.fileno() != -1:
-            if self._is_ours():
-                self._socket.close()
-            else:
-                self._socket.detach()
+        if self._is_ours():
+            self._socket.close()
+        else:
+            self._socket.detach()
 
 
 def _identity(fd: int) -> Optional[Tuple[int, int]]:

@@ -5,12 +5,12 @@ takes 45 us of the user's time a test, this one 12. Every other test goes throug
 written here reads as what the codec would have written (a test compares them).
 """
 
-from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Dict, Sequence
 
 import pytest
 
 from tdd_monitor.plugin.attempt import Attempt
+from tdd_monitor.protocol.codec import quoted
 
 _PHASE = '{"when":"%s","outcome":"passed","wall_ns":%%d,"cpu_ns":%%d,"rss_bytes":%%d,"rss_delta_bytes":%%d}'
 _STARTED = ',"nodeid":%s,"attempt":%d'

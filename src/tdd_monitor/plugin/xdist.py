@@ -15,8 +15,17 @@ import tdd_monitor
 from tdd_monitor.plugin import outcomes, remote
 from tdd_monitor.plugin.guard import Guard, guarded
 from tdd_monitor.plugin.stream import Stream
-from tdd_monitor.protocol.codec import decode
-from tdd_monitor.protocol.events import FinishedTest, Phase, WarningRaised, WorkerDown, WorkerUp
+from tdd_monitor.protocol.codec import ProtocolError, decode, number_of
+from tdd_monitor.protocol.events import (
+    FinishedTest,
+    Line,
+    LinesLost,
+    Phase,
+    WarningRaised,
+    WorkerDown,
+    WorkerUp,
+)
+from tdd_monitor.protocol.receiving import Numbers, Splitter
 
 TIMEOUT_S = 20.0
 SHIPPED = ("tdd_monitor.plugin", "tdd_monitor.protocol")
@@ -33,6 +42,7 @@ class ControllerReporter:
         self._collector: Optional[Any] = None
         self._collected = False
         self._reruns: Dict[str, int] = {}
+        self._relays: Dict[str, Relay] = {}
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
@@ -52,7 +62,8 @@ class ControllerReporter:
             answer = channel.receive(TIMEOUT_S)
         if answer == remote.WANTS_RELAY:
             relay = gateway.newchannel()
-            relay.setcallback(Relay(self.guard, self._stream, gateway.id))
+            self._relays[gateway.id] = Relay(self.guard, self._stream, gateway.id)
+            relay.setcallback(self._relays[gateway.id])
             channel.send(relay)
             answer = channel.receive(TIMEOUT_S)
         if answer != remote.READY:
@@ -79,6 +90,8 @@ class ControllerReporter:
         """The worker is gone; without an error, as it should."""
         if node is self._collector and not self._collected:
             self._collector = None
+        if node.gateway.id in self._relays:
+            self._relays.pop(node.gateway.id).finish()
         crashed = error is not None and error != "keyboard-interrupt"
         self._stream.emit(WorkerDown(node.gateway.id, crashed, str(error) if error else ""))
         self._stream.flush()
@@ -105,13 +118,16 @@ class Relay:
         self.guard = guard
         self._stream = stream
         self._worker = worker
+        self._splitter = Splitter()
+        self._numbers = Numbers()
+        self._malformed = 0
         self._ahead_ns: Optional[int] = None
 
     @guarded
     def __call__(self, data: bytes, now: Callable[[], int] = time.monotonic_ns) -> None:
-        """Called by execnet's receiving thread, for whole lines."""
+        """Called by execnet's receiving thread, in the order of sending."""
         now_ns = now()
-        lines = [line for line in map(decode, data.splitlines()) if line is not None]
+        lines = [line for line in map(self._decode, self._splitter.feed(data)) if line is not None]
         for line in lines:
             # The quickest line so far tells best how far the other clock is behind ours.
             ahead_ns = now_ns - line.t_ns
@@ -124,19 +140,35 @@ class Relay:
             self._stream.emit(event, worker=self._worker, t_ns=line.t_ns + self._ahead_ns)
         self._stream.flush()
 
+    def _decode(self, raw: bytes) -> Optional[Line]:
+        """None for what this controller cannot read, and for what it has had already."""
+        try:
+            line = decode(raw)
+        except ProtocolError:
+            self._malformed += 1
+            line = None
+        return line if self._numbers.accept(number_of(raw) if line is None else line.seq) else None
+
+    def finish(self) -> None:
+        """Tell what the worker said and did not arrive."""
+        missing, malformed = self._numbers.missing, self._malformed + self._splitter.oversized
+        if missing or malformed:
+            self._stream.emit(LinesLost(missing, malformed, self._worker))
+
 
 class ChannelTransport:
     """The stream's transport in a worker that reaches the monitor through its controller only."""
 
     kept: Any = None  # a channel that is collected says so to the other side, even in a forked child
+    connection = 1
 
     def __init__(self, channel: Any) -> None:
         self._channel = ChannelTransport.kept = channel
 
-    def send(self, data: bytes) -> Any:
+    def send(self, data: bytes) -> int:
         """Takes everything; raises OSError when the controller is gone."""
         self._channel.send(data)
-        return len(data), False
+        return len(data)
 
     def wait(self, timeout_s: float) -> None:
         """Never full."""

@@ -15,21 +15,38 @@ from .events import WIRE_NAMES, Event, Line
 
 MAX_LINE_BYTES = 1 << 20
 MAX_TEXT_CHARS = 64 * 1024
+# Ends a line that the sender takes back: what was sent of it is worth nothing (ASCII's CAN, never in JSON).
+CANCELLED = b"\x18\n"
 
 _SHORT_TEXT_CHARS = 1024
 _INTEGER_LIMIT = 1 << 63  # what SQLite and every JSON reader can hold
 _encoder = json.JSONEncoder(ensure_ascii=True, check_circular=False, allow_nan=False, separators=(",", ":"))
-_dumps: Callable[[Any], str] = _encoder.encode
-if json.encoder.c_make_encoder is not None:  # type: ignore[attr-defined]
-    # `encode` makes one of these at every call; keeping it takes a quarter off a short line.
-    _chunks = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
-        None, _encoder.default, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, False
-    )
 
-    def _dumps_at_once(value: Any) -> str:
-        return "".join(_chunks(value, 0))
 
-    _dumps = _dumps_at_once
+def _quickest() -> Callable[[Any], str]:
+    """`encode` makes an object of C at every call; keeping it takes a quarter off a short line.
+
+    That object is no public part of Python: where it is not as it was, the ordinary way does.
+    """
+    try:
+        chunks = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
+            None, _encoder.default, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, False
+        )
+
+        def dumps(value: Any) -> str:
+            return "".join(chunks(value, 0))
+
+        probe = {"text": "\u2603", "list": [1, 2.5, True, None], "empty": {}}
+        if dumps(probe) == _encoder.encode(probe):
+            return dumps
+    except Exception:  # whatever it is that has changed
+        pass
+    return _encoder.encode
+
+
+_dumps = _quickest()
+# A JSON string of ASCII characters.
+quoted: Callable[[str], str] = getattr(json.encoder, "encode_basestring_ascii", _encoder.encode)
 _loads = json.JSONDecoder().decode
 
 # Texts for people. All others are identities (a node id cut short would be another test).
@@ -126,6 +143,15 @@ def decode(data: bytes) -> Optional[Line]:
     if type(worker) is not str:
         raise ProtocolError("worker is not text")
     return Line(_integer(raw.get("seq", 0)), _integer(raw.get("t_ns", 0)), _text(worker), reader(raw))
+
+
+def number_of(data: bytes) -> int:
+    """The `seq` of a line that `decode` has no event for; 0 where none can be read."""
+    try:
+        raw = _loads(data.decode("utf-8"))
+        return _integer(raw["seq"])
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return 0
 
 
 Reader = Callable[[Any], Any]

@@ -275,6 +275,17 @@ class RunFinish(Record):
     dropped: int = 0
 
 
+class LinesLost(Record):
+    """Made by who receives (the monitor, a controller for its remote workers): lines that never came.
+
+    `missing` are gaps in a sender's numbers, `malformed` lines that could not be read.
+    """
+
+    missing: int = 0
+    malformed: int = 0
+    sender: str = ""  # id of a remote worker
+
+
 class RunRequest(Record):
     """Made by the monitor: a run was asked for. `scope` is all or some; `tests` how many, 0 unknown."""
 
@@ -310,6 +321,7 @@ Event = Union[
     WorkerDown,
     RunCancel,
     RunFinish,
+    LinesLost,
     RunRequest,
     RunLost,
 ]
@@ -331,6 +343,7 @@ WIRE_NAMES = {
     WorkerDown: "worker_down",
     RunCancel: "run_cancel",
     RunFinish: "run_finish",
+    LinesLost: "lines_lost",
     RunRequest: "run_request",
     RunLost: "run_lost",
 }
@@ -339,8 +352,8 @@ WIRE_NAMES = {
 class Line(Record):
     """An event in its envelope.
 
-    `seq` counts from 1 on each connection; `worker` is the xdist worker's id, "" for a single
-    process, for the controller and for the monitor itself.
+    `seq` counts the lines of one sender from 1 on, over all its connections; `worker` is the xdist
+    worker's id, "" for a single process, for the controller and for the monitor itself.
     """
 
     seq: int

@@ -10,9 +10,17 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tdd_monitor.protocol.codec import MAX_LINE_BYTES, ProtocolError, decode
+from tdd_monitor.protocol.codec import ProtocolError, decode, number_of
 from tdd_monitor.protocol.events import PROTOCOL, Hello, Line
+from tdd_monitor.protocol.receiving import Numbers, Splitter
 
+# What those may take who have not said hello. A plugin connects before the project's conftests are imported,
+# which may be slow, and connects anew when it was given up meanwhile.
+MAX_STRANGER_BYTES = 4096
+MAX_STRANGERS = 256
+HELLO_TIMEOUT_S = 30.0
+_SOCKET = "s"
+_TOKEN_FIELD = b'"token":"'
 _TURNS_TO_ACCEPT = 10
 _READ_EVERY_S = 0.01
 
@@ -24,10 +32,10 @@ class ServerError(Exception):
 
 
 class Server:
-    """Accepts the connections of one run at a time and hands their lines on, in order of arrival.
+    """Accepts the connections of one run at a time and hands their lines on, each once, in order of arrival.
 
-    `malformed` and `foreign` count the lines that were not protocol 1 and the connections that
-    did not know the token; both are dropped.
+    `malformed` counts the run's lines that could not be read, `foreign` the connections that did not know
+    the token; both are dropped.
     """
 
     def __init__(self, on_line: LineHandler) -> None:
@@ -35,6 +43,7 @@ class Server:
         self._server: asyncio.Server | None = None
         self._temporary: Path | None = None
         self._connections: set[_Connection] = set()
+        self._numbers: dict[tuple[str, int], Numbers] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self.address = ""
@@ -53,7 +62,7 @@ class Server:
             # mkdtemp makes it 0700; the system's temporary directory keeps the path short.
             self._temporary = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tddm-"))
             if hasattr(socket, "AF_UNIX"):
-                path = str(self._temporary / "s")
+                path = str(self._temporary / _SOCKET)
                 self._server = await loop.create_unix_server(self._accept, path)
                 self.address = f"unix:{path}"
             else:
@@ -66,6 +75,13 @@ class Server:
                 f"Is {tempfile.gettempdir()} writable and its path short? TMPDIR chooses another."
             ) from error
 
+    async def restart_if_gone(self) -> None:
+        """Listen in a new directory when something has removed the socket. Raises ServerError."""
+        place = self.directory / _SOCKET if self.address.startswith("unix:") else self.directory
+        if not await asyncio.to_thread(place.exists):
+            await self.stop()
+            await self.start()
+
     @property
     def directory(self) -> Path:
         """A private directory for as long as the server listens."""
@@ -75,6 +91,13 @@ class Server:
     def expect(self, run: str) -> None:
         """From now on only connections of this run are heard."""
         self.run = run
+        self.malformed = 0
+        self._numbers.clear()
+
+    @property
+    def missing(self) -> int:
+        """How many of the run's lines were sent and have not come."""
+        return sum(numbers.missing for numbers in self._numbers.values())
 
     async def drained(self, timeout_s: float) -> bool:
         """Wait until every connection has ended; False when some are still open after the time."""
@@ -103,58 +126,85 @@ class Server:
     def _accept(self) -> "_Connection":
         return _Connection(self)
 
-    def _opened(self, connection: "_Connection") -> None:
+    def _opened(self, connection: "_Connection") -> bool:
+        """False for one stranger too many."""
+        strangers = sum(not known.admitted for known in self._connections)
         self._connections.add(connection)
         self._idle.clear()
+        return strangers < MAX_STRANGERS
 
     def _closed(self, connection: "_Connection") -> None:
         self._connections.discard(connection)
         if not self._connections:
             self._idle.set()
 
+    def knows(self, beginning: bytes) -> bool:
+        """True when the token stands in the beginning of a first line."""
+        at = beginning.find(_TOKEN_FIELD) + len(_TOKEN_FIELD)
+        token = self.token.encode()
+        return at >= len(_TOKEN_FIELD) and hmac.compare_digest(beginning[at : at + len(token)], token)
+
     def admits(self, hello: Hello) -> bool:
         """True for a plugin of the run that is going, speaking a protocol that is understood."""
         known = hmac.compare_digest(hello.token.encode(), self.token.encode())
         return known and hello.run == self.run and hello.proto == PROTOCOL
+
+    def numbers_of(self, worker: str, pid: int) -> Numbers:
+        """What has come from this process, over all its connections."""
+        return self._numbers.setdefault((worker, pid), Numbers())
 
 
 class _Connection(asyncio.Protocol):
     def __init__(self, server: Server) -> None:
         self._server = server
         self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
-        self._admitted = False
-        self._skipping = False
+        self._splitter = Splitter()
+        self._numbers: Numbers | None = None
+        self._timeout: asyncio.TimerHandle | None = None
+
+    @property
+    def admitted(self) -> bool:
+        """True once it has said hello."""
+        return self._numbers is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._server._opened(self)
+        if self._server._opened(self):
+            self._timeout = asyncio.get_running_loop().call_later(HELLO_TIMEOUT_S, self._refuse)
+        else:
+            self._refuse()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._timeout is not None:
+            self._timeout.cancel()
         self._server._closed(self)
 
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
 
+    def _refuse(self) -> None:
+        self._server.foreign += 1
+        self.close()
+
     def data_received(self, data: bytes) -> None:
-        self._breathe()
-        self._buffer += data
-        if b"\n" not in data:
-            if len(self._buffer) > MAX_LINE_BYTES:
-                # Endless line: count it once and skip to its end, wherever that is.
-                self._server.malformed += not self._skipping
-                self._skipping = True
-                self._buffer.clear()
+        assert self._transport is not None
+        if self._transport.is_closing():
             return
-        *lines, rest = self._buffer.split(b"\n")
-        self._buffer = rest
-        for raw in lines:
-            if self._skipping:
-                self._skipping = False
-            elif not self._take(bytes(raw)):
+        self._breathe()
+        oversized = self._splitter.oversized
+        for raw in self._splitter.feed(data):
+            if not self._take(raw):
                 return
+        if self._numbers is not None:
+            self._server.malformed += self._splitter.oversized - oversized
+        elif self._splitter.oversized or not self._may_become_a_hello():
+            self._refuse()
+
+    def _may_become_a_hello(self) -> bool:
+        pending = self._splitter.pending
+        return len(pending) < MAX_STRANGER_BYTES or self._server.knows(pending[:MAX_STRANGER_BYTES])
 
     def _breathe(self) -> None:
         """Read again only after a moment: waking up for every test cost the tests up to 50 us each."""
@@ -167,17 +217,29 @@ class _Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _take(self, raw: bytes) -> bool:
+        """Hand a line on; False ends the connection."""
         try:
             line = decode(raw)
         except ProtocolError:
-            self._server.malformed += 1
-            line = None
-        if not self._admitted:
-            if line is None or not isinstance(line.event, Hello) or not self._server.admits(line.event):
-                self._server.foreign += 1
-                self.close()
-                return False
-            self._admitted = True
-        if line is not None:
+            line, malformed = None, True
+        else:
+            malformed = False
+        if self._numbers is None:
+            return self._admit(line, raw)
+        self._server.malformed += malformed
+        if self._numbers.accept(line.seq if line is not None else number_of(raw)) and line is not None:
             self._server._on_line(line, raw)
+        return True
+
+    def _admit(self, line: Line | None, raw: bytes) -> bool:
+        hello = line.event if line is not None else None
+        if line is None or not isinstance(hello, Hello) or not self._server.admits(hello):
+            self._refuse()
+            return False
+        if self._timeout is not None:
+            self._timeout.cancel()
+        self._numbers = self._server.numbers_of(line.worker, hello.pid)
+        # Heard again on a new connection of the same process: its number counts only once.
+        self._numbers.accept(line.seq)
+        self._server._on_line(line, raw)
         return True
