@@ -10,6 +10,7 @@ from tdd_monitor.protocol.events import (
     FinishedTest,
     Hello,
     Line,
+    LinesLost,
     Phase,
     PoolSample,
     RunFinish,
@@ -150,3 +151,15 @@ def test_plain_lines_tell_each_failure_once() -> None:
     for seq, event in enumerate(events):
         reporter.on_delta(board.apply(Line(seq, seq, "", event)))
     assert text.getvalue().count("FAILED t.py::a") == 1
+
+
+def test_what_never_arrived_is_told_loudly() -> None:
+    board = board_of(finished("a"), LinesLost(3, 1), RunFinish(0, {"passed": 4}))
+    lines = summary_of(board, 76).splitlines()
+    assert "INCOMPLETE: pytest counted 4 passed; the monitor received 1." in lines
+    assert "INCOMPLETE: 3 lines from pytest never arrived." in lines
+    assert lines[-1].startswith("incomplete: 1 passed")
+    incomplete = document(board, 76)["incomplete"]
+    assert incomplete["counts"] == [{"outcome": "passed", "pytest": 4, "arrived": 1}]
+    assert (incomplete["missing_lines"], incomplete["malformed_lines"]) == (3, 1)
+    assert document(board_of(finished("a"), RunFinish(0, {"passed": 1})), 0)["incomplete"] is None

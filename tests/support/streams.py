@@ -5,6 +5,7 @@ workers, `lost()` dies in a test, `collection_errors()` never starts one, `large
 tests as asked for.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from tdd_monitor.protocol.events import (
     CollectError,
     CollectFinish,
     Event,
+    FinishedTest,
     FixtureLate,
     FixtureUse,
     Hello,
@@ -31,6 +33,7 @@ from tdd_monitor.protocol.events import (
     WorkerDown,
     WorkerUp,
 )
+from tdd_monitor.session import metrics
 
 from .scripts import FIRST, MB, MS, Script
 
@@ -82,6 +85,15 @@ class Stream:
         pools = (PoolSample("shop", "asyncpg", in_use, size - in_use, size, 10, waiting),)
         self.emit(Sample(self.rss_bytes, self.now_ns // 3, pools), worker)
         self.emit(ServerSample("localhost:5432", size + 3, 100))
+
+    def finish(self, exitstatus: int, after_ms: float = 9) -> None:
+        """pytest's end, with its own counts of all that the lines tell."""
+        events = [line.event for line in self.lines]
+        counts = Counter(
+            word for event in events if isinstance(event, FinishedTest) for word in metrics.categories(event)
+        )
+        counts["error"] += sum(isinstance(event, CollectError) for event in events)
+        self.emit(RunFinish(exitstatus, dict(+counts)), after_ms=after_ms)
 
     def test(self, script: "Script", worker: str = "") -> None:
         """Every attempt of one test, with the samples that go along."""
@@ -202,7 +214,7 @@ def shop(stop_after: int | None = None, finish: bool = True) -> list[Line]:
     elif finish:
         stream.emit(WarningRaised("pool.acquire() without timeout", "UserWarning", FIRST, "shop/db.py", 12))
         stream.emit(FixtureLate("pool", "session", 3 * MS, FIRST, "tests/conftest.py"), after_ms=2)
-        stream.emit(RunFinish(1, {"passed": 32, "failed": 2, "error": 1}), after_ms=9)
+        stream.finish(1)
     return stream.lines
 
 
@@ -235,7 +247,7 @@ def xdist(finish: bool = False) -> list[Line]:
     stream.emit(WorkerDown("gw1", True, "crashed"), after_ms=1)
     stream.emit(WorkerUp("gw3"), after_ms=200)
     if finish:
-        stream.emit(RunFinish(1, {"passed": 32, "failed": 2, "error": 1}), after_ms=9)
+        stream.finish(1)
         return stream.lines
     for number, worker in enumerate(("gw0", "gw2", "gw3")):
         stream.emit(StartedTest(SHOP[count + number].nodeid, 1), worker, after_ms=40)
@@ -272,7 +284,7 @@ def collection_errors() -> list[Line]:
     stream.emit(CollectError("tests/test_stock.py", trace), after_ms=4)
     stream.collect(collected(SHOP[:6]))
     stream.emit(RunCancel("collection", "2 errors during collection"))
-    stream.emit(RunFinish(2, {"error": 2}), after_ms=8)
+    stream.finish(2, after_ms=8)
     return stream.lines
 
 
@@ -281,7 +293,7 @@ def ended(exitstatus: int) -> list[Line]:
     stream = Stream()
     stream.open("run-1", "all", "start")
     stream.emit(CollectFinish(0), after_ms=20)
-    stream.emit(RunFinish(exitstatus), after_ms=8)
+    stream.finish(exitstatus, after_ms=8)
     return stream.lines
 
 
@@ -293,7 +305,7 @@ def all_passed() -> list[Line]:
     stream.collect(collected(quick))
     for script in quick:
         stream.test(script)
-    stream.emit(RunFinish(0, {"passed": 6}), after_ms=9)
+    stream.finish(0)
     return stream.lines
 
 

@@ -16,7 +16,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from tdd_monitor.session import metrics, queries
+from tdd_monitor.session import completeness, metrics, queries
 from tdd_monitor.session.model import FAILURES, Delta, Run, RunState
 from tdd_monitor.verdict import Board, Severity, wording
 
@@ -118,6 +118,11 @@ def summary(board: Board, console: Console, exitcode: int, notices: Iterable[str
     _servers(board, console)
     for notice in notices:
         console.print(Text(notice, "yellow"))
+    problems = completeness.problems(run)
+    for problem in problems:
+        console.print(Text(f"INCOMPLETE: {problem}", "bold red"))
+    if problems:
+        console.print(Text(completeness.ADVICE, "red"))
     _last_line(run, console, exitcode)
 
 
@@ -234,4 +239,6 @@ def _last_line(run: Run, console: Console, exitcode: int) -> None:
         text = f"pytest died ({how}): {text}"
     elif run.cancel_reason:
         text += f" (stopped early: {run.cancel_reason})"
+    if completeness.problems(run):
+        text = f"incomplete: {text}"
     console.print(Text(text, "bold green" if exitcode == 0 else "bold red"))

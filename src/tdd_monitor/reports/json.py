@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tdd_monitor.session import metrics
+from tdd_monitor.session import completeness, metrics
 from tdd_monitor.session.model import Item, Run
 from tdd_monitor.verdict import Alert, Board
 
@@ -15,7 +15,8 @@ def document(board: Board, exitcode: int) -> dict[str, Any]:
     """The last run of `board`.
 
     `counts` has pytest's own summary words (others, such as rerun, only when there are any), `tests`
-    one entry per test with its metrics: milliseconds, megabytes, or plain counts by their names.
+    one entry per test with its metrics: milliseconds, megabytes, or plain counts by their names,
+    `incomplete` what pytest did and the monitor was not told (null: nothing is missing).
     """
     session = board.session
     run = session.run
@@ -42,6 +43,7 @@ def document(board: Board, exitcode: int) -> dict[str, Any]:
             for server in session.servers.values()
         ],
         "lost": list(run.lost_nodeids) if run else [],
+        "incomplete": _incomplete(run) if run else None,
     }
 
 
@@ -53,6 +55,18 @@ def write(board: Board, exitcode: int, path: Path) -> None:
 
 def _in_order(board: Board) -> list[Item]:
     return sorted((i for i in board.session.items.values()), key=lambda item: item.index)
+
+
+def _incomplete(run: Run) -> dict[str, Any] | None:
+    problems = completeness.problems(run)
+    if not problems:
+        return None
+    return {
+        "problems": problems,
+        "missing_lines": run.missing_lines,
+        "malformed_lines": run.malformed_lines,
+        "counts": [each._asdict() for each in completeness.differences(run)],
+    }
 
 
 def _duration_s(run: Run) -> float:

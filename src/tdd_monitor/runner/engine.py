@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tdd_monitor.config import Settings
 from tdd_monitor.history.recording import Recorder
-from tdd_monitor.protocol.events import Line, RunCancel, RunFinish, RunLost, RunRequest, ServerSeen
+from tdd_monitor.protocol.events import Line, LinesLost, RunCancel, RunFinish, RunLost, RunRequest, ServerSeen
 from tdd_monitor.verdict import Board
 
 from .control import Listener
@@ -183,7 +183,7 @@ class Engine:
             code = await self._run_pytest(selection)
             self._close_run(code)
             return _exit_code(code)
-        except StartError as error:
+        except (StartError, ServerError) as error:
             return self._lose(NOT_STARTED, str(error))
         except Exception as error:
             reason = traceback.format_exception_only(error)[-1].strip()
@@ -203,6 +203,7 @@ class Engine:
             RunRequest(run_id, scope, selection.reason, len(selection.nodeids), files=selection.files)
         )
         arguments = [*self.target.pytest_args, *self._arguments(selection)]
+        await self._server.restart_if_gone()
         env = environment(self._server.address, self._server.token, run_id, self.target.memory_mode)
         command = pytest_command(self.target.python, arguments, self._server.directory)
         self._process = await PytestProcess.start(command, env, self.target.cwd, self.output.append)
@@ -226,6 +227,9 @@ class Engine:
         return code
 
     def _close_run(self, code: int) -> None:
+        missing, malformed = self._server.missing, self._server.malformed
+        if missing or malformed:
+            self._journal.emit(LinesLost(missing, malformed))
         if self._held_finish is not None:
             self._journal.take(*self._held_finish)
         else:

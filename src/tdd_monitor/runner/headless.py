@@ -2,6 +2,7 @@
 
 import signal
 
+from tdd_monitor.session import completeness
 from tdd_monitor.session.model import RunState
 
 from .engine import INTERNAL_ERROR, Engine
@@ -9,12 +10,14 @@ from .selection import Selection
 from .signals import ending_signals
 
 RECORDING_FAILED = 1
+INCOMPLETE = 76  # EX_PROTOCOL: no exit code of pytest's
 
 
 async def run_headless(engine: Engine) -> int:
     """One run of everything without a screen; returns pytest's exit code. Raises ServerError.
 
-    Where pytest says 0: 3 when it died without a word (os._exit(0) in a test), 1 when the recording stopped.
+Where pytest says 0: 3 when it died without a word (os._exit(0) in a test), `INCOMPLETE` when not everything
+    that it did has arrived, 1 when the recording stopped.
     Ctrl+C, SIGTERM and SIGHUP interrupt pytest, which then ends its report; a second one kills it.
     """
     await engine.open()
@@ -26,6 +29,8 @@ async def run_headless(engine: Engine) -> int:
     run = engine.board.session.run
     if code == 0 and run is not None and run.state is RunState.LOST:
         return INTERNAL_ERROR
+    if code == 0 and run is not None and completeness.problems(run):
+        return INCOMPLETE
     if code == 0 and engine.recording_failed:
         return RECORDING_FAILED
     return code

@@ -110,6 +110,8 @@ class Run:
     cancel_detail: str = ""
     exitstatus: int | None = None
     dropped: int = 0
+    missing_lines: int = 0  # sent and never arrived
+    malformed_lines: int = 0  # arrived and could not be read
     lost: RunLost | None = None
     lost_nodeids: tuple[str, ...] = ()
 

@@ -17,6 +17,7 @@ from tdd_monitor.protocol.events import (
     FixtureUse,
     Hello,
     Line,
+    LinesLost,
     RunCancel,
     RunFinish,
     RunLost,
@@ -239,11 +240,17 @@ def _is_old(item: Item, known: FinishedTest, line: Line, attempt: int) -> bool:
     return 0 < attempt <= known.attempt and line.worker == item.worker
 
 
+def _same_attempt(one: FinishedTest, other: FinishedTest) -> bool:
+    """True for two records of one attempt: a sender that was interrupted may tell it again, with less."""
+    began = one.started_ns
+    return one == other or (0 < began == other.started_ns and one.attempt == other.attempt)
+
+
 def _on_finish(session: Session, line: Line, event: FinishedTest, delta: Delta) -> None:
     run = _current_run(session, line, delta)
     item = _item(session, event.nodeid, delta)
     known = _record_in(run, item)
-    if known is not None and (event == known or event in item.earlier):
+    if known is not None and any(_same_attempt(event, other) for other in (known, *item.earlier)):
         return  # told twice
     item.seen_run = run.number
     _note_testing(session, run, line, delta)
@@ -334,6 +341,13 @@ def _on_run_finish(session: Session, line: Line, event: RunFinish, delta: Delta)
     _end(session, run, line, RunState.FINISHED, delta)
 
 
+def _on_lines_lost(session: Session, line: Line, event: LinesLost, delta: Delta) -> None:
+    run = _current_run(session, line, delta)
+    run.missing_lines += event.missing
+    run.malformed_lines += event.malformed
+    delta.run = True
+
+
 def _on_lost(session: Session, line: Line, event: RunLost, delta: Delta) -> None:
     run = _current_run(session, line, delta)
     if not run.active:
@@ -394,5 +408,6 @@ _HANDLERS: dict[type, Callable[[Session, Line, Any, Delta], None]] = {
     WorkerDown: _on_worker_down,
     RunCancel: _on_cancel,
     RunFinish: _on_run_finish,
+    LinesLost: _on_lines_lost,
     RunLost: _on_lost,
 }

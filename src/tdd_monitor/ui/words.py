@@ -5,6 +5,7 @@ A colour never says anything alone: every state has its own glyph and word too.
 
 from dataclasses import dataclass
 
+from tdd_monitor.session import completeness
 from tdd_monitor.session.model import Item, ItemState, Run, RunState
 from tdd_monitor.verdict import Severity
 
@@ -83,6 +84,8 @@ def of_run(run: Run) -> Word:
     if run.collect_errors and run.exitstatus == 2:
         return Word("!", "collection errors", "error")
     status = run.exitstatus if run.exitstatus is not None else 0
+    if status == 0 and completeness.problems(run):
+        return Word("!", "incomplete", "error")
     return EXIT_STATUS.get(status, Word("!", f"exit status {status}", "error"))
 
 

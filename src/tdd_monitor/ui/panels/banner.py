@@ -1,5 +1,6 @@
 """One or two lines under the header for what needs an answer: lost, errors, notices, no tests."""
 
+from tdd_monitor.session import completeness
 from tdd_monitor.session.model import Run, RunState
 from tdd_monitor.ui import format, words
 from tdd_monitor.ui.parts import Part, Parts
@@ -14,6 +15,7 @@ def lines(view: View, width: int) -> list[Parts]:
     run = view.board.session.run
     found: list[list[Part]] = []
     if run is not None:
+        found += _incomplete(run)
         found += _of_run(view, run)
     found += [[("! ", "warning"), (text, "text")] for text in _notices(view)]
     wrapped: list[Parts] = []
@@ -28,6 +30,11 @@ def lines(view: View, width: int) -> list[Parts]:
 
 def _notices(view: View) -> list[str]:
     return [format.visible(" ".join(text.split())) for text in view.notices[-1:]]
+
+
+def _incomplete(run: Run) -> list[list[Part]]:
+    problems = completeness.problems(run)
+    return [[("! ", "error"), (" ".join([*problems, completeness.ADVICE]), "text")]] if problems else []
 
 
 def _of_run(view: View, run: Run) -> list[list[Part]]:

@@ -2,6 +2,7 @@
 
 from rich.cells import cell_len
 
+from tdd_monitor.session import completeness
 from tdd_monitor.session.model import OUTCOMES, Run, RunState
 from tdd_monitor.ui import draw, format, words
 from tdd_monitor.ui.parts import Part, Parts, spread, width_of
@@ -75,7 +76,7 @@ def progress(view: View, run: Run, width: int) -> Parts:
         text += f"  ETA {wording.clock(view.overview.eta_s)}"
     if run.state is RunState.CANCELLING:
         text += "  x again kills"
-    bad = any(run.counts[outcome] for outcome in ("failed", "error", "lost"))
+    bad = any(run.counts[outcome] for outcome in ("failed", "error", "lost")) or completeness.problems(run)
     role = "failed" if bad else "passed" if not run.active else "accent"
     return (*draw.bar(share, max(4, min(60, width - len(text))), role), (text, "text"))
 
