@@ -27,10 +27,13 @@ from tdd_monitor.protocol.events import (
     Phase,
     PoolUse,
     RunFinish,
+    RunRequest,
     StartedTest,
 )
 from tdd_monitor.protocol.receiving import Numbers
+from tdd_monitor.session import completeness, reducer
 from tdd_monitor.session.metrics import categories
+from tdd_monitor.session.model import Session
 
 BOOTSTRAP = Path(tdd_monitor.__file__).parent / "plugin" / "bootstrap.py"
 TOKEN, RUN = "a-token", "a-run"
@@ -104,6 +107,17 @@ class Run:
         """The counts of pytest's own last line."""
         words = re.findall(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|rerun)", self.output)
         return {word.replace("errors", "error"): int(number) for number, word in words[-8:]}
+
+    @property
+    def problems(self) -> list[str]:
+        """What the monitor would say is missing."""
+        session = Session()
+        held = [line for line in self.lines if isinstance(line.event, RunFinish)]
+        requested = Line(0, 0, "", RunRequest(RUN, "all"))
+        for line in (requested, *(line for line in self.lines if line not in held), *held):
+            reducer.apply(session, line)
+        assert session.run is not None
+        return completeness.problems(session.run)
 
     def assert_well_formed(self) -> None:
         """What must hold for every stream: one hello first, numbers without gaps, starts before ends."""
@@ -229,8 +243,9 @@ def run_pytest(
     python: str = sys.executable,
     env: Mapping[str, str] | None = None,
     timeout_s: float = 60.0,
+    complete: bool = True,
 ) -> Run:
-    """Run pytest in `directory` with the plugin, to its end."""
+    """Run pytest in `directory` with the plugin, to its end. `complete`: all that it did must arrive."""
     with listening() as listener:
         process = subprocess.run(
             [python, str(BOOTSTRAP), "-p", "no:cacheprovider", *args],
@@ -246,7 +261,9 @@ def run_pytest(
         listener.wait_idle()
     assert not listener.malformed, listener.malformed[:3]
     assert not listener.missing
-    return Run(process.returncode, process.stdout, listener.lines, listener.connections)
+    run = Run(process.returncode, process.stdout, listener.lines, listener.connections)
+    assert not (complete and run.problems), (run.problems, run.output)
+    return run
 
 
 def plain_pytest(directory: Path, *args: str, python: str = sys.executable) -> tuple[int, str]:

@@ -197,7 +197,12 @@ def start(directory: Path, address: str, **env: str) -> "subprocess.Popen[str]":
     command = [sys.executable, str(BOOTSTRAP), "-q", "-p", "no:cacheprovider"]
     told = {"TDD_MONITOR_ADDRESS": address, "TDD_MONITOR_TOKEN": "a-token", "TDD_MONITOR_RUN": "a-run"}
     return subprocess.Popen(
-        command, cwd=directory, env=environment() | told | env, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=directory,
+        env=environment() | told | env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 
@@ -235,6 +240,27 @@ def test_a_monitor_that_stalls_for_a_while_gets_everything(suite: Suite) -> None
     assert isinstance(finish, RunFinish)
     assert finish.counts == {"passed": 300}
     assert sum(isinstance(line.event, StartedTest) for line in listener.lines) == 300
+
+
+IMPATIENT = """
+    from tdd_monitor.plugin import stream
+
+    def pytest_sessionstart(session):
+        stream.MAX_WAITING_BYTES, stream.SLOW_BYTES_PER_S, stream.PATIENCE_S = 200_000, 50_000, 0.5
+        session.config.pluginmanager.getplugin("tdd-monitor")._stream._patience_s = 0.5
+"""
+
+
+def test_a_monitor_that_reads_slowly_is_waited_for(suite: Suite) -> None:
+    with listening() as listener:
+        listener.pause_s = 0.005
+        process = start(suite(conftest=IMPATIENT, test_many=MANY), listener.address)
+        output, _ = process.communicate(timeout=60)
+        listener.wait_idle(60)
+    assert "300 passed" in output
+    assert listener.lines[-1].event == RunFinish(0, {"passed": 300}, listener.lines[-1].event.dropped)  # type: ignore[union-attr]
+    assert sum(isinstance(line.event, StartedTest) for line in listener.lines) == 300
+    assert not listener.missing
 
 
 def test_a_monitor_that_stalls_for_ever_costs_ten_seconds(suite: Suite) -> None:
