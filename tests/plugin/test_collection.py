@@ -162,6 +162,25 @@ def test_an_interrupt_from_outside(args: tuple[str, ...], suite: Suite) -> None:
     assert len(run.records) == 1
 
 
+@BOTH
+def test_an_interrupt_in_a_teardown_leaves_the_outcome_known(args: tuple[str, ...], suite: Suite) -> None:
+    source = """
+        import pytest
+        @pytest.fixture
+        def late():
+            yield
+            raise KeyboardInterrupt
+        def test_first(): pass
+        def test_late(late): pass
+        def test_never(): pass
+    """
+    run = run_pytest(suite(test_late=source), *args)
+    assert run.exitcode == 2
+    own = next(record for record in run.records if record.nodeid.endswith("::test_late"))
+    assert (own.outcome, [phase.when for phase in own.phases]) == ("passed", ["setup", "call"])
+    assert run.counted["passed"] == run.finish.counts["passed"]
+
+
 def _starts_long(event: object) -> bool:
     return isinstance(event, StartedTest) and event.nodeid.endswith("::test_long")
 

@@ -103,6 +103,27 @@ def test_crashed_workers_that_are_not_replaced(suite: Suite) -> None:
     assert run.finish.exitstatus == run.exitcode
 
 
+def test_a_worker_that_crashes_in_a_teardown(suite: Suite) -> None:
+    source = """
+        import os
+        import time
+
+        import pytest
+
+
+        @pytest.fixture
+        def deadly():
+            yield
+            time.sleep(0.3)
+            os._exit(9)
+        def test_deadly(deadly): pass
+    """
+    run = run_pytest(suite(test_deadly=source), "-p", "xdist", "-n1", "--max-worker-restart=0")
+    # pytest counts what it had heard of the test, and the crash.
+    assert run.counted == run.finish.counts == {"passed": 1, "failed": 1}
+    assert [phase.when for phase in run.test("::test_deadly").phases] == ["call", "???"]
+
+
 def test_failures_of_a_worker_at_its_start_are_told(suite: Suite) -> None:
     conftest = "import os\nif 'PYTEST_XDIST_WORKER' in os.environ: os._exit(5)"
     run = run_pytest(suite(conftest=conftest, test_one="def test_one(): pass"), "-p", "xdist", "-n1")

@@ -6,6 +6,7 @@ PYTEST_DONT_REWRITE: nothing here asserts, and bootstrap.py imports it before py
 """
 
 import os
+import sys
 from typing import Any, Dict, Optional
 
 _PREFIX = "TDD_MONITOR_"
@@ -41,9 +42,20 @@ def pytest_load_initial_conftests(early_config: Any) -> None:
     global _request, _recorder
     if _request is not None:
         request, _request = _request, None
-        from tdd_monitor.plugin.activation import activate
+        try:
+            from tdd_monitor.plugin.activation import activate
 
-        _recorder = activate(early_config, request)
+            _recorder = activate(early_config, request)
+        except Exception as error:  # whatever it is: the tests run, without being measured
+            import atexit
+
+            # Until then pytest captures and drops what is printed.
+            atexit.register(_tell_unmeasured, "%s: %s" % (type(error).__name__, error))
+
+
+def _tell_unmeasured(why: str) -> None:
+    python = sys.version.split()[0]
+    sys.stderr.write("tdd-monitor: error: not measured, the plugin fails on Python %s: %s\n" % (python, why))
 
 
 _read_environment()

@@ -43,6 +43,12 @@ class Attempt:
         """In words, what is not known about it."""
         return () if self.readings else (MEASURED_ELSEWHERE,)
 
+    def cut_short(self) -> bool:
+        """Leave what pytest has not reported out; True when what it has counts in its summary."""
+        reported = {report.when for report in self.reports}
+        self.readings = [reading for reading in self.readings if reading.when in reported]
+        return any(report.when == "call" or report.outcome != "passed" for report in self.reports)
+
     def subtests(self) -> Tuple[Subtest, ...]:
         """Those that pytest reported, in their order."""
         return tuple([outcomes.subtest(report) for report in self.reports if outcomes.is_subtest(report)])

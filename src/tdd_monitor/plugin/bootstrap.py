@@ -33,11 +33,14 @@ def main():
         sys.exit(USAGE_ERROR)
     import_monitor(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     sys.argv[1:] = ["-p", "tdd_monitor.plugin"] + _arguments(sys.argv[1:])  # noqa: RUF005
+    import contextlib
     import importlib
     import runpy
 
-    # Imported now, before pytest's import hook is there: it would compile all of it a second time.
-    importlib.import_module("tdd_monitor.plugin.activation")
+    # Imported now, before pytest's import hook is there: it would compile all of it a second time. Where that
+    # fails, the plugin says so, and pytest starts.
+    with contextlib.suppress(Exception):
+        importlib.import_module("tdd_monitor.plugin.activation")
     runpy.run_module("pytest", run_name="__main__", alter_sys=True)
 
 

@@ -169,8 +169,9 @@ class Recorder:
         try:
             attempt = self._attempt
             if attempt is not None and not self.guard.off:
-                self._attempt, self._previous = None, attempt
                 self._finish(attempt)
+                # Only now: when Ctrl+C hits in between, `_abandon` tells it.
+                self._attempt, self._previous = None, attempt
                 attempt.reports.clear()
         except Exception as error:
             self.guard.fault(error)
@@ -213,5 +214,8 @@ class Recorder:
 
     @guarded
     def _abandon(self) -> None:
-        self._attempt = None
-        self._fixtures.end_attempt()
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None and attempt.cut_short():
+            self._finish(attempt)  # interrupted in its teardown: pytest counts it
+        else:
+            self._fixtures.end_attempt()

@@ -11,7 +11,9 @@ import sys
 import time
 from typing import Any, Callable, Tuple
 
+from tdd_monitor.plugin.guard import describe
 from tdd_monitor.plugin.memory import Memory
+from tdd_monitor.plugin.reporter import warn
 from tdd_monitor.plugin.stream import Stream
 from tdd_monitor.protocol.events import PoolSample, Sample
 
@@ -36,6 +38,7 @@ class Sampler:
         self._stop: Any = None
         self._stopped: Any = None
         self._last = Sample()
+        self._told = False  # what went wrong: once is enough
         self.paused = False  # by a fork
 
     def start(self) -> None:
@@ -48,7 +51,8 @@ class Sampler:
         stopped.acquire()
         try:
             _thread.start_new_thread(self._run, (stop, stopped))
-        except RuntimeError:
+        except RuntimeError as error:
+            self._tell("Memory and pools are not sampled, no thread can be started: %s." % error)
             return
         self._stop, self._stopped = stop, stopped
 
@@ -73,12 +77,24 @@ class Sampler:
             if name is not None:
                 name("tdd-monitor")
             while not stop.acquire(True, TICK_S):
-                self._sample()
-                self._stream.flush()
+                self._tick()
         except BaseException:  # there is nobody above to hear of it
             pass
         finally:
             stopped.release()
+
+    def _tick(self) -> None:
+        """Sample, and go on after an error: records wait for the flush, and pools may be read next time."""
+        try:
+            self._sample()
+        except Exception as error:
+            self._tell("Memory and pools were not sampled at times: " + describe(error))
+        self._stream.flush()
+
+    def _tell(self, message: str) -> None:
+        if not self._told:
+            self._told = True
+            warn(self._stream, message)
 
     def _sample(self, cpu: Callable[[], int] = time.process_time_ns) -> None:
         last, sample = self._last, Sample(self._memory.rss(), cpu(), self._pools())

@@ -7,7 +7,7 @@ sources over execnet and send their lines back over a channel of it; the control
 import os
 import pkgutil
 import time
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import pytest
 
@@ -43,6 +43,7 @@ class ControllerReporter:
         self._collected = False
         self._reruns: Dict[str, int] = {}
         self._relays: Dict[str, Relay] = {}
+        self._unfinished: Dict[str, List[Any]] = {}  # what pytest counts of tests that are going
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
@@ -93,6 +94,10 @@ class ControllerReporter:
         if node.gateway.id in self._relays:
             self._relays.pop(node.gateway.id).finish()
         crashed = error is not None and error != "keyboard-interrupt"
+        if not crashed:  # it has told what it left unfinished
+            mine = [nodeid for nodeid, reports in self._unfinished.items() if reports[0].node is node]
+            for nodeid in mine:
+                del self._unfinished[nodeid]
         self._stream.emit(WorkerDown(node.gateway.id, crashed, str(error) if error else ""))
         self._stream.flush()
 
@@ -102,13 +107,26 @@ class ControllerReporter:
         """Workers tell about tests, except the one in which they crash."""
         nodeid = self._rename(report.nodeid)
         if report.when == "???":
-            outcome = outcomes.of_report(report)
-            phase = Phase(report.when, outcome, longrepr=outcomes.longrepr(report))
             attempt = self._reruns.get(nodeid, 0) + 1
-            record = FinishedTest(nodeid, outcome, attempt, phases=(phase,))
+            phases = tuple([_phase(each) for each in (*self._unfinished.pop(nodeid, ()), report)])
+            record = FinishedTest(nodeid, phases[-1].outcome, attempt, phases=phases)
             self._stream.emit(record, worker=report.node.gateway.id)
+        elif (report.when == "call" or report.outcome != "passed") and not outcomes.is_subtest(report):
+            self._unfinished.setdefault(nodeid, []).append(report)
         if report.outcome == "rerun":
             self._reruns[nodeid] = self._reruns.get(nodeid, 0) + 1
+
+    @pytest.hookimpl(tryfirst=True)
+    @guarded
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """The worker itself has told the whole attempt."""
+        self._unfinished.pop(self._rename(nodeid), None)
+
+
+def _phase(report: Any) -> Phase:
+    outcome = outcomes.of_report(report)
+    longrepr = "" if outcome == "passed" else outcomes.longrepr(report)
+    return Phase(report.when, outcome, max(0, int(report.duration * 1e9)), longrepr=longrepr)
 
 
 class Relay:
