@@ -234,7 +234,9 @@ def test_a_fault_of_ours_is_told_and_does_no_harm(suite: Suite) -> None:
                 from tdd_monitor.plugin import wire
                 wire.passed = None
     """
-    run = run_pytest(suite(conftest=conftest, test_fault="def test_one(): pass\ndef test_two(): pass"))
+    directory = suite(conftest=conftest, test_fault="def test_one(): pass\ndef test_two(): pass")
+    run = run_pytest(directory, complete=False)
+    assert run.problems == ["pytest counted 2 passed; the monitor received 1."]
     assert run.exitcode == 0
     (warning,) = run.events(WarningRaised)
     assert "plugin failed" in warning.message

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -68,6 +69,16 @@ async def test_a_rerun_touches_only_what_was_asked_for(tmp_path: Path) -> None:
     assert run.done == run.expected == 1 and run.reason == "failed"
     assert [item.nodeid for item in session.items.values() if item.record_run == 2] == wanted
     assert len(session.items) == 7
+
+
+async def test_a_run_finds_the_monitor_when_its_socket_was_removed(tmp_path: Path) -> None:
+    engine = engine_for(write(tmp_path, test_mixed=MIXED))
+    async with started(engine) as session:
+        await reached(session, ended(1))
+        shutil.rmtree(engine._server.directory)
+        engine.rerun(["tests/test_mixed.py::test_passes"], "current")
+        run = await reached(session, ended(2))
+    assert (run.state, run.counts, run.exitstatus) == (RunState.FINISHED, {"passed": 1}, 0)
 
 
 async def test_many_node_ids_go_past_the_command_lines_limit(tmp_path: Path) -> None:
