@@ -19,6 +19,7 @@ from tdd_monitor.plugin.observe import observe
 from tdd_monitor.plugin.recorder import Instruments, Recorder
 from tdd_monitor.plugin.reporter import CollectReporter, RunReporter, warn
 from tdd_monitor.plugin.sampler import Sampler
+from tdd_monitor.plugin.shared_work import SharedWork
 from tdd_monitor.plugin.stream import Stream
 from tdd_monitor.plugin.transport import SocketTransport
 from tdd_monitor.protocol.events import PROTOCOL, Hello
@@ -138,8 +139,8 @@ class Activation:
         return "controller" if self._config.pluginmanager.hasplugin("dsession") else "single"
 
     def _observe_tests(self, rename: Callable[[str], str]) -> None:
-        fixtures = FixtureClock(self._guard, self._stream.emit)
-        self._registry.in_shared_setup = fixtures.in_shared_setup
+        work = SharedWork(self._memory, self._registry.charge)
+        fixtures = FixtureClock(self._guard, self._stream.emit, work, self._registry.take)
         instruments = Instruments(self._guard, self._stream, self._memory, self._registry, self._sampler)
         self._recorder = Recorder(instruments, fixtures, rename)
         self._register("fixtures", fixtures)

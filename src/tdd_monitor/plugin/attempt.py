@@ -20,6 +20,7 @@ class Reading(NamedTuple):
     rss_delta_bytes: int
     python_delta_bytes: int = 0
     python_peak_bytes: int = 0
+    shared_ns: int = 0
 
 
 class Attempt:
@@ -77,6 +78,7 @@ class Attempt:
             reading.rss_delta_bytes,
             python_delta_bytes=reading.python_delta_bytes,
             python_peak_bytes=reading.python_peak_bytes,
+            shared_ns=reading.shared_ns,
         )
         if report is None:
             return phase

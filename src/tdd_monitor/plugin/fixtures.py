@@ -3,15 +3,20 @@
 Arguments of a fixture are set up before `pytest_fixture_setup` runs; what it requests dynamically
 runs inside, and is subtracted with a stack. A finalizer that is added after the set-up runs first
 of the fixture's own, and so marks the start of its teardown.
+
+Shared fixtures outlive the test that they are set up for: their CPU time, memory and statements are
+counted apart too (see `SharedWork`).
 """
 
+import functools
 import time
-from typing import Any, Callable, Dict, Generator, List, Sequence
+from typing import Any, Callable, Dict, Generator, List, Sequence, Tuple
 
 import pytest
 
 from tdd_monitor.plugin.guard import Guard, guarded
-from tdd_monitor.protocol.events import FixtureLate, FixtureUse
+from tdd_monitor.plugin.shared_work import SharedWork
+from tdd_monitor.protocol.events import FixtureLate, FixtureUse, PoolUse
 
 _NO_ATTEMPT = 0
 _PARAMETER = "get_direct_param_fixture_func"  # pytest hands parameters to tests as if they were fixtures
@@ -24,15 +29,20 @@ class Use:
         "attempt",
         "baseid",
         "cached",
+        "cpu_ns",
+        "db",
         "first_user",
         "marked_ns",
         "name",
+        "rss_delta_bytes",
         "scope",
         "self_ns",
         "setup_ns",
+        "shared",
         "start_ns",
         "teardown_ns",
         "teardown_start_ns",
+        "unused",
     )
 
     def __init__(self, fixturedef: Any, attempt: int, first_user: str) -> None:
@@ -41,10 +51,12 @@ class Use:
         self.baseid: str = fixturedef.baseid
         self.attempt = attempt
         self.first_user = first_user
-        self.cached = False
+        self.shared = self.scope != "function"
+        self.cached = self.unused = False
         self.start_ns = self.setup_ns = self.self_ns = 0
         self.teardown_start_ns = self.teardown_ns = 0
-        self.marked_ns = 0
+        self.marked_ns = self.cpu_ns = self.rss_delta_bytes = 0
+        self.db: Tuple[PoolUse, ...] = ()
 
     def mark_teardown(self, now: Callable[[], int] = time.perf_counter_ns) -> None:
         """The finalizer that tells when teardown begins."""
@@ -63,23 +75,35 @@ class Use:
             self.cached,
             self.first_user,
             self.baseid,
+            self.unused,
+            self.cpu_ns,
+            self.rss_delta_bytes,
+            self.db,
         )
 
 
 class FixtureClock:
     """Pytest plugin that knows every fixture that is alive."""
 
-    def __init__(self, guard: Guard, emit: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        emit: Callable[[Any], None],
+        work: SharedWork,
+        take: Callable[[Any], Tuple[PoolUse, ...]],
+    ) -> None:
         self.guard = guard
+        self.work = work
         self._emit = emit
+        self._take = take
         self._attempt = _NO_ATTEMPT
         self._attempts = 0
         self._nodeid = ""
         self._origin_ns = 0
         self._uses: List[Use] = []
         self._live: Dict[Any, Use] = {}
+        self._endings: Dict[Any, Use] = {}
         self._children_ns: List[int] = []
-        self._shared_setups = 0
         self.worked = False  # a fixture was set up or torn down since somebody cleared this
 
     def begin_attempt(self, nodeid: str, origin_ns: int) -> None:
@@ -87,13 +111,9 @@ class FixtureClock:
         self._attempts += 1
         self._attempt = self._attempts
         self._nodeid, self._origin_ns = nodeid, origin_ns
+        self.work.begin_attempt()
         if self._children_ns:
             self._children_ns.clear()
-            self._shared_setups = 0
-
-    def in_shared_setup(self) -> bool:
-        """True while a fixture that outlives a test is set up: what it takes, it may keep."""
-        return self._shared_setups > 0
 
     def note_cached(self, item: Any) -> None:
         """Before teardown: which fixtures did the item use that were there already?"""
@@ -104,12 +124,17 @@ class FixtureClock:
             if use is not None and use.attempt != self._attempt:
                 self._see_again(fixturedef, use)
 
-    def _see_again(self, fixturedef: Any, use: Use) -> Use:
+    def _see_again(self, fixturedef: Any, use: Use, unused: bool = False) -> Use:
         for seen in self._uses:
-            if seen.cached and seen.name == use.name and seen.baseid == use.baseid:
+            if (
+                seen.cached
+                and seen.name == use.name
+                and seen.baseid == use.baseid
+                and seen.first_user == use.first_user
+            ):
                 return seen
         again = Use(fixturedef, self._attempt, use.first_user)
-        again.cached = True
+        again.cached, again.unused = True, unused
         self._uses.append(again)
         return again
 
@@ -119,6 +144,10 @@ class FixtureClock:
         if not self._uses:
             return ()
         uses, self._uses = self._uses, []
+        if self.work.done:
+            for use in uses:
+                if use.shared and (use.teardown_ns or not use.cached):
+                    use.db = self._take(use)
         return uses
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -140,42 +169,70 @@ class FixtureClock:
         self.worked = True
         use = Use(fixturedef, self._attempt, self._nodeid)
         self._children_ns.append(0)
-        self._shared_setups += use.scope != "function"
         if self._attempt:
             self._uses.append(use)
+        if use.shared:
+            self.work.begin(use)
         return use
 
     @guarded
     def _end(self, fixturedef: Any, use: Use, started_ns: int, setup_ns: int) -> None:
+        if use.shared:
+            self.work.end(use)
         children_ns = self._children_ns.pop() if self._children_ns else 0
         if self._children_ns:
             self._children_ns[-1] += setup_ns
-        self._shared_setups -= use.scope != "function"
         use.setup_ns, use.self_ns = setup_ns, setup_ns - children_ns
         use.start_ns = started_ns - self._origin_ns
         self._live[fixturedef] = use
-        fixturedef.addfinalizer(use.mark_teardown)
+        if use.shared:
+            fixturedef.addfinalizer(functools.partial(self._begin_teardown, fixturedef, use))
+        else:
+            fixturedef.addfinalizer(use.mark_teardown)
+
+    @guarded
+    def _begin_teardown(self, fixturedef: Any, use: Use) -> None:
+        """Within the attempt that set it up, within a later one, or after all."""
+        ending = use
+        if not self._attempt:
+            ending = Use(fixturedef, self._attempt, use.first_user)
+        elif use.attempt != self._attempt:
+            ending = self._see_again(fixturedef, use, unused=True)
+        self._endings[fixturedef] = ending
+        self.work.begin(ending)
+        ending.mark_teardown()
 
     @pytest.hookimpl(trylast=True)
     def pytest_fixture_post_finalizer(self, fixturedef: Any) -> None:
         """End of a teardown; called for parameters too, and by pytest 7.4 where nothing is torn down."""
         use = self._live.get(fixturedef)
-        if use is not None and use.marked_ns:
-            self._torn_down(fixturedef, use)
+        if use is not None:
+            use = self._endings.pop(fixturedef, use)
+            if use.marked_ns:
+                self._torn_down(fixturedef, use)
 
     @guarded
     def _torn_down(self, fixturedef: Any, use: Use, now: Callable[[], int] = time.perf_counter_ns) -> None:
-        """Within the attempt that set it up, within a later one, or after all."""
         self.worked = True
         del self._live[fixturedef]
-        teardown_ns = now() - use.marked_ns
+        use.teardown_ns = now() - use.marked_ns
+        use.teardown_start_ns = use.marked_ns - self._origin_ns
+        if self._children_ns:
+            self._children_ns[-1] += use.teardown_ns  # of a fixture that is set up anew for another parameter
+        if use.shared:
+            self.work.end(use)
         if not self._attempt:
-            self._emit(FixtureLate(use.name, use.scope, teardown_ns, use.first_user, use.baseid))
-            return
-        if use.attempt != self._attempt:
-            start_ns = use.marked_ns - self._origin_ns
-            use = self._see_again(fixturedef, use)
-            use.teardown_start_ns = start_ns
-        else:
-            use.teardown_start_ns = use.marked_ns - self._origin_ns
-        use.teardown_ns = teardown_ns
+            self._emit(self._late(use))
+
+    def _late(self, use: Use) -> FixtureLate:
+        db = self._take(use)
+        return FixtureLate(
+            use.name,
+            use.scope,
+            use.teardown_ns,
+            use.first_user,
+            use.baseid,
+            use.cpu_ns,
+            use.rss_delta_bytes,
+            db,
+        )

@@ -101,13 +101,24 @@ def _peak_reader() -> Optional[Callable[[], int]]:
 
 
 class PythonMemory:
-    """Memory held by Python objects, on request. `begin` and `end` bracket a phase."""
+    """Memory held by Python objects, on request. `begin` and `end` bracket a phase.
+
+    What comes between `pause` and `resume` is not the phase's.
+    """
 
     def collection_finished(self) -> None:
         """All tests are known: what lives now is nobody's."""
 
     def begin(self) -> Any:
         """Before a phase; returns what `end` needs."""
+        raise NotImplementedError
+
+    def pause(self) -> None:
+        """Somebody else's work begins."""
+        raise NotImplementedError
+
+    def resume(self) -> None:
+        """It has ended."""
         raise NotImplementedError
 
     def end(self, begun: Any) -> Tuple[int, int]:
@@ -122,17 +133,33 @@ class Tracemalloc(PythonMemory):
         self._tracemalloc = tracemalloc = importlib.import_module("tracemalloc")
         if not tracemalloc.is_tracing():
             tracemalloc.start(1)
+        self._base = self._paused = self._peak = 0
 
     def begin(self) -> int:
         """Bytes in use now; the peak counts from here."""
-        if self._tracemalloc.is_tracing():
-            self._tracemalloc.reset_peak()
-        return int(self._tracemalloc.get_traced_memory()[0])
+        self._peak = 0
+        self._reset_peak()
+        self._base = int(self._tracemalloc.get_traced_memory()[0])
+        return self._base
+
+    def pause(self) -> None:
+        """Keep the peak so far."""
+        self._paused, peak = self._tracemalloc.get_traced_memory()
+        self._peak = max(self._peak, peak - self._base)
+
+    def resume(self) -> None:
+        """Count from a base that is higher by what has been added."""
+        self._base += self._tracemalloc.get_traced_memory()[0] - self._paused
+        self._reset_peak()
 
     def end(self, begun: Any) -> Tuple[int, int]:
         """Growth since `begin`, and how far above it the peak was."""
         current, peak = self._tracemalloc.get_traced_memory()
-        return current - begun, max(0, peak - begun)
+        return current - self._base, max(0, self._peak, peak - self._base)
+
+    def _reset_peak(self) -> None:
+        if self._tracemalloc.is_tracing():
+            self._tracemalloc.reset_peak()
 
 
 class Collected(PythonMemory):
@@ -141,6 +168,9 @@ class Collected(PythonMemory):
     About 0.9 ms a collection, because everything older than the tests is frozen (16 ms otherwise).
     """
 
+    def __init__(self) -> None:
+        self._base = self._paused = 0
+
     def collection_finished(self) -> None:
         """Freeze what exists: it is not looked at again."""
         gc.collect()
@@ -148,12 +178,25 @@ class Collected(PythonMemory):
 
     def begin(self) -> int:
         """Bytes of tracked objects that are younger than the tests."""
-        gc.collect()
-        return sum(map(_size, gc.get_objects()))
+        self._base = self._held()
+        return self._base
+
+    def pause(self) -> None:
+        """Somebody else's objects come now."""
+        self._paused = self._held()
+
+    def resume(self) -> None:
+        """Count from a base that is higher by what has been added."""
+        self._base += self._held() - self._paused
 
     def end(self, begun: Any) -> Tuple[int, int]:
         """Growth of those; a peak is unknown."""
-        return self.begin() - begun, 0
+        return self._held() - self._base, 0
+
+    @staticmethod
+    def _held() -> int:
+        gc.collect()
+        return sum(map(_size, gc.get_objects()))
 
 
 def _size(thing: Any) -> int:

@@ -70,6 +70,7 @@ class Recorder:
     ) -> None:
         self.guard, self._stream, self._memory, self._registry, self._sampler = instruments
         self._fixtures = fixtures
+        self._work = fixtures.work
         self._rename = rename
         self._attempt: Optional[Attempt] = None
         self._previous: Optional[Attempt] = None
@@ -153,9 +154,23 @@ class Recorder:
             if measured:
                 self._rss_bytes = self._last_rss_bytes = rss_bytes = memory.rss()
                 delta_bytes = rss_bytes - before if rss_bytes and before else 0
-            attempt.readings.append(Reading(when, raised, wall_ns, cpu_ns, rss_bytes, delta_bytes, *held))
+            reading = Reading(when, raised, wall_ns, cpu_ns, rss_bytes, delta_bytes, *held)
+            if self._work.ns:
+                reading = self._without_shared(reading)
+            attempt.readings.append(reading)
         except Exception as error:
             self.guard.fault(error)
+
+    def _without_shared(self, reading: Reading) -> Reading:
+        """The phase's own: what shared fixtures took in it is told with them."""
+        work = self._work
+        own = reading._replace(
+            cpu_ns=max(0, reading.cpu_ns - work.cpu_ns),
+            rss_delta_bytes=reading.rss_delta_bytes - work.rss_delta_bytes,
+            shared_ns=min(work.ns, reading.wall_ns),
+        )
+        work.clear()
+        return own
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -181,7 +196,7 @@ class Recorder:
         db = self._registry.take()
         drift_bytes, self._drift_bytes = self._drift_bytes, 0
         peak_bytes = self._memory.peak()
-        if not db and self._memory.python is None and wire.is_plain(attempt):
+        if not db and not self._work.done and self._memory.python is None and wire.is_plain(attempt):
             self._stream.emit_body("test", wire.passed(attempt, fixtures, drift_bytes, peak_bytes))
             return
         subtests, phases = attempt.subtests(), attempt.phases()

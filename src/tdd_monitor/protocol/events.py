@@ -88,7 +88,8 @@ class Section(Record):
 class Phase(Record):
     """One phase of an attempt. CPU time is that of the whole process, so threads count.
 
-    `shared_*` is the part of it that belongs to shared fixtures, which it happened to start or end.
+    `wall_ns` is all of it, as pytest has it; CPU time and memory are without the shared fixtures that it
+    happened to start or end, which took `shared_ns` and have records of their own.
     """
 
     when: str  # setup, call, teardown, or ??? for a crashed worker
@@ -102,8 +103,6 @@ class Phase(Record):
     python_delta_bytes: int = 0  # memory held by Python objects: --memory tracemalloc and gc only
     python_peak_bytes: int = 0  # how far above its start it rose meanwhile: tracemalloc only
     shared_ns: int = 0
-    shared_cpu_ns: int = 0
-    shared_rss_delta_bytes: int = 0
 
 
 class FixtureUse(Record):
@@ -123,6 +122,7 @@ class FixtureUse(Record):
     cached: bool = False
     first_user: str = ""  # node id of the test that it was set up for
     baseid: str = ""  # where it is defined
+    unused: bool = False  # the attempt only tore it down
     # Of shared fixtures only, set-up and teardown together; the work of others is the test's own.
     cpu_ns: int = 0
     rss_delta_bytes: int = 0

@@ -36,7 +36,7 @@ def add_test(session: Session, worker: Worker, record: FinishedTest, t_ns: int, 
         if metrics.is_shared(use):
             shared = add_shared(session, use, record.nodeid)
             # A repeated attempt is no other test.
-            shared.tests += record.attempt <= 1 or not shared.tests
+            shared.tests += not use.unused and (record.attempt <= 1 or not shared.tests)
     worker.finished += 1
     if worker.running == record.nodeid and not worker.crashed:
         worker.running = ""

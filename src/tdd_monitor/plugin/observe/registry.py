@@ -5,7 +5,7 @@ an attempt, the sampler looks at the pools ten times a second.
 """
 
 import threading
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set, Tuple
 
 from tdd_monitor.plugin.observe.imports import catch_up
 from tdd_monitor.plugin.observe.servers import Servers
@@ -31,7 +31,7 @@ class Registry:
         self.enabled = True
         self.drivers: Set[str] = set()
         self.servers = Servers()
-        self.in_shared_setup: Callable[[], bool] = bool
+        self.account: Any = None  # whose statements these are: a shared fixture's use, None for the test
         self._tallies: "List[Tally]" = []
         self._loose: "Dict[str, Tally]" = {}
 
@@ -76,20 +76,27 @@ class Registry:
         if self.attempt % _ATTEMPTS_A_LOOK == 0:
             catch_up()
         if self._tallies or self._loose:
-            self.take()
+            with self.lock:
+                for tally in (*self._tallies, *self._loose.values()):
+                    tally.forget()
 
-    def take(self) -> Tuple[PoolUse, ...]:
-        """What the attempt did with every pool that it touched."""
+    def charge(self, account: Any) -> None:
+        """From now on what is asked of a database belongs to this account; None is the test's."""
+        self.account = account
+
+    def take(self, account: Any = None) -> Tuple[PoolUse, ...]:
+        """What was done on this account with every pool: by the test, or by a shared fixture."""
         if not self._tallies and not self._loose:
             return ()
         with self.lock:
             tallies = [*self._tallies, *self._loose.values()]
-            uses = [tally.take(self.attempt) for tally in tallies]
-            self._tallies = [
-                tally
-                for tally, use in zip(tallies, uses)
-                if tally.name and (use or tally.sample() is not None)
-            ]
+            uses = [tally.take(self.attempt, account) for tally in tallies]
+            if account is None:  # the test comes last: a closed pool has nothing more to tell
+                self._tallies = [
+                    tally
+                    for tally, use in zip(tallies, uses)
+                    if tally.name and (use or tally.sample() is not None)
+                ]
         return tuple([use for use in uses if use is not None])
 
     def samples(self) -> Tuple[PoolSample, ...]:

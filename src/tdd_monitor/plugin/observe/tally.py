@@ -37,6 +37,18 @@ class _Held(NamedTuple):
     site: Site
 
 
+class _Book:
+    """What was done with a pool on one account."""
+
+    __slots__ = ("acquires", "peak", "statements", "waits")
+
+    def __init__(self, peak: int) -> None:
+        self.acquires: List[int] = []
+        self.statements: Dict[str, List[int]] = {}
+        self.waits = 0
+        self.peak = peak
+
+
 class Tally:
     """One pool. With the name "", the connections of a driver that belong to no pool."""
 
@@ -47,17 +59,21 @@ class Tally:
         self._look = look
         self._held: Dict[Any, _Held] = {}
         self._waiting = 0
-        self._acquires: List[int] = []
-        self._waits = 0
-        self._peak = 0
-        self._statements: Dict[str, List[int]] = {}
+        self._books: Dict[Any, _Book] = {}
+
+    def _book(self) -> _Book:
+        account = self._registry.account
+        book = self._books.get(account)
+        if book is None:
+            book = self._books[account] = _Book(len(self._held))
+        return book
 
     def acquire(self, must_wait: bool, site: Site) -> "Acquisition":
         """Somebody wants a connection; what the driver runs until it is there is part of that."""
         with self._registry.lock:
             if must_wait:
                 self._waiting += 1
-                self._waits += 1
+                self._book().waits += 1
         acquiring.set(True)
         return Acquisition(self, must_wait, site)
 
@@ -66,14 +82,15 @@ class Tally:
         with self._registry.lock:
             if must_wait:
                 self._waiting -= 1
-            self._acquires.append(took_ns)
+            self._book().acquires.append(took_ns)
 
     def took(self, key: Any, site: Site) -> None:
         """A connection is out."""
         registry = self._registry
         with registry.lock:
-            self._held[key] = _Held(registry.attempt, registry.in_shared_setup(), site)
-            self._peak = max(self._peak, len(self._held))
+            self._held[key] = _Held(registry.attempt, registry.account is not None, site)
+            book = self._book()
+            book.peak = max(book.peak, len(self._held))
 
     def gave(self, key: Any) -> None:
         """It is back."""
@@ -83,41 +100,49 @@ class Tally:
     def ran(self, sql: str, took_ns: int, calls: int = 1) -> None:
         """A statement is done, also with an error. `calls` 0 adds time to one that was counted."""
         with self._registry.lock:
-            entry = self._statements.get(sql)
+            book = self._book()
+            entry = book.statements.get(sql)
             if entry is None:
-                if len(self._statements) >= MAX_STATEMENTS:
-                    self._statements = _folded(self._statements)
+                if len(book.statements) >= MAX_STATEMENTS:
+                    book.statements = _folded(book.statements)
                     sql = statements.fold(sql)
-                entry = self._statements.setdefault(sql, [0, 0, 0])
+                entry = book.statements.setdefault(sql, [0, 0, 0])
             entry[0] += calls
             entry[1] += took_ns
             entry[2] = max(entry[2], took_ns)
 
-    def take(self, attempt: int) -> Optional[PoolUse]:
-        """What the attempt did, None for nothing; counts from zero afterwards."""
+    def forget(self) -> None:
+        """Count from zero, on every account."""
+        self._books.clear()
+
+    def take(self, attempt: int, account: Any) -> Optional[PoolUse]:
+        """What was done on the account, None for nothing; it counts from zero afterwards."""
+        book = self._books.pop(account, None) or _Book(len(self._held))
         # The pool's own work when a connection comes back, perhaps one that another attempt had taken.
-        for sql in [sql for sql in self._statements if statements.kind(sql) == statements.POOL_RESET]:
-            del self._statements[sql]
-        leaks = [held for held in self._held.values() if held.attempt == attempt and not held.shared]
-        if not self._acquires and not self._statements and not leaks:
-            self._peak = len(self._held)
+        texts = {
+            sql: sums
+            for sql, sums in book.statements.items()
+            if statements.kind(sql) != statements.POOL_RESET
+        }
+        leaks = self._leaks(attempt) if account is None else []
+        if not book.acquires and not texts and not leaks:
             return None
-        acquires, self._acquires = self._acquires, []
-        texts, self._statements = self._statements, {}
-        waits, self._waits = self._waits, 0
-        peak, self._peak = self._peak, len(self._held)
         return PoolUse(
             self.engine,
             self.name,
-            len(acquires),
-            sum(acquires),
-            max(acquires, default=0),
-            waits,
-            peak,
+            len(book.acquires),
+            sum(book.acquires),
+            max(book.acquires, default=0),
+            book.waits,
+            book.peak,
             len(leaks),
             tuple(["%s:%d" % leak.site for leak in leaks[:TOP]]),
             **_sums(texts),
         )
+
+    def _leaks(self, attempt: int) -> List[_Held]:
+        """What a shared fixture takes, it may keep."""
+        return [held for held in self._held.values() if held.attempt == attempt and not held.shared]
 
     def sample(self) -> Optional[PoolSample]:
         """The pool now; None when it is gone or was never one."""

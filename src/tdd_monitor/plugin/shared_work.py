@@ -1,0 +1,75 @@
+"""Keeps what is done for many tests apart from the test in which it happens to be done.
+
+A stack, because a shared fixture may ask for another while it is set up. Between two changes of the stack
+CPU time, memory and statements belong to what is on top; with an empty stack, to the test.
+"""
+
+import time
+from typing import Any, Callable, List
+
+from tdd_monitor.plugin.memory import Memory
+
+
+class SharedWork:
+    """The shared fixtures that are being set up or torn down, and what that took of the phase.
+
+    `charge` is told whose statements are the next ones: a fixture's use, or None for the test's.
+    """
+
+    def __init__(self, memory: Memory, charge: Callable[[Any], None]) -> None:
+        self._memory = memory
+        self._charge = charge
+        self._stack: List[Any] = []
+        self._since_ns = self._last_cpu_ns = self._last_rss_bytes = 0
+        self.done = False  # within the attempt
+        self.ns = self.cpu_ns = self.rss_delta_bytes = 0  # since `clear`
+
+    def begin_attempt(self) -> None:
+        """Nothing has been done yet."""
+        if self.done or self._stack:
+            self._stack.clear()
+            self._charge(None)
+            self.done = False
+            self.clear()
+
+    def clear(self) -> None:
+        """A phase has taken note."""
+        self.ns = self.cpu_ns = self.rss_delta_bytes = 0
+
+    def begin(self, use: Any, now: Callable[[], int] = time.perf_counter_ns) -> None:
+        """From here on it is the work of `use`, which has `cpu_ns` and `rss_delta_bytes` to add to."""
+        self.done = True
+        self._settle()
+        outermost = not self._stack
+        self._stack.append(use)
+        self._charge(use)
+        if outermost:
+            if self._memory.python is not None:
+                self._memory.python.pause()
+            self._since_ns = now()
+
+    def end(self, use: Any, now: Callable[[], int] = time.perf_counter_ns) -> None:
+        """It is done, and what was at work before goes on."""
+        ended_ns = now()
+        if use not in self._stack:
+            return
+        self._settle()
+        self._stack.remove(use)
+        self._charge(self._stack[-1] if self._stack else None)
+        if not self._stack:
+            self.ns += ended_ns - self._since_ns
+            if self._memory.python is not None:
+                self._memory.python.resume()
+
+    def _settle(self, cpu: Callable[[], int] = time.process_time_ns) -> None:
+        cpu_ns, rss_bytes = cpu(), self._memory.rss()
+        if self._stack:
+            use = self._stack[-1]
+            took_ns, kept_bytes = cpu_ns - self._last_cpu_ns, rss_bytes - self._last_rss_bytes
+            if not (rss_bytes and self._last_rss_bytes):
+                kept_bytes = 0
+            use.cpu_ns += took_ns
+            use.rss_delta_bytes += kept_bytes
+            self.cpu_ns += took_ns
+            self.rss_delta_bytes += kept_bytes
+        self._last_cpu_ns, self._last_rss_bytes = cpu_ns, rss_bytes
