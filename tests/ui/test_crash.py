@@ -1,12 +1,15 @@
 """Should the screen crash, the terminal is given back, and traceback and exit code say so."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from support import streams
 from support.terminal import Terminal
 
 from tdd_monitor.protocol.codec import encode
+from tdd_monitor.ui.app import MonitorApp
 
 CRASHING = """
 import sys
@@ -30,3 +33,22 @@ def test_a_crash_prints_its_traceback_and_fails(tmp_path: Path) -> None:
     after = terminal.received.rpartition(b"\x1b[?1049l")[2].decode()
     assert "ZeroDivisionError" in after and "made on purpose" in after
     assert "the screen crashed" in after
+
+
+@pytest.mark.asyncio
+async def test_a_frame_that_is_due_while_the_screen_is_taken_apart_is_left_out(
+    make_app: Callable[..., MonitorApp],
+) -> None:
+    app = make_app(streams.shop(stop_after=9))
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        main = app.screen_stack[0]
+        close = app._close_all
+
+        async def closing() -> None:
+            await main.query("#panels").remove()
+            for _ in range(10):  # of all parts of the screen, each frame does one
+                app._frame()
+            await close()
+
+        app._close_all = closing  # type: ignore[method-assign]

@@ -90,6 +90,8 @@ class MonitorApp(App[None]):
         await self.control.start()
 
     def _frame(self) -> None:
+        if not self.is_running:
+            return  # the screens are being taken apart
         run = self.control.board.session.run
         self._collector.tick(run is not None and run.active, time.perf_counter())
         frame = self.feed.tick()
@@ -231,6 +233,13 @@ class MonitorApp(App[None]):
     def action_copy_command(self) -> None:
         """Copy the command that runs these tests."""
         self._copy(self.control.command(self._chosen()), "command")
+
+    def action_command_palette(self) -> None:
+        """Commands by name."""
+        from .palette import ActionPalette
+
+        if not isinstance(self.screen, ActionPalette):
+            self.push_screen(ActionPalette(id="--command-palette"))
 
     def action_output(self) -> None:
         """Pages of text around the run."""

@@ -2,10 +2,20 @@
 
 from functools import partial
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from . import actions
 from .screens.live import LiveScreen
+
+
+class ActionPalette(CommandPalette):
+    """Textual's, which must not be asked for a page of a list that has no room (KeyError)."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What a list without a line cannot do is not done."""
+        if action == "command_list" and not self.query_one(CommandList).scrollable_content_region:
+            return False
+        return super().check_action(action, parameters)
 
 
 class ActionProvider(Provider):
