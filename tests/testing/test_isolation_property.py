@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tdd_monitor.testing import IsolationWarning, get_database_manager, tdd_test_context
+from tdd_monitor.testing import IsolationWarning, TDDTestContext, get_database_manager, tdd_test_context
 
 ACTIONS = [
     "CREATE TABLE left_over (i int)",
@@ -31,13 +31,21 @@ ACTIONS = [
     "SELECT pg_advisory_lock(4911)",
     "DECLARE held CURSOR WITH HOLD FOR SELECT 1",
     "SELECT pg_terminate_backend(pg_backend_pid())",
+    "ALTER ROLE postgres SET work_mem = '9MB'",
+    "ALTER DATABASE postgres SET work_mem = '9MB'",
+    "LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE",
     "close",
     "transaction",
+    "another connection",
+    "stray task",
+    "left running",
 ]
 LEFT_OVERS = """
     SELECT (SELECT count(*) FROM pg_tables WHERE tablename = 'left_over')
          + (SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
             WHERE d.datname = current_database() AND locktype = 'advisory')
+         + (SELECT count(*) FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase
+            WHERE setdatabase = 0 OR datname = 'postgres')
          + (SELECT count(*) FROM pg_stat_activity
             WHERE datname = current_database() AND state LIKE 'idle in%')
 """
@@ -62,25 +70,45 @@ def test_nothing_is_left_over(runner: asyncio.Runner, actions: list[str]) -> Non
 
 
 async def misbehave_and_look(actions: list[str]) -> None:
+    go_on, strays = asyncio.Event(), []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", IsolationWarning)
         async with tdd_test_context() as context:
             for action in actions:
-                with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError):
-                    await act(context.connection, action)
+                with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                    if action == "stray task":
+                        strays.append(asyncio.create_task(stray(context.connection, go_on)))
+                    elif action == "left running":
+                        strays.append(asyncio.create_task(context.connection.execute("SELECT pg_sleep(9)")))
+                        await asyncio.sleep(0)
+                    else:
+                        await act(context, action)
     look = await asyncpg.connect(get_database_manager().database().url)
     assert await look.fetchval(LEFT_OVERS) == 0
     await look.close()
     async with tdd_test_context() as context:
+        go_on.set()
+        refused = await asyncio.gather(*strays, return_exceptions=True)
+        assert all(isinstance(each, (asyncpg.PostgresError, asyncpg.InterfaceError)) for each in refused)
         assert await context.connection.fetchval(STATE) == "4MBpostgrespostgres000"
         async with context.connection.transaction():
             assert await context.connection.fetchval("SELECT to_regclass('left_over')") is None
 
 
-async def act(connection: asyncpg.Connection, action: str) -> None:
+async def stray(connection: asyncpg.Connection, go_on: asyncio.Event) -> None:
+    await go_on.wait()
+    await connection.execute("CREATE TABLE left_over (i int); COMMIT")
+
+
+async def act(context: TDDTestContext, action: str) -> None:
+    connection = context.connection
     if action == "close":
         await connection.close()
     elif action == "transaction":
         await connection.transaction().start()
+    elif action == "another connection":
+        other = await asyncpg.connect(context.database_url, timeout=0.5)
+        await other.execute("SET lock_timeout = '0.1s'; CREATE TABLE left_over (i int)")
+        await other.close()
     else:
         await connection.execute(action)

@@ -9,6 +9,7 @@ from typing import Any
 from tdd_monitor.plugin import record_metric
 
 from . import isolation
+from .database_manager import DatabaseManager, get_database_manager
 from .databases import Provided
 from .isolation import Ending, IsolationWarning
 from .schemas import Schema, schema_of
@@ -38,6 +39,7 @@ class BaseContext:
         self.schema: Schema | None = schema_of(schema)
         self.path = "transaction" if schema is None else "transaction, schema stood"
         self.timings = ContextTimings()
+        self._manager: DatabaseManager = get_database_manager()
         self._database: Database | None = None
         self._backend = 0
 
@@ -46,6 +48,7 @@ class BaseContext:
         """The database in which the test runs; other connections to it do not see what the test does."""
         if self._database is None:
             raise self._not_open()
+        self._manager.watch_sessions(self._database)
         return self._database.url
 
     @property
@@ -81,6 +84,8 @@ class BaseContext:
         """Warn the test when its transaction could not simply be rolled back."""
         if ending is Ending.ESCAPED and self._database is not None:
             text = isolation.escaped_warning(self.test_id, self._database.name)
+        elif ending is Ending.BYPASSED and self._database is not None:
+            text = isolation.bypassed_warning(self.test_id, self._database.name)
         elif ending is Ending.STUCK:
             text = isolation.stuck_warning(self.test_id)
         else:

@@ -5,10 +5,12 @@ round trip each. tests/testing/test_isolation.py fails when a new asyncpg change
 """
 
 import asyncio
+import contextlib
 import secrets
 from typing import Any
 
 import asyncpg
+from asyncpg.connect_utils import _cancel
 from asyncpg.exceptions import InvalidSavepointSpecificationError, NoActiveSQLTransactionError
 from asyncpg.transaction import Transaction, TransactionState
 
@@ -98,6 +100,17 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
         if self._codecs:
             self._forget_codecs()
         return Ending.ROLLED_BACK
+
+    async def cancel(self) -> None:
+        """Ask the server to stop the query that is running, on a connection that needs no login."""
+        with contextlib.suppress(OSError):
+            await _cancel(
+                loop=self._loop,
+                addr=self._addr,
+                params=self._params,
+                backend_pid=self.backend,
+                backend_secret=self._protocol.backend_secret,
+            )
 
     async def begin_nested(self) -> None:
         """Set a savepoint for a context within a context."""

@@ -11,7 +11,6 @@ from typing import Any, Self
 
 from .base_context import BaseContext
 from .connection import ContextConnection
-from .database_manager import DatabaseManager, get_database_manager
 from .isolation import Ending
 from .lent_connection import LentConnection
 from .schemas import Schema
@@ -34,7 +33,6 @@ class TDDTestContext(BaseContext):
         self._inner: TDDTestContext | None = None
         self._task: asyncio.Task[Any] | None = None
         self._token: Token[TDDTestContext | None] | None = None
-        self._manager: DatabaseManager = get_database_manager()
 
     @property
     def connection(self) -> Any:

@@ -6,14 +6,15 @@ import contextlib
 import os
 import threading
 import weakref
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import asyncpg
 
-from . import isolation, project
+from . import busy_backends, isolation, project
 from .connection import ContextConnection
-from .database_server import DatabaseServer, run_apart
+from .database_server import CONNECT_TIMEOUT_S, DatabaseServer
 from .database_url import find_database_url
 from .databases import Databases, Provided
 from .isolation import Ending, IsolationError
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from .base_context import BaseContext
     from .context import TDDTestContext
 
+Result = TypeVar("Result")
+
+# On the embedded server: then somebody looks whether a lock is in the way.
+_LOCKED_OUT_S = 3.0
 _DEAD = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
@@ -106,8 +111,8 @@ class DatabaseManager:
         Raises SchemaError for a schema that PostgreSQL refuses, and what `initialize` raises.
         """
         database = self.database_for(context)
-        if database.spoilt:
-            self.clean_if_spoilt(context, database)
+        if database.spoilt_by:
+            self.clean_if_spoilt(database)
         warm = self._warm()
         while True:
             started_ns = context.now()
@@ -145,20 +150,39 @@ class DatabaseManager:
         except BaseException:
             # Cancelled in the middle. Closing the connection rolls back, but who knows what was before.
             warm.discard(connection)
-            note_ending(database, Ending.LOST)
-            self.clean_if_spoilt(context, database)
+            note_ending(database, Ending.LOST, context.test_id)
+            self.clean_if_spoilt(database)
             raise
+        if ending.is_clean and self.others_came(database):
+            ending = Ending.BYPASSED
         if ending is Ending.ROLLED_BACK:
             await warm.give_back(connection)
         else:
+            note_ending(database, ending, context.test_id)
             await self._remove(warm, connection, database, ending)
-        if database.spoilt:
-            self.clean_if_spoilt(context, database)
+        if database.spoilt_by:
+            self.clean_if_spoilt(database)
         return ending
 
-    def end_backend(self, database: Database, backend: int) -> None:
+    def end_backend(self, backend: int) -> None:
         """Stop a query that nobody waits for: it may hold locks that the next test needs. Blocks."""
-        run_apart(lambda: _end_backend(database, backend))
+        self._administer(lambda admin: busy_backends.end_backend(admin, backend))
+
+    def watch_sessions(self, database: Database) -> None:
+        """Note how many connections others have made to the database, now that a test asks where it is."""
+        if database.owned and database.sessions_before is None:
+            database.sessions_before = self._sessions_of_others(database)
+
+    def others_came(self, database: Database) -> bool:
+        """Tell whether somebody has connected to the database since `watch_sessions`. Blocks."""
+        before, database.sessions_before = database.sessions_before, None
+        return before is not None and self._sessions_of_others(database) > before
+
+    def left_on_server(self) -> list[str]:
+        """What is new on the embedded server since this process began, such as `role bob`. Blocks."""
+        with self._lock, contextlib.suppress(*_DEAD):
+            return self._databases.left_on_server() if self._databases is not None else []
+        return []
 
     async def close(self) -> None:
         """Close the running loop's connections, drop the databases, give the server back.
@@ -236,18 +260,34 @@ class DatabaseManager:
         return any(lender.lends(database) for lender in lenders)
 
     async def _open(self, warm: WarmConnections, database: Database) -> ContextConnection:
+        database.opened += 1
         try:
             with self.reaching():
-                connection = await warm.open(database)
+                connection = await warm.open(database, _LOCKED_OUT_S if database.owned else CONNECT_TIMEOUT_S)
+        except TimeoutError as error:  # of the embedded server: `reaching` makes another one of others
+            if locked := self._administer(lambda admin: busy_backends.who_locks_out(admin, database.name)):
+                raise TimeoutError(locked) from error
+            connection = await warm.open(database, CONNECT_TIMEOUT_S)
         except (OSError, asyncpg.CannotConnectNowError):
             with self._lock:
                 if self._databases is None or self._databases.server.given is not None:
                     raise
                 self._databases.revive()
                 database.url = self._databases.server.url_of(database.name)
-            connection = await warm.open(database)
+            connection = await warm.open(database, CONNECT_TIMEOUT_S)
         self.usage.connections += 1
         return connection
+
+    def _administer(self, work: Callable[[Any], Coroutine[Any, Any, Result]]) -> Result:
+        databases = self._databases
+        if databases is None:
+            raise RuntimeError("The database manager was closed while a test used it.")
+        return databases.administer(work)
+
+    def _sessions_of_others(self, database: Database) -> int:
+        # A session counts from when its client may send something; before PostgreSQL 14, never.
+        count = "SELECT (to_jsonb(s)->>'sessions')::int FROM pg_stat_database s WHERE datname = $1"
+        return (self._administer(lambda admin: admin.fetchval(count, database.name)) or 0) - database.opened
 
     def reaching(self, *failures: type[Exception]) -> AbstractContextManager[None]:
         """Stand around a connection that is opened, as `DatabaseServer.reaching`."""
@@ -257,46 +297,40 @@ class DatabaseManager:
     async def _remove(
         self, warm: WarmConnections, connection: ContextConnection, database: Database, ending: Ending
     ) -> None:
-        backend = connection.get_server_pid() if ending is Ending.STUCK else 0
+        if ending is Ending.STUCK:
+            await connection.cancel()
         warm.discard(connection)
-        if backend:
-            await _end_backend(database, backend)
-        note_ending(database, ending)
+        if ending is Ending.STUCK:
+            with contextlib.suppress(*_DEAD):  # its transaction has ended with the query
+                self.end_backend(connection.backend)
 
-    def clean_if_spoilt(self, context: "BaseContext", database: Database) -> None:
+    def clean_if_spoilt(self, database: Database) -> None:
         """Make a database anew into which a test has committed, once nobody is in it. Blocks.
 
         Raises IsolationError for a database of the user, which is left alone.
         """
-        if not database.spoilt or self._is_in_use(database):
+        if not database.spoilt_by:
             return
         if not database.owned:
-            database.spoilt = False
-            self._refuse(context)
+            self._refuse(database)
+        if self._is_in_use(database):
+            return
         with self._lock:
             if self._databases is not None:
                 self._databases.renew(database)
                 self.usage.renewals += 1
 
-    def _refuse(self, context: "BaseContext") -> NoReturn:
+    def _refuse(self, database: Database) -> NoReturn:
+        test_id, database.spoilt_by = database.spoilt_by, ""
         given = self._databases.server.given if self._databases is not None else None
         source = given.source if given is not None else "the user"
-        raise IsolationError(isolation.escaped_error(context.test_id, source))
+        raise IsolationError(isolation.escaped_error(test_id, source))
 
 
-def note_ending(database: Database, ending: Ending) -> None:
+def note_ending(database: Database, ending: Ending, test_id: str) -> None:
     """Note what a test may have left: where that is not known, the database is made anew to be sure."""
     if ending is Ending.ESCAPED or (database.owned and not ending.is_clean):
-        database.spoilt = True
-
-
-async def _end_backend(database: Database, backend: int) -> None:
-    """Stop a query that nobody waits for: it may hold locks that the next test needs."""
-    connection = await asyncpg.connect(database.url)
-    try:
-        await connection.fetchval("SELECT pg_terminate_backend($1, 5000)", backend)
-    finally:
-        await connection.close()
+        database.spoilt_by = test_id
 
 
 _manager: DatabaseManager | None = None

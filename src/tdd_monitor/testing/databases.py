@@ -1,14 +1,18 @@
 """All databases of this process on one server, by the schema that a test wants. Everything here blocks."""
 
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from .database_server import DatabaseServer
 from .schemas import Schema
 from .spare_databases import SpareDatabases
 from .template_databases import Template, TemplateDatabases
 from .worker_databases import Database, WorkerDatabases
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,19 @@ class Databases:
     def give_back_own(self, database: Database) -> None:
         """Drop it, when there is time."""
         self._spares.give_back(database)
+        self._worker.settle()
 
     def renew(self, database: Database) -> None:
         """Make a spoilt database anew."""
         self._worker.renew(database)
+
+    def administer(self, work: Callable[[Any], Coroutine[Any, Any, Result]]) -> Result:
+        """Let `work` use a session of this process, in another database than those of tests."""
+        return self._worker.administer(work)
+
+    def left_on_server(self) -> list[str]:
+        """Return what is new on the embedded server since this process began, such as `role bob`."""
+        return self._worker.left_on_server()
 
     def revive(self) -> None:
         """Start the embedded server again after a crash. Raises `EmbeddedPostgresError`."""

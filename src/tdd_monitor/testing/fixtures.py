@@ -32,6 +32,8 @@ _NEED_A_DATABASE = _ON_A_LOOP | {"tdd_sync_context", "tdd_database_url"}
 # A pytest that runs inside a test (pytester) configures a second time; the first to come is the last to go.
 _configured: list[pytest.Config] = []
 _USAGE = "tdd_monitor_usage"
+_LEFT = "tdd_monitor_left"
+_left: "pytest.StashKey[set[str]]" = pytest.StashKey()
 _workers: "pytest.StashKey[list[dict[str, int]]]" = pytest.StashKey()
 
 
@@ -179,14 +181,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     manager, output = _used_manager(), getattr(session.config, "workeroutput", None)
     if manager is not None and output is not None:
         output[_USAGE] = manager.counts().plain()
+        output[_LEFT] = manager.left_on_server()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """The controller adds up what its workers tell."""
-    counts = getattr(node, "workeroutput", {}).get(_USAGE)
-    if counts:
-        node.config.stash.setdefault(_workers, []).append(counts)
+    output = getattr(node, "workeroutput", {})
+    if output.get(_USAGE):
+        node.config.stash.setdefault(_workers, []).append(output[_USAGE])
+        node.config.stash.setdefault(_left, set()).update(output.get(_LEFT, ()))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -194,13 +198,15 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     manager, workers = _used_manager(), config.stash.get(_workers, [])
     if (manager is None and not workers) or terminalreporter.verbosity < 0:
         return
-    from .usage import Usage
+    from .usage import Usage, left_line
 
     total = Usage()
     for counts in [*workers, *([manager.counts().plain()] if manager is not None else [])]:
         total.add(counts)
     if line := total.line():
         terminalreporter.write_line(line)
+    if left := {*config.stash.get(_left, ()), *(manager.left_on_server() if manager is not None else ())}:
+        terminalreporter.write_line(left_line(left))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -22,6 +22,7 @@ class Ending(Enum):
     ESCAPED = "ended by the test itself"
     LOST = "gone with its connection, nobody knows how"
     STUCK = "still busy"
+    BYPASSED = "rolled back, but others were connected to the database of the test"
 
     @property
     def is_clean(self) -> bool:
@@ -33,8 +34,18 @@ def escaped_warning(test_id: str, database: str) -> str:
     """The text for a test that committed into a database of ours."""
     return (
         f"{test_id} ended the transaction that isolates it (a COMMIT or ROLLBACK of its own). {database} is"
-        " made anew, so nothing stays, but that takes time. Use `async with connection.transaction()`, which"
-        " nests, or the fixture `tdd_database` for a test that must commit."
+        " made anew, which takes time, and settings of roles are reset; roles and other databases that the"
+        " test has made stay, for all projects. Use `async with connection.transaction()`, which nests, or"
+        " the fixture `tdd_database` for a test that must commit."
+    )
+
+
+def bypassed_warning(test_id: str, database: str) -> str:
+    """The text for a test that had a connection of its own to the database of the contexts."""
+    return (
+        f"{test_id} asked for the URL of {database}, and a connection was made to it. What that wrote is not"
+        " rolled back, so the database is made anew, which takes time. Use the fixture `tdd_database` for a"
+        " test that needs several connections."
     )
 
 

@@ -25,7 +25,6 @@ _HELD = """
 _SETTINGS = {
     "application_name": "tdd-monitor owner",
     "default_transaction_read_only": "off",
-    "idle_session_timeout": "0",
     "lock_timeout": "0",
     "statement_timeout": "0",
 }

@@ -2,13 +2,16 @@
 
 import threading
 import weakref
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+import asyncpg
+
 from .base_context import BaseContext
-from .database_manager import DatabaseManager, get_database_manager, note_ending
+from .database_manager import get_database_manager, note_ending
 from .database_server import CONNECT_TIMEOUT_S
 from .isolation import Ending
 from .schemas import Schema
@@ -56,6 +59,7 @@ class SyncConnections:
                 continue
             return self._lend(warm)
         manager = get_database_manager()
+        database.opened += 1
         with manager.reaching(psycopg.OperationalError):
             pgconn = sync_connection.connect(database.url, CONNECT_TIMEOUT_S)
         warm = _Warm(pgconn, database, database.generation)
@@ -124,7 +128,6 @@ class TDDSyncContext(BaseContext):
         self._outer: TDDSyncContext | None = None
         self._thread = 0
         self._token: Token[TDDSyncContext | None] | None = None
-        self._manager: DatabaseManager = get_database_manager()
 
     @property
     def connection(self) -> Any:
@@ -184,7 +187,7 @@ class TDDSyncContext(BaseContext):
 
     def _open(self) -> None:
         database = self._manager.database_for(self)
-        self._manager.clean_if_spoilt(self, database)
+        self._manager.clean_if_spoilt(database)
         if _connections not in self._manager.lenders:
             self._manager.lenders.append(_connections)
         started_ns = self.now()
@@ -210,19 +213,23 @@ class TDDSyncContext(BaseContext):
             if left is not None and not left.closed:
                 left.detach(self.test_id)
         ending = connection.ending if connection.closed else sync_connection.end_test(warm.pgconn)
+        if ending.is_clean and self._manager.others_came(warm.database):
+            ending = Ending.BYPASSED
         if ending is Ending.ROLLED_BACK:
             connection.detach(self.test_id)
             _connections.give_back(warm)
             return ending
         _connections.forget(warm)
+        note_ending(warm.database, ending, self.test_id)
         if ending is Ending.STUCK:
             # Another thread is inside libpq, which would crash if the connection went away under it.
-            self._manager.end_backend(warm.database, self._backend)
+            warm.pgconn.get_cancel().cancel()
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # the query is over then
+                self._manager.end_backend(self._backend)
         else:
             connection.detach(self.test_id)
             warm.pgconn.finish()
-        note_ending(warm.database, ending)
-        self._manager.clean_if_spoilt(self, warm.database)
+        self._manager.clean_if_spoilt(warm.database)
         return ending
 
 

@@ -1,5 +1,6 @@
 """What the toolkit did in a run, for one line at its end; workers of pytest-xdist are added up."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 
 
@@ -40,6 +41,14 @@ class Usage:
         if self.renewals:
             parts.append(f"{_count(self.renewals, 'database')} made anew after a commit")
         return "tdd-monitor: " + "; ".join(parts) if parts else ""
+
+
+def left_line(left: Iterable[str]) -> str:
+    """The line about what is new on the embedded server since the run began, such as `role bob`."""
+    return (
+        f"tdd-monitor: new on the embedded server since this run began: {', '.join(sorted(left))}."
+        " No roll-back undoes that, and all projects have it: let the test that makes it drop it."
+    )
 
 
 def _count(number: int, thing: str) -> str:

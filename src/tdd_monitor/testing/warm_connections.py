@@ -12,7 +12,6 @@ from typing import Any
 import asyncpg
 
 from .connection import ContextConnection
-from .database_server import CONNECT_TIMEOUT_S
 from .worker_databases import Database
 
 # After so many tests the backend's memory and its caches of catalogs have grown.
@@ -53,7 +52,7 @@ class WarmConnections:
         """Tell whether a context is open in the database."""
         return any(connection.database == database.name for connection in self._lent)
 
-    async def open(self, database: Database) -> ContextConnection:
+    async def open(self, database: Database, timeout_s: float) -> ContextConnection:
         """Open a connection. Raises what asyncpg.connect raises."""
         if self._keeper is None and not self._is_kept:
             self._keeper = self._keep()
@@ -64,7 +63,7 @@ class WarmConnections:
             # A same-named table of another shape in the next test would meet a stale statement.
             statement_cache_size=0,
             server_settings=_SETTINGS,
-            timeout=CONNECT_TIMEOUT_S,
+            timeout=timeout_s,
         )
         connection.database, connection.owned = database.name, database.owned
         connection.generation = database.generation

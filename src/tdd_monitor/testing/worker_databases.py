@@ -7,16 +7,19 @@ A database of the user (by URL) is used as it is: nothing is created, nothing dr
 import os
 import re
 import time
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from . import database_names as names
 from .database_server import DatabaseServer
+from .left_overs import LeftOvers, reset_settings
 from .owner_session import OwnerSession, held_keys
 
 _SWEPT_AT_ONCE = 10
 _LIST = "SELECT datname FROM pg_database WHERE starts_with(datname, 'tdd_')"
 
+Result = TypeVar("Result")
 Settings = tuple[tuple[str, str], ...]
 
 
@@ -30,7 +33,9 @@ class Database:
     settings: Settings = ()
     owned: bool = True
     generation: int = 0
-    spoilt: bool = False
+    spoilt_by: str = ""  # the test that may have left something here
+    opened: int = 0  # how many connections the toolkit has opened to it
+    sessions_before: int | None = None  # of others, when a test asked for the URL
 
     @property
     def kind(self) -> str:
@@ -44,6 +49,7 @@ class WorkerDatabases:
     def __init__(self, server: DatabaseServer) -> None:
         self._server = server
         self._owner = OwnerSession(server)
+        self._left_overs = LeftOvers()
         self._first: dict[str, Database] = {}
         self._all: list[Database] = []
         self._count = 0
@@ -70,11 +76,13 @@ class WorkerDatabases:
 
         async def drop_and_make(admin: Any) -> None:
             await admin.execute(drop(database.name))
+            if self._server.given is None:
+                await reset_settings(admin)
             await claim_or_make(self._server, admin, database)
 
         self._owner.administer(drop_and_make)
         database.generation += 1
-        database.spoilt = False
+        database.spoilt_by = ""
 
     def drop_all(self) -> None:
         """Drop what this process has made."""
@@ -85,9 +93,24 @@ class WorkerDatabases:
         async def drop_them(admin: Any) -> None:
             for statement in owned:
                 await admin.execute(statement)
+            if self._server.given is None:
+                await reset_settings(admin)
 
         if owned:
             self._owner.administer(drop_them)
+
+    def administer(self, work: Callable[[Any], Coroutine[Any, Any, Result]]) -> Result:
+        """Let `work` use the session of this process, in another database than those of tests."""
+        return self._owner.administer(work)
+
+    def settle(self) -> None:
+        """Reset what a test has set for all projects of the embedded server."""
+        if self._server.given is None:
+            self._owner.administer(reset_settings)
+
+    def left_on_server(self) -> list[str]:
+        """Return what is new on the embedded server since this process began, such as `role bob`."""
+        return self._owner.administer(self._left_overs.new) if self._left_overs.begun else []
 
     def revive(self) -> None:
         """Own the databases again on a server that has crashed and was started anew."""
@@ -108,7 +131,10 @@ class WorkerDatabases:
         worker = re.sub(r"\W", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or "main"
         if self._server.given is not None:
             return names.on_named_server(worker, self._owner.key, self._count)
-        self._owner.hold()
+        if self._left_overs.begun:
+            self._owner.hold()
+        else:
+            self._owner.administer(self._left_overs.begin)
         return names.own(worker, os.getpid(), int(time.time()), self._owner.key, self._count)
 
     def _provide(self, template: str, settings: Settings) -> Database:

@@ -40,6 +40,8 @@ def prepare_cluster(home: Home, binaries: Binaries, on_progress: Callable[[str],
     if not (data / "PG_VERSION").exists():
         on_progress(f"Preparing PostgreSQL {binaries.version} in {data}: once, about 2 s")
         _initialize(home, binaries, data)
+    # What ALTER SYSTEM has set, before PostgreSQL 17 or an older tdd-monitor, would hold for all projects.
+    files.remove(data / "postgresql.auto.conf")
     return data
 
 

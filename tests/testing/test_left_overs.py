@@ -1,0 +1,167 @@
+"""What outlives a transaction: settings of roles, other connections, databases and roles of the server."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import pytest
+
+from tdd_monitor.testing import IsolationWarning, get_database_manager, tdd_database, tdd_test_context
+
+from .conftest import Look, Run
+
+SETTINGS = (
+    "ALTER ROLE postgres SET work_mem = '9MB'",
+    "ALTER ROLE ALL SET work_mem = '9MB'",
+    "ALTER DATABASE postgres SET work_mem = '9MB'",
+    "ALTER ROLE postgres IN DATABASE template1 SET work_mem = '9MB'",
+    "ALTER ROLE postgres SET default_transaction_read_only = on",
+)
+SET_FOR_ALL = """
+    SELECT count(*) FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase
+    WHERE setdatabase = 0 OR datname IN ('postgres', 'template1')
+"""
+
+
+async def in_a_context(statement: str) -> None:
+    with pytest.warns(IsolationWarning, match="settings of roles are reset"):
+        async with tdd_test_context("the test") as context:
+            await context.connection.execute(f"COMMIT; {statement}")
+
+
+async def in_a_database_of_its_own(statement: str) -> None:
+    async with tdd_database("the test") as database:
+        await database.connection.execute(statement)
+
+
+@pytest.mark.parametrize("place", [in_a_context, in_a_database_of_its_own])
+@pytest.mark.parametrize("statement", SETTINGS)
+async def test_what_is_set_on_roles_and_databases_is_reset(
+    place: Callable[[str], Awaitable[None]], statement: str, look: Look
+) -> None:
+    await place(statement)
+    assert await look(SET_FOR_ALL) == 0
+    async with tdd_database() as database:
+        assert await database.connection.fetchval("SHOW work_mem") == "4MB"
+        await database.connection.execute("CREATE TABLE t ()")
+
+
+async def test_alter_system_is_refused() -> None:
+    async with tdd_database() as database:
+        if database.connection.get_server_version().major < 17:
+            pytest.skip("PostgreSQL 16 cannot refuse it")
+        with pytest.raises(asyncpg.PostgresError, match="ALTER SYSTEM is not allowed"):
+            await database.connection.execute("ALTER SYSTEM SET work_mem = '9MB'")
+
+
+async def test_a_commit_through_another_connection_is_noticed_and_cleaned_up(look: Look) -> None:
+    with pytest.warns(IsolationWarning, match="^the test asked for the URL of tdd_"):
+        async with tdd_test_context("the test") as context:
+            other = await asyncpg.connect(context.database_url)
+            await other.execute("CREATE TABLE lasting (i int)")
+            await other.close()
+    assert await look("SELECT to_regclass('lasting')") is None
+
+
+async def test_another_connection_that_is_still_open_is_noticed(look: Look) -> None:
+    with pytest.warns(IsolationWarning, match="^the test asked for the URL of tdd_"):
+        async with tdd_test_context("the test") as context:
+            other = await asyncpg.connect(context.database_url)
+            await other.execute("CREATE TABLE lasting (i int)")
+    assert await look("SELECT to_regclass('lasting')") is None
+    other.terminate()
+
+
+async def test_who_only_asks_for_the_url_is_not_told() -> None:
+    backends = set()
+    for _ in range(2):
+        async with tdd_test_context("the test") as context:
+            assert context.database_url.startswith("postgresql://")
+            backends.add(context.connection.get_server_pid())
+
+            async def beside() -> None:
+                async with tdd_test_context("beside") as other:
+                    await other.connection.execute("SELECT 1")
+
+            await asyncio.gather(beside(), beside())
+    assert len(backends) == 1
+
+
+def test_a_plain_test_with_another_connection_is_told() -> None:
+    psycopg = pytest.importorskip("psycopg")
+    from tdd_monitor.testing import tdd_sync_context
+
+    told = pytest.warns(IsolationWarning, match="^the test asked for the URL of tdd_")
+    with told, tdd_sync_context("the test") as context, psycopg.connect(context.database_url) as other:
+        other.execute("CREATE TABLE lasting (i int)")
+    with tdd_sync_context() as context:
+        assert context.connection.execute("SELECT to_regclass('lasting')").fetchone() == (None,)
+
+
+async def test_a_stuck_query_that_has_locked_the_catalog_is_stopped() -> None:
+    with pytest.warns(IsolationWarning, match="^the test ended while a query"):
+        async with tdd_test_context("the test") as context:
+            await context.connection.execute("LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE")
+            query = asyncio.create_task(context.connection.execute("SELECT pg_sleep(600)"))
+            await asyncio.sleep(0)
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+        await query
+    async with tdd_test_context() as context:
+        assert await context.connection.fetchval("SELECT 1") == 1
+
+
+async def test_a_locked_catalog_is_named_to_who_cannot_connect() -> None:
+    async def open_at_once(count: int) -> None:
+        async with tdd_test_context("beside"):
+            if count:
+                await asyncio.create_task(open_at_once(count - 1))
+
+    async with tdd_test_context("the test") as context:
+        await context.connection.execute("LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(TimeoutError, match=r"has locked pg_class.*LOCK TABLE pg_class"):
+            await asyncio.create_task(open_at_once(10))  # more than wait ready
+
+
+async def test_a_backend_that_cannot_be_ended_hides_nothing(
+    monkeypatch: pytest.MonkeyPatch, look: Look
+) -> None:
+    manager = get_database_manager()
+
+    def fail(_: int) -> None:
+        raise asyncpg.InterfaceError("no connection")
+
+    monkeypatch.setattr(manager, "end_backend", fail)
+    with pytest.warns(IsolationWarning, match="^the test ended while a query"):
+        async with tdd_test_context("the test") as context:
+            await context.connection.execute("CREATE TABLE lasting (i int); COMMIT")
+            query = asyncio.create_task(context.connection.execute("SELECT pg_sleep(600)"))
+            await asyncio.sleep(0)
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+        await query
+    assert await look("SELECT to_regclass('lasting')") is None
+
+
+STAYS = """
+import pytest
+@pytest.mark.asyncio
+async def test_it(tdd_database):
+    await tdd_database.connection.execute("CREATE DATABASE NAME")
+    await tdd_database.connection.execute("CREATE ROLE NAME")
+"""
+
+
+@pytest.mark.parametrize("arguments", [(), ("-p", "xdist", "-n", "1")])
+async def test_what_stays_on_the_server_is_told_at_the_end(
+    run_pytest: Run, arguments: tuple[str, ...], look: Look
+) -> None:
+    name = f"left_by_{os.getpid()}_{len(arguments)}"
+    try:
+        result = run_pytest(*arguments, test_it=STAYS.replace("NAME", name))
+    finally:
+        await look(f"DROP DATABASE IF EXISTS {name}")
+        await look(f"DROP ROLE IF EXISTS {name}")
+    assert "1 passed" in result.stdout, result.stdout
+    told = result.stdout.partition("new on the embedded server since this run began:")[2]
+    assert f"database {name}" in told
+    assert f"role {name}" in told
