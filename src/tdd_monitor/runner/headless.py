@@ -16,8 +16,8 @@ INCOMPLETE = 76  # EX_PROTOCOL: no exit code of pytest's
 async def run_headless(engine: Engine) -> int:
     """One run of everything without a screen; returns pytest's exit code. Raises ServerError.
 
-    Where pytest says 0: 3 when it died without a word (os._exit(0) in a test), `INCOMPLETE` when not everything
-    that it did has arrived, 1 when the recording stopped.
+    Where pytest says 0: 3 when it died without a word (os._exit(0) in a test), `INCOMPLETE` when not
+    everything that it did has arrived, 1 when the recording stopped.
     Ctrl+C, SIGTERM and SIGHUP interrupt pytest, which then ends its report; a second one kills it.
     """
     await engine.open()

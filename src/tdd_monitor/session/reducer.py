@@ -30,7 +30,7 @@ from tdd_monitor.protocol.events import (
     WorkerUp,
 )
 
-from . import accounts, metrics
+from . import accounts, deletion, metrics
 from .model import HISTORY, MAX_RUNS, Delta, Item, ItemState, Run, RunState, Session
 
 USAGE_ERROR = 4  # pytest's exit status
@@ -105,15 +105,11 @@ def _on_hello(session: Session, line: Line, event: Hello, delta: Delta) -> None:
 def _item(session: Session, nodeid: str, delta: Delta) -> Item:
     item = session.items.get(nodeid)
     if item is None:
-        item = session.items[nodeid] = Item(nodeid, session.next_index, _file(nodeid))
+        item = session.items[nodeid] = Item(nodeid, session.next_index, deletion.file_of(nodeid))
         session.next_index += 1
         delta.rows = True
     delta.items.add(nodeid)
     return item
-
-
-def _file(nodeid: str) -> str:
-    return nodeid.partition("::")[0]
 
 
 def _on_collect(session: Session, line: Line, event: Collect, delta: Delta) -> None:
@@ -145,51 +141,8 @@ def _on_collect_finish(session: Session, line: Line, event: CollectFinish, delta
     # Fewer than it says: lines were lost. pytest also says it when it is interrupted meanwhile.
     run.collected_all = run.collected >= event.count and not run.cancel_reason
     if run.tested:
-        _forget_deleted(session, run, delta)
+        deletion.forget_deleted(session, run, delta)
     delta.run = True
-
-
-def _forget_deleted(session: Session, run: Run, delta: Delta) -> None:
-    """Drop items that are not collected any more.
-
-    Called when pytest has accepted what it collected: at the first test or the end. Once anything
-    failed to be collected, only files of which something was collected are judged.
-    """
-    if not run.collected_all:
-        return
-    run.collected_all = False
-    unseen = [item for item in session.items.values() if item.seen_run != run.number]
-    if run.scope != "all":
-        files = frozenset(run.files)
-        unseen = [item for item in unseen if _file(item.nodeid) in files]
-    if unseen and run.collect_errors:
-        sound = {_file(item.nodeid) for item in session.items.values() if item.seen_run == run.number}
-        sound -= {_file(error.nodeid) for error in run.collect_errors}
-        unseen = [item for item in unseen if _file(item.nodeid) in sound]
-    if len(unseen) <= _newly_deselected(session, run):
-        return  # left out by --lf or a new -k, not deleted
-    for item in unseen:
-        _uncount(session, item)
-        del session.items[item.nodeid]
-        delta.rows = True
-    if unseen:
-        session.shared_fixtures = {
-            key: use for key, use in session.shared_fixtures.items() if key[2] in session.items
-        }
-
-
-def _newly_deselected(session: Session, run: Run) -> int:
-    """How many more items this run deselected than the one before it that was asked for the same."""
-    same = (r for r in reversed(session.runs[:-1]) if (r.scope, r.files) == (run.scope, run.files))
-    before = next(same, None)
-    return run.deselected - (before.deselected if before is not None else 0)
-
-
-def _uncount(session: Session, item: Item) -> None:
-    if item.outcome == "lost":
-        session.counts["lost"] -= 1
-    elif item.record is not None:
-        session.counts.subtract(metrics.categories(item.record))
 
 
 def _on_collect_error(session: Session, line: Line, event: CollectError, delta: Delta) -> None:
@@ -228,7 +181,7 @@ def _note_testing(session: Session, run: Run, line: Line, delta: Delta) -> None:
         run.state = RunState.RUNNING
     run.started_ns = run.started_ns or line.t_ns
     run.tested = delta.run = True
-    _forget_deleted(session, run, delta)
+    deletion.forget_deleted(session, run, delta)
 
 
 def _record_in(run: Run, item: Item) -> FinishedTest | None:
@@ -260,7 +213,7 @@ def _on_finish(session: Session, line: Line, event: FinishedTest, delta: Delta) 
     if known is not None and known.attempt > event.attempt and _is_old(item, known, line, event.attempt):
         item.earlier = tuple(sorted((*item.earlier, event), key=lambda record: record.attempt))
         return  # the controller told of a crash before the worker's last lines were read
-    _uncount(session, item)
+    deletion.uncount(session, item)
     session.counts.update(words)
     if known is None:
         item.earlier = ()
@@ -363,7 +316,7 @@ def _on_lost(session: Session, line: Line, event: RunLost, delta: Delta) -> None
 
 def _lose(session: Session, run: Run, item: Item) -> None:
     """The process died in it: nothing was measured, and what an earlier run found says nothing now."""
-    _uncount(session, item)
+    deletion.uncount(session, item)
     session.counts["lost"] += 1
     run.counts["lost"] += 1
     known = _record_in(run, item)
@@ -387,7 +340,7 @@ def _end(session: Session, run: Run, line: Line, state: RunState, delta: Delta) 
         and run.cancel_reason in ("", "collection")
         and run.exitstatus != USAGE_ERROR
     ):
-        _forget_deleted(session, run, delta)
+        deletion.forget_deleted(session, run, delta)
     delta.run = delta.samples = True
 
 
