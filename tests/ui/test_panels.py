@@ -9,7 +9,16 @@ from rich.cells import cell_len
 from support import streams
 from support.lines import ANY_LINES
 
-from tdd_monitor.protocol.events import Event, Line, RunCancel, RunFinish, RunRequest, Sample, ServerSample
+from tdd_monitor.protocol.events import (
+    Event,
+    Line,
+    LinesLost,
+    RunCancel,
+    RunFinish,
+    RunRequest,
+    Sample,
+    ServerSample,
+)
 from tdd_monitor.ui import format
 from tdd_monitor.ui.detail import TABS, Subject, fixture
 from tdd_monitor.ui.detail.subject import heading
@@ -190,6 +199,25 @@ def test_the_banner_of_a_lost_run_names_signal_and_test_and_the_way_on() -> None
         assert words in shown
     recording = text(banner.lines(view_of(streams.lost(), can_run=False), 200))
     assert "Run again" not in recording
+
+
+def test_a_run_that_is_incomplete_is_not_shown_as_green() -> None:
+    lines = streams.all_passed()
+    finish = lines.pop()
+    assert isinstance(finish.event, RunFinish)
+    counts = {"passed": finish.event.counts["passed"] + 1_200}
+    events = (LinesLost(1_200, 2), RunFinish(0, counts))
+    view = view_of([*lines, *(finish._replace(event=event) for event in events)])
+    shown = text(banner.lines(view, 160))
+    for words in (
+        "1,200 lines from pytest never arrived",
+        "pytest counted 1,206 passed; the monitor received 6.",
+    ):
+        assert words in shown
+    assert "do not trust these counts" in shown
+    shown = text(header.lines(view, 120, 2))
+    assert "! incomplete" in shown and "all passed" not in shown
+    assert "passed" not in {role for _, role in header.progress(view, view.board.session.runs[-1], 60)}
 
 
 def test_the_banner_names_files_that_could_not_be_collected_and_notices() -> None:

@@ -13,7 +13,7 @@ import json
 import threading
 import time
 from collections import deque
-from typing import Any, Callable, Deque, NamedTuple, Optional
+from typing import Any, Callable, Deque, Optional, Tuple
 
 from tdd_monitor.protocol.codec import CANCELLED, encode
 from tdd_monitor.protocol.events import Event, Line
@@ -30,12 +30,8 @@ _UNNUMBERED = 10**18
 _PLACE_OF_NUMBER = b'"seq":%d' % _UNNUMBERED
 
 
-class _Numbered(NamedTuple):
-    """A line on its way: its number, as it was queued, as it is sent."""
-
-    number: int
-    queued: bytes
-    data: bytes
+# A line on its way: its number, as it was queued, as it is sent. A plain tuple: one is made for every line.
+_Numbered = Tuple[int, bytes, bytes]
 
 
 class Stream:
@@ -124,8 +120,9 @@ class Stream:
                 self._start_over()
             elif self._in_doubt:
                 self._start_again()
-            rest = b"".join([line.data for line in self._batch])[self._sent_of_first :]
-            data = self._opening + rest if self._opening else rest
+            data = b"".join([data for _, _, data in self._batch])
+            if self._opening or self._sent_of_first:
+                data = self._opening + data[self._sent_of_first :]
             self._in_doubt = True
             try:
                 sent = self._transport.send(data)
@@ -139,14 +136,17 @@ class Stream:
     def _fill_batch(self) -> None:
         """Give numbers to the lines that go out next."""
         queue, batch = self._queue, self._batch
-        if queue and batch and batch[-1].queued is queue[0]:
-            queue.popleft()  # it was not, because something was raised in the loop below
-        size = sum([len(line.data) for line in batch]) if batch else 0
+        number, size = self._sent_number, 0
+        if batch:
+            number, queued, _ = batch[-1]
+            if queue and queued is queue[0]:
+                queue.popleft()  # it was not, because something was raised in the loop below
+            size = sum([len(data) for _, _, data in batch])
         while queue and size < _BATCH_BYTES:
             line = queue[0]
-            number = (batch[-1].number if batch else self._sent_number) + 1
+            number += 1
             data = line.replace(_PLACE_OF_NUMBER, b'"seq":%d' % number, 1)
-            batch.append(_Numbered(number, line, data))
+            batch.append((number, line, data))
             queue.popleft()
             size += len(data)
 
@@ -157,12 +157,12 @@ class Stream:
             self._in_doubt = bool(sent) or self._opening.startswith(CANCELLED)
             return
         sent += self._sent_of_first - len(self._opening)
-        while self._batch and sent >= len(self._batch[0].data):
-            line = self._batch[0]
-            sent -= len(line.data)
-            self._sent_number = line.number
-            self._waiting_bytes -= len(line.queued)
-            self._batch.popleft()
+        batch = self._batch
+        while batch and sent >= len(batch[0][2]):
+            self._sent_number, queued, data = batch[0]
+            sent -= len(data)
+            self._waiting_bytes -= len(queued)
+            batch.popleft()
         self._sent_of_first = sent
         self._opening = b""
         self._in_doubt = False
