@@ -8,6 +8,10 @@ from .format import plain_lines, visible
 from .parts import BLANK, Row, Target, row, text_row
 from .view import View
 
+SHOWN = 200  # files that could not be collected, and as many that were skipped
+ROWS = 5000  # of tracebacks together; what comes then is only named
+SKIP_LINES = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -21,13 +25,13 @@ class Page:
 
 def _output(view: View) -> Iterator[Row]:
     run = view.board.session.run
-    text = "\n".join(view.output)
-    if not text and run is not None and run.lost is not None:
-        text = run.lost.output
-    if not text:
+    output = view.output
+    if not output and run is not None and run.lost is not None:
+        output = run.lost.output.splitlines()
+    if not output:
         yield text_row("pytest has printed nothing.", "dim")
     else:
-        yield from traceback.lines(text)
+        yield from traceback.printed(output)
 
 
 def _errors(view: View) -> Iterator[Row]:
@@ -36,15 +40,22 @@ def _errors(view: View) -> Iterator[Row]:
     skips = run.collect_skips if run is not None else []
     if not errors and not skips:
         yield text_row("Everything could be collected.", "dim")
-    for error in errors:
+    left = ROWS
+    for error in errors[:SHOWN]:
         file = error.nodeid.partition("::")[0]
         yield row(("! ", "error"), (visible(error.nodeid), "error"), target=Target("place", f"{file}:1"))
-        yield from traceback.lines(error.longrepr)
+        found = list(traceback.lines(error.longrepr)) if left > 0 else [text_row("  …", "dim")]
+        left -= len(found)
+        yield from found
         yield BLANK
-    for skip in skips:
+    if len(errors) > SHOWN:
+        yield text_row(f"… and {len(errors) - SHOWN:,} more that could not be collected.", "dim")
+    for skip in skips[:SHOWN]:
         yield row(("» ", "skipped"), (visible(skip.nodeid), "skipped"))
-        yield from (row((f"  {line}", "dim")) for line in plain_lines(skip.longrepr))
+        yield from (row((f"  {line}", "dim")) for line in traceback.bounded(skip.longrepr)[:SKIP_LINES])
         yield BLANK
+    if len(skips) > SHOWN:
+        yield text_row(f"… and {len(skips) - SHOWN:,} more that were skipped.", "dim")
 
 
 def _notices(view: View) -> Iterator[Row]:

@@ -1,7 +1,7 @@
 """Traceback and captured output, as pytest wrote them; a place in a file can be opened from its line."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tdd_monitor.protocol.events import FinishedTest
 from tdd_monitor.ui import format
@@ -10,7 +10,9 @@ from tdd_monitor.ui.parts import BLANK, Row, Target, row, text_row
 from .subject import Subject, headline
 
 PLACE = re.compile(r"^\s*(?:File \")?([^\s:\"]+\.py)(?::|\", line )(\d+)")
-LINE_MAX = 4000  # cells of one line; the rest is said to be there
+LINE_MAX = 2000  # characters of one line; of the rest it is said that it is there
+TEXT_MAX = 128 * 1024  # characters of one text; the plugin sends half of that at most
+LINES_MAX = 3000  # of one text
 
 
 def filled(subject: Subject) -> bool:
@@ -38,14 +40,42 @@ def of_record(record: FinishedTest) -> Iterator[Row]:
         for section in phase.sections:
             if section.text.strip():
                 yield headline(format.visible(section.title))
-                yield from (Row(((_cut(line), "text"),)) for line in format.plain_lines(section.text))
+                yield from (text_row(line) for line in bounded(section.text))
                 yield BLANK
 
 
 def lines(text: str) -> Iterator[Row]:
     """Lines of a traceback in their roles."""
-    for line in format.plain_lines(text.rstrip("\n")):
-        yield _line(_cut(line))
+    yield from map(_line, bounded(text.rstrip("\n")))
+
+
+def printed(output: Sequence[str]) -> Iterator[Row]:
+    """The end of what pytest printed: `TEXT_MAX` eight times over, and how many lines came before."""
+    kept: list[str] = []
+    room = 8 * TEXT_MAX
+    for line in reversed(output):
+        kept.append(_cut(line))
+        room -= len(kept[-1])
+        if room < 0:
+            break
+    if len(kept) < len(output):
+        yield text_row(f"… [{len(output) - len(kept):,} earlier lines not shown] …", "dim")
+    yield from map(_line, format.plain_lines("\n".join(reversed(kept))))
+
+
+def bounded(text: str) -> list[str]:
+    """The lines of a text, made safe; of a very long one its start and its end, and how much is between."""
+    return _middle_out([_cut(line) for line in format.plain_lines(_shortened(text))])
+
+
+def _shortened(text: str) -> str:
+    half, cut = TEXT_MAX // 2, len(text) - TEXT_MAX
+    return f"{text[:half]}\n… [{cut:,} characters not shown] …\n{text[-half:]}" if cut > 0 else text
+
+
+def _middle_out(lines: list[str]) -> list[str]:
+    half, cut = LINES_MAX // 2, len(lines) - LINES_MAX
+    return [*lines[:half], f"… [{cut:,} lines not shown] …", *lines[-half:]] if cut > 0 else lines
 
 
 def _line(line: str) -> Row:

@@ -13,6 +13,7 @@ from tdd_monitor.verdict import Severity, wording
 from tdd_monitor.verdict.alerts import severity
 
 from .subject import Subject, headline, text_rows
+from .traceback import bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def _why(record: FinishedTest, width: int) -> Iterator[Row]:
     """The first line of each failure: often all that one needs."""
     failed = [phase for phase in record.phases if phase.outcome == "failed" and phase.longrepr]
     for phase in failed:
-        lines = format.plain_lines(phase.longrepr)
+        lines = bounded(phase.longrepr)
         text = next((line[1:].strip() for line in lines if line.startswith("E ")), lines[0].strip())
         said = f"✗ {format.visible(phase.when)}  {text}"
         yield row((format.fit(said, width), "failed"))

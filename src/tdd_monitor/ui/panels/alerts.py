@@ -27,7 +27,7 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
     """One line an alert; its advice below it when there is room, and always for the first of a kind."""
     run = view.board.session.run
     errors = run.collect_errors if run is not None else []
-    for error in errors:
+    for error in errors[:SHOWN]:
         text = format.fit(f"! not collected  {format.name(error.nodeid, width - 17)}", width)
         yield row((text, "error"), target=Target("page", "errors"))
     if not view.alerts and not errors:

@@ -24,12 +24,17 @@ from .choice import SortScreen
 from .live import LiveScreen
 
 ORDER_BUDGET_S = 0.008  # of a frame of 50 ms
+PATTERN_MAX = 500  # characters of a filter: it is looked for in every node id
 
 
 class FilterInput(Input):
     """The filter while it is typed: enter keeps it, escape clears it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "give_up", "clear")]
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Of a very long text what there is room for; Textual would refuse all of it."""
+        event.text = event.text[: max(0, PATTERN_MAX - len(self.value))]
 
     def action_give_up(self) -> None:
         """Clear and leave."""
@@ -64,7 +69,9 @@ class MainScreen(LiveScreen):
             yield from self.panels
         with Horizontal(id="filter"):
             yield Label("/")
-            yield FilterInput(placeholder="words of the node id, !word leaves out", compact=True)
+            yield FilterInput(
+                placeholder="words of the node id, !word leaves out", max_length=PATTERN_MAX, compact=True
+            )
         yield from self.compose_frame()
 
     def on_mount(self) -> None:
