@@ -10,7 +10,7 @@ from tdd_monitor.ui.parts import BLANK, Row, Target, row, text_row
 from .subject import Subject, headline
 
 PLACE = re.compile(r"^\s*(?:File \")?([^\s:\"]+\.py)(?::|\", line )(\d+)")
-LINE_MAX = 2000  # characters of one line; of the rest it is said that it is there
+LINE_MAX = 4000  # characters of one line; of the rest it is said that it is there
 TEXT_MAX = 128 * 1024  # characters of one text; the plugin sends half of that at most
 LINES_MAX = 3000  # of one text
 
