@@ -5,14 +5,18 @@ import pytest
 from rich.console import Console
 
 from tdd_monitor.protocol.events import (
+    Collect,
+    CollectedTest,
     CollectError,
     Event,
     FinishedTest,
+    FixtureUse,
     Hello,
     Line,
     LinesLost,
     Phase,
     PoolSample,
+    PoolUse,
     RunFinish,
     RunLost,
     RunRequest,
@@ -20,6 +24,7 @@ from tdd_monitor.protocol.events import (
     Section,
     ServerSample,
     StartedTest,
+    Statement,
 )
 from tdd_monitor.reports import console as report
 from tdd_monitor.reports.json import document
@@ -141,6 +146,29 @@ def test_json_is_json_and_says_how_it_ended() -> None:
     assert read["counts"]["passed"] == 1 and read["counts"]["failed"] == 1
     assert [test["outcome"] for test in read["tests"]] == ["passed", "failed"]
     assert read["tests"][0]["test_duration_ms"] == pytest.approx(11.0)
+
+
+def test_every_test_has_the_same_keys_in_json() -> None:
+    collected = Collect((CollectedTest("t.py::a"), CollectedTest("t.py::b")))
+    board = board_of(collected, finished("a")._replace(metrics={"mine": 1.0}), RunFinish(1))
+    ran, not_run = document(board, 1)["tests"]
+    assert ran.keys() == not_run.keys()
+    assert (ran["mine"], not_run["mine"], not_run["test_duration_ms"]) == (1.0, None, None)
+    assert (not_run["outcome"], not_run["phases"], not_run["fixtures"]) == ("not run", {}, [])
+
+
+def test_shared_fixtures_have_records_of_their_own_in_json() -> None:
+    query = PoolUse("asyncpg", "shop", queries=3, slowest=(Statement("SELECT 1", 3, MS),))
+    use = FixtureUse("db", "session", 8 * MS, 7 * MS, 2 * MS, cpu_ns=MS, rss_delta_bytes=1 << 20, db=(query,))
+    setup = Phase("setup", "passed", 9 * MS, 2 * MS, shared_ns=8 * MS)
+    board = board_of(FinishedTest("t.py::a", "passed", 1, 1, (setup,), (use,)), RunFinish(0))
+    read = json.loads(json.dumps(document(board, 0), allow_nan=False))
+    (shared,) = read["shared_fixtures"]
+    assert (shared["setup_ms"], shared["teardown_ms"], shared["cpu_ms"]) == (7, 2, 1)
+    assert (shared["memory_delta_mb"], shared["tests"], shared["db"][0]["queries"]) == (1, 1, 3)
+    (test,) = read["tests"]
+    assert (test["phases"]["setup"]["wall_ms"], test["phases"]["setup"]["shared_fixtures_ms"]) == (1, 8)
+    assert (test["queries"], test["fixtures"][0]["db"][0]["slowest"][0]["sql"]) == (0, "SELECT 1")
 
 
 def test_plain_lines_tell_each_failure_once() -> None:

@@ -44,9 +44,19 @@ def test_shared_fixtures_are_not_the_tests_own_time(fixtures: tuple[FixtureUse, 
     assert (values["cpu_ms"], values["memory_usage_mb"]) == (40, 80)
 
 
-def test_the_slowest_set_up_counts_and_cached_ones_do_not() -> None:
-    fixtures = (use("function", 3), use("session", 7), use("session", 90, cached=True))
-    assert metrics.metric_values(FinishedTest("a", "passed", fixtures=fixtures))["fixture_setup_ms"] == 7
+def test_phases_say_what_of_their_time_is_shared() -> None:
+    setup, call, teardown = THREE_PHASES
+    phases = (setup._replace(shared_ns=45 * MS), call, teardown._replace(shared_ns=12 * MS))
+    assert [metrics.phase_ns(phase) for phase in phases] == [5 * MS, 20 * MS, 0]
+    record = FinishedTest("a", "passed", 1, 0, phases, (use("session", 44),))
+    assert metrics.own_ns(record) == 23 * MS
+
+
+def test_the_slowest_set_up_of_its_own_counts() -> None:
+    fixtures = (use("function", 3), use("function", 2), use("session", 7), use("session", 90, cached=True))
+    assert metrics.metric_values(FinishedTest("a", "passed", fixtures=fixtures))["fixture_setup_ms"] == 3
+    shared_only = FinishedTest("a", "passed", fixtures=fixtures[2:])
+    assert "fixture_setup_ms" not in metrics.metric_values(shared_only)
 
 
 def test_database_figures_are_summed_or_the_worst_over_pools() -> None:

@@ -9,15 +9,21 @@ from rich.cells import cell_len
 from support import streams
 from support.lines import ANY_LINES
 
+from tdd_monitor.config import Thresholds
 from tdd_monitor.protocol.events import (
     Event,
+    FinishedTest,
+    FixtureUse,
     Line,
     LinesLost,
+    Phase,
+    PoolUse,
     RunCancel,
     RunFinish,
     RunRequest,
     Sample,
     ServerSample,
+    Statement,
 )
 from tdd_monitor.ui import format
 from tdd_monitor.ui.detail import TABS, Subject, fixture
@@ -28,7 +34,9 @@ from tdd_monitor.ui.panels import alerts, banner, columns, durations, header, me
 from tdd_monitor.ui.parts import ROLES, Parts, Row, Target, width_of
 from tdd_monitor.ui.view import View
 from tdd_monitor.verdict import Board
+from tdd_monitor.verdict.alerts import of_test
 
+MS, MB = streams.MS, streams.MB
 PANELS = {"durations": durations, "alerts": alerts, "memory": memory, "pools": pools, "workers": workers}
 STREAMS = {
     "shop": streams.shop,
@@ -415,6 +423,75 @@ def test_a_fixture_tells_what_it_cost_for_whom() -> None:
     assert "pool  session scope  tests/conftest.py" in shown
     assert "1 time" in shown and "48.0 ms in all" in shown and "39 tests" in shown
     assert "3.00 ms in all" in shown
+
+
+FIRST_OF_ALL = FinishedTest(
+    "t.py::test_first",
+    "passed",
+    1,
+    1,
+    (
+        Phase("setup", "passed", 305 * MS, 4 * MS, 90 * MB, MB, shared_ns=300 * MS),
+        Phase("call", "passed", 20 * MS, 2 * MS, 90 * MB),
+    ),
+    (
+        FixtureUse(
+            "tables",
+            "session",
+            300 * MS,
+            300 * MS,
+            first_user="t.py::test_first",
+            cpu_ns=70 * MS,
+            rss_delta_bytes=30 * MB,
+            db=(
+                PoolUse(
+                    "psycopg", queries=159, query_ns=250 * MS, ddl=80, slowest=(Statement("CREATE x", 80),)
+                ),
+            ),
+        ),
+    ),
+)
+LAST_OF_ALL = FinishedTest(
+    "t.py::test_last",
+    "passed",
+    1,
+    1,
+    (Phase("call", "passed", MS), Phase("teardown", "passed", 9 * MS, MS, shared_ns=8 * MS)),
+    (
+        FixtureUse(
+            "tables",
+            "session",
+            teardown_ns=8 * MS,
+            cached=True,
+            unused=True,
+            first_user="t.py::test_first",
+            db=(PoolUse("psycopg", queries=1, query_ns=7 * MS, ddl=1),),
+        ),
+    ),
+)
+FIRST_AND_LAST = [Line(n, n * MS, "", event) for n, event in enumerate((FIRST_OF_ALL, LAST_OF_ALL))]
+
+
+def test_a_phase_shows_what_of_it_is_the_tests_own() -> None:
+    shown = detail("Overview", FIRST_OF_ALL.nodeid, FIRST_AND_LAST, 120)
+    setup = shown.splitlines()[0].split()
+    assert (setup[0], " ".join(setup[-6:])) == ("setup", "ms of 305 ms, cpu 80%"), setup
+    assert "5.00" in setup[-7:]
+    assert "6.00 ms   24%: mostly waiting" in shown
+    found = of_test(FIRST_OF_ALL, Thresholds(test_duration_ms=10.0), 0)
+    (alert,) = [each for each in found if each.metric == "test_duration_ms"]
+    assert alert.detail == "most of it in call, waiting"
+
+
+def test_a_shared_fixture_shows_its_own_work() -> None:
+    found = fixture.cost(view_of(FIRST_AND_LAST).board.session, "session:tables")
+    shown = " ".join(text(fixture.rows(found, 100)).split())
+    for figure in ("used by 1 test ", "CPU time 70.0 ms in all", "memory +30.0 MB in all"):
+        assert figure in shown
+    assert "outside any pool (psycopg)" in shown
+    assert "statements" in shown and "160" in shown and "in 257 ms" in shown
+    assert "CREATE x" in shown
+    assert "shared fixtures set up or torn down" in detail("Memory", FIRST_OF_ALL.nodeid, FIRST_AND_LAST)
 
 
 def test_long_lines_say_how_much_more_there_is() -> None:

@@ -169,7 +169,7 @@ def _slowest(board: Board, console: Console) -> None:
         table.add_row(
             f"{item.own_ns / 1e6:.1f}",
             f"{metrics.cpu_ns(item.record) / 1e6:.1f}",
-            *(f"{phase.wall_ns / 1e6:.1f}" if phase else "" for phase in phases),
+            *(f"{metrics.phase_ns(phase) / 1e6:.1f}" if phase else "" for phase in phases),
             Text(item.nodeid),
         )
     console.print(table)

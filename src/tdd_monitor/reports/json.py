@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tdd_monitor.protocol.events import Phase
 from tdd_monitor.session import completeness, metrics
-from tdd_monitor.session.model import Item, Run
+from tdd_monitor.session.model import Item, Run, SharedFixture
 from tdd_monitor.verdict import Alert, Board
 
 COUNTED = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
@@ -15,7 +16,8 @@ def document(board: Board, exitcode: int) -> dict[str, Any]:
     """The last run of `board`.
 
     `counts` has pytest's own summary words (others, such as rerun, only when there are any), `tests`
-    one entry per test with its metrics: milliseconds, megabytes, or plain counts by their names,
+    one entry per test with its metrics: milliseconds, megabytes, or plain counts by their names (every
+    entry has the same keys: what one test has not is null),
     `incomplete` what pytest did and the monitor was not told (null: nothing is missing).
     """
     session = board.session
@@ -28,7 +30,12 @@ def document(board: Board, exitcode: int) -> dict[str, Any]:
         "state": run.state.value if run else "not started",
         "duration_s": _duration_s(run) if run else 0.0,
         "counts": counts,
-        "tests": [_test(board, item) for item in _in_order(board)],
+        "tests": _tests(board),
+        "shared_fixtures": [
+            _shared_fixture(shared)
+            for shared in session.shared_fixtures.values()
+            if run is not None and shared.run == run.number
+        ],
         "collect_errors": [error._asdict() for error in run.collect_errors] if run else [],
         "alerts": [_alert(alert) for alert in board.alerts()],
         "memory": _memory(board),
@@ -73,7 +80,14 @@ def _duration_s(run: Run) -> float:
     return max(0, run.finished_ns - run.requested_ns) / 1e9
 
 
+def _tests(board: Board) -> list[dict[str, Any]]:
+    entries = [_test(board, item) for item in _in_order(board)]
+    keys = dict.fromkeys(key for entry in entries for key in entry)
+    return [dict.fromkeys(keys) | entry for entry in entries]
+
+
 def _test(board: Board, item: Item) -> dict[str, Any]:
+    record = item.record
     entry: dict[str, Any] = {
         "nodeid": item.nodeid,
         "outcome": item.outcome or "not run",
@@ -83,20 +97,46 @@ def _test(board: Board, item: Item) -> dict[str, Any]:
         "attempts": 1 + len(item.earlier) if item.record else 0,
         "flaky": item.flaky,
     }
-    if item.record is not None:
-        entry |= metrics.metric_values(item.record)
-        entry["phases"] = {
-            phase.when: {
-                "outcome": phase.outcome,
-                "wall_ms": phase.wall_ns / metrics.NS_PER_MS,
-                "cpu_ms": phase.cpu_ns / metrics.NS_PER_MS,
-                "memory_delta_mb": phase.rss_delta_bytes / metrics.MB,
-            }
-            for phase in item.record.phases
-        }
-        entry["fixtures"] = [use._asdict() for use in item.record.fixtures]
+    if record is not None:
+        entry |= metrics.metric_values(record)
+    entry["phases"] = {phase.when: _phase(phase) for phase in record.phases} if record else {}
+    entry["fixtures"] = [_plain(use) for use in record.fixtures] if record else []
     entry["over_threshold"] = sorted({alert.metric for alert in board.of_test.get(item.nodeid, [])})
     return entry
+
+
+def _phase(phase: Phase) -> dict[str, Any]:
+    """The phase's own figures, and what shared fixtures took in it."""
+    return {
+        "outcome": phase.outcome,
+        "wall_ms": metrics.phase_ns(phase) / metrics.NS_PER_MS,
+        "shared_fixtures_ms": phase.shared_ns / metrics.NS_PER_MS,
+        "cpu_ms": phase.cpu_ns / metrics.NS_PER_MS,
+        "memory_delta_mb": phase.rss_delta_bytes / metrics.MB,
+    }
+
+
+def _shared_fixture(shared: SharedFixture) -> dict[str, Any]:
+    use = shared.use
+    return {
+        "name": use.name,
+        "scope": use.scope,
+        "defined_in": use.baseid,
+        "first_user": use.first_user,
+        "tests": shared.tests,
+        "setup_ms": use.self_ns / metrics.NS_PER_MS,
+        "teardown_ms": use.teardown_ns / metrics.NS_PER_MS,
+        "cpu_ms": use.cpu_ns / metrics.NS_PER_MS,
+        "memory_delta_mb": use.rss_delta_bytes / metrics.MB,
+        "db": _plain(use.db),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Records as objects, also within records."""
+    if hasattr(value, "_asdict"):
+        return {name: _plain(part) for name, part in value._asdict().items()}
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
 
 
 def _alert(alert: Alert) -> dict[str, Any]:

@@ -31,6 +31,11 @@ def phase(record: FinishedTest, when: str) -> Phase | None:
     return next((phase for phase in record.phases if phase.when == when), None)
 
 
+def phase_ns(phase: Phase) -> int:
+    """Wall time of the phase itself, without the shared fixtures that were set up or torn down in it."""
+    return max(0, phase.wall_ns - phase.shared_ns)
+
+
 def is_shared(fixture: FixtureUse) -> bool:
     """True for fixtures that outlive a test: their time is not the test's own."""
     return fixture.scope != "function"
@@ -48,16 +53,17 @@ def total_ns(record: FinishedTest) -> int:
 
 def own_ns(record: FinishedTest) -> int:
     """The test's own time: all phases without the shared fixtures it happened to start or end."""
-    return max(0, total_ns(record) - shared_ns(record))
+    # Of an older plugin only the fixtures tell.
+    return max(0, total_ns(record) - (sum(phase.shared_ns for phase in record.phases) or shared_ns(record)))
 
 
 def cpu_ns(record: FinishedTest) -> int:
-    """CPU time of all phases."""
+    """CPU time of all phases, without shared fixtures."""
     return sum(phase.cpu_ns for phase in record.phases)
 
 
 def memory_delta_bytes(record: FinishedTest) -> int:
-    """Growth of the process over the attempt."""
+    """Growth of the process over the attempt, without what shared fixtures added."""
     return sum(phase.rss_delta_bytes for phase in record.phases)
 
 
@@ -80,7 +86,7 @@ def metric_values(record: FinishedTest) -> dict[str, float]:
         "memory_usage_mb": memory_delta_bytes(record) / MB,
         "queries": float(queries(record)),
     }
-    setups = [use.self_ns for use in record.fixtures if not use.cached and use.self_ns]
+    setups = [use.self_ns for use in record.fixtures if use.self_ns and not is_shared(use)]
     if setups:
         values["fixture_setup_ms"] = max(setups) / NS_PER_MS
     values.update(_database_metrics(record.db))

@@ -17,7 +17,7 @@ def _figure(item: Item, value: Callable[..., float]) -> float:
 
 def _phase_ns(item: Item, when: str) -> float:
     part = metrics.phase(item.record, when) if item.record is not None else None
-    return part.wall_ns if part is not None else -1
+    return metrics.phase_ns(part) if part is not None else -1
 
 
 _SEVERITY = {"lost": 0, "error": 1, "failed": 2, "xpassed": 3, "passed": 5, "xfailed": 6, "skipped": 7}

@@ -97,10 +97,11 @@ def _detail(record: FinishedTest, name: str) -> str:
         statements = [statement for use in record.db for statement in use.repeated]
         return max(statements, key=lambda statement: statement.count).sql if statements else ""
     if name == "test_duration_ms":
-        slowest = max(record.phases, key=lambda phase: phase.wall_ns, default=None)
+        slowest = max(record.phases, key=metrics.phase_ns, default=None)
         if slowest is None:
             return ""
-        busy = slowest.cpu_ns / slowest.wall_ns if slowest.wall_ns else 0.0
+        took_ns = metrics.phase_ns(slowest)
+        busy = slowest.cpu_ns / took_ns if took_ns else 0.0
         return f"most of it in {slowest.when}, {'computing' if busy > 0.5 else 'waiting'}"
     return ""
 

@@ -4,22 +4,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tdd_monitor.protocol.events import FixtureUse
+from tdd_monitor.session import pools
 from tdd_monitor.session.model import Session
 from tdd_monitor.ui import format
 from tdd_monitor.ui.parts import BLANK, Row, Target, row, text_row
 from tdd_monitor.verdict import wording
+
+from .queries import pool_rows
 
 SHOWN = 500
 
 
 @dataclass(frozen=True, slots=True)
 class FixtureCost:
-    """A fixture of one name and scope, with the tests that used it, the dearest first."""
+    """A fixture of one name and scope, with the tests that used it, the dearest first.
+
+    CPU time, memory and what it did with databases are known of shared ones only (`lives`).
+    """
 
     name: str
     scope: str
     uses: tuple[tuple[str, FixtureUse], ...]  # node id and its use
     late_teardown_ns: int = 0
+    lives: tuple[FixtureUse, ...] = ()
 
     @property
     def setups(self) -> list[FixtureUse]:
@@ -39,12 +46,13 @@ def cost(session: Session, key: str) -> FixtureCost:
     ]
     uses.sort(key=lambda entry: -(entry[1].self_ns + entry[1].teardown_ns))
     seen = sum(use.teardown_ns for _nodeid, use in uses)
-    known = sum(
-        shared.use.teardown_ns
+    lives = tuple(
+        shared.use
         for shared in session.shared_fixtures.values()
         if (shared.use.name, shared.use.scope) == (name, scope)
     )
-    return FixtureCost(name, scope, tuple(uses), max(0, known - seen))
+    late_ns = max(0, sum(life.teardown_ns for life in lives) - seen)
+    return FixtureCost(name, scope, tuple(uses), late_ns, lives)
 
 
 def rows(found: FixtureCost, width: int) -> Iterator[Row]:
@@ -65,7 +73,9 @@ def rows(found: FixtureCost, width: int) -> Iterator[Row]:
         note = f"{wording.nanoseconds(own / len(setups))} each, {wording.nanoseconds(dearest)} at most"
         yield _figure("", "", note)
     yield _figure("torn down", "", f"{wording.nanoseconds(teardown)} in all")
-    yield _figure("used by", wording.plural(len(found.uses), "test"), "")
+    used = sum(1 for _nodeid, use in found.uses if not use.unused)
+    yield _figure("used by", wording.plural(used, "test"), "")
+    yield from _work(found, width)
     yield BLANK
     yield row(
         (format.fit("set-up", 10, right=True) + format.fit("teardown", 11, right=True) + "  test", "head")
@@ -79,6 +89,19 @@ def rows(found: FixtureCost, width: int) -> Iterator[Row]:
         )
     if len(found.uses) > SHOWN:
         yield text_row(f"… and {len(found.uses) - SHOWN:,} more", "dim")
+
+
+def _work(found: FixtureCost, width: int) -> Iterator[Row]:
+    """What it did besides taking time: with a function scope all of that is the test's own."""
+    if not found.lives:
+        return
+    cpu_ns = sum(life.cpu_ns for life in found.lives)
+    yield _figure("CPU time", "", f"{wording.nanoseconds(cpu_ns)} in all")
+    added = sum(life.rss_delta_bytes for life in found.lives)
+    yield _figure("memory", "", f"{wording.size(added, signed=True)} in all")
+    for use in pools.together(*(life.db for life in found.lives)):
+        yield BLANK
+        yield from pool_rows(use, width)
 
 
 def _time(value_ns: int, absent: bool) -> str:

@@ -40,6 +40,9 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
         yield BLANK
     yield headline("The process around it")
     yield _around("between the test before and this one", wording.size(record.drift_bytes, signed=True))
+    shared = sum(use.rss_delta_bytes for use in record.fixtures)
+    if shared:
+        yield _around("shared fixtures set up or torn down", wording.size(shared, signed=True))
     if record.peak_rss_bytes:
         yield _around("highest so far", wording.size(record.peak_rss_bytes))
     yield BLANK

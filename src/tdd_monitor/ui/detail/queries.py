@@ -24,10 +24,11 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
         yield text_row("No query seen (asyncpg, SQLAlchemy and psycopg are watched).", "dim")
         return
     for use in record.db:
-        yield from _pool(use, width)
+        yield from pool_rows(use, width)
 
 
-def _pool(use: PoolUse, width: int) -> Iterator[Row]:
+def pool_rows(use: PoolUse, width: int) -> Iterator[Row]:
+    """What was done with one pool."""
     yield headline(f"{format.visible(use.pool) or 'outside any pool'} ({format.visible(use.engine)})")
     yield _figure("statements", f"{use.queries:,}", f"in {wording.nanoseconds(use.query_ns)}")
     if use.ddl:

@@ -18,12 +18,13 @@ from .traceback import bounded
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """One bar of the waterfall."""
+    """One bar of the waterfall; `own_ns` is without the bars of shared fixtures within it."""
 
     label: str
     role: str
     start_ns: int
     length_ns: int
+    own_ns: int
     note: str = ""
     note_role: str = "dim"
     target: Target | None = None
@@ -76,11 +77,14 @@ def stretches(record: FinishedTest, fixture_limit_ms: float) -> list[Stretch]:
     found: list[Stretch] = []
     start_ns = 0
     for phase in record.phases:
-        busy = f"cpu {phase.cpu_ns / phase.wall_ns:.0%}" if phase.wall_ns else ""
+        own_ns = metrics.phase_ns(phase)
+        notes = [f"of {wording.nanoseconds(phase.wall_ns)}"] if phase.shared_ns else []
+        notes += [f"cpu {phase.cpu_ns / own_ns:.0%}"] if own_ns else []
         role = phase.when if phase.when in ("setup", "call", "teardown") else "lost"
         start_ns = max(start_ns, _first_teardown(record) if phase.when == "teardown" else 0)
         failed = "✗ " if phase.outcome == "failed" else ""
-        found.append(Stretch(f"{failed}{format.visible(phase.when)}", role, start_ns, phase.wall_ns, busy))
+        label = f"{failed}{format.visible(phase.when)}"
+        found.append(Stretch(label, role, start_ns, phase.wall_ns, own_ns, ", ".join(notes)))
         found += _fixtures(record, phase.when, fixture_limit_ms)
         start_ns += phase.wall_ns
     return found
@@ -102,11 +106,11 @@ def _fixtures(record: FinishedTest, when: str, limit_ms: float) -> Iterator[Stre
             if ratio > 1:
                 word = words.SEVERITIES[severity(ratio, 1.0)]
                 note, note_role = f"{word.glyph} {wording.factor(ratio)} {note}", word.role
-            yield Stretch(f"  {use.name}", role, use.start_ns, use.setup_ns, note, note_role, target)
+            took_ns = use.setup_ns
+            yield Stretch(f"  {use.name}", role, use.start_ns, took_ns, took_ns, note, note_role, target)
         elif when == "teardown" and use.teardown_ns:
-            yield Stretch(
-                f"  {use.name}", role, use.teardown_start_ns, use.teardown_ns, "teardown", "dim", target
-            )
+            start_ns, took_ns = use.teardown_start_ns, use.teardown_ns
+            yield Stretch(f"  {use.name}", role, start_ns, took_ns, took_ns, "teardown", "dim", target)
 
 
 def fixture_target(use: FixtureUse) -> Target:
@@ -120,7 +124,7 @@ def _bars(bars: list[Stretch], total_ns: int, width: int) -> Iterator[Row]:
     room = max(10, width - label_width - 10 - note_width)
     for bar in bars:
         label = format.fit(format.visible(bar.label), label_width)
-        time = format.fit(wording.nanoseconds(bar.length_ns), 9, right=True) + " "
+        time = format.fit(wording.nanoseconds(bar.own_ns), 9, right=True) + " "
         is_phase = bar.target is None
         parts: list[Part] = [(label, "strong" if is_phase else bar.role)]
         parts += draw.span(bar.start_ns, bar.length_ns, total_ns, room, bar.role)
@@ -151,14 +155,15 @@ def _figures(subject: Subject, record: FinishedTest, own_ms: float, verdict: str
         yield _figure("shared fixtures", wording.nanoseconds(shared_ns), note)
     total_ns, cpu_ns = metrics.total_ns(record), metrics.cpu_ns(record)
     yield _figure("wall time", wording.nanoseconds(total_ns), "all phases, and shared fixtures")
-    if total_ns:
-        share = cpu_ns / total_ns
+    own_ns = metrics.own_ns(record)
+    if own_ns:
+        share = cpu_ns / own_ns
         note = "computing" if share > 0.5 else "waiting for something else"
         yield _figure("CPU time", wording.nanoseconds(cpu_ns), f"{share:.0%}: mostly {note}")
     if record.db:
         query_ns = sum(use.query_ns for use in record.db)
-        share = query_ns / total_ns if total_ns else 0.0
-        note = f"{metrics.queries(record):,} statements, {share:.0%} of the wall time"
+        share = query_ns / own_ns if own_ns else 0.0
+        note = f"{metrics.queries(record):,} statements, {share:.0%} of its own time"
         yield _figure("database", wording.nanoseconds(query_ns), note)
     for name, value in sorted(record.metrics.items()):
         yield _figure(format.visible(name), f"{value:g}", "measured by the test")

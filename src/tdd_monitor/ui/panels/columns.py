@@ -110,7 +110,7 @@ def _phase(when: str) -> Callable[[Facts, int], Parts]:
         if part is None:
             return (_empty(width),)
         role = "failed" if part.outcome == "failed" else "dim"
-        return ((format.fit(wording.nanoseconds(part.wall_ns), width, right=True), role),)
+        return ((format.fit(wording.nanoseconds(metrics.phase_ns(part)), width, right=True), role),)
 
     return cell
 
