@@ -5,6 +5,7 @@ import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -57,7 +58,7 @@ def test_templates_while_somebody_counts():
 
 @pytest.fixture(scope="module")
 def role() -> Iterator[Role]:
-    with new_role() as role:
+    with new_role("SUPERUSER") as role:
         yield role
 
 
@@ -145,24 +146,26 @@ async def test_a_second_run_counts_again(tmp_path: Path, role: Role) -> None:
 async def test_who_may_see_nothing_still_counts_the_others(
     counts: ServerCounts, heard: list[ServerSample], role: Role
 ) -> None:
+    role.execute(f'ALTER ROLE "{role.user}" NOSUPERUSER')
     kept = [await asyncpg.connect(role.address.url()) for _ in range(5)]
     blind = await asyncpg.connect(role.url())
     unseen = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY($1) AND backend_type IS NULL"
     assert await blind.fetchval(unseen, [connection.get_server_pid() for connection in kept]) == 5
     everybody = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
     before = await kept[0].fetchval(everybody)
-    counts.follow(role.url())
+    counts.follow(role.url(), superuser=True)
     await becomes(lambda: bool(heard))
     assert heard[0].max_connections == int(await kept[0].fetchval("SHOW max_connections"))
     assert heard[0].connections >= 6 and abs(heard[0].connections - before) <= 5  # other tests come and go
     for connection in (*kept, blind):
         await connection.close()
+    role.execute(f'ALTER ROLE "{role.user}" SUPERUSER')
 
 
 async def test_its_own_session_is_harmless(
     counts: ServerCounts, heard: list[ServerSample], role: Role
 ) -> None:
-    counts.follow(role.url("no such database"))
+    counts.follow(role.url("no such database"), superuser=True)
     await becomes(lambda: bool(heard))
     columns = "datname, application_name, xact_start IS NULL AS idle"
     (session,) = role.execute(f"SELECT {columns} FROM pg_stat_activity WHERE usename = '{role.user}'")
@@ -173,37 +176,129 @@ async def test_what_stays_the_same_is_told_once(
     counts: ServerCounts, heard: list[ServerSample], role: Role, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_count, "EVERY_S", 0.01)
-    counts.follow(role.url())
-    counts.follow(role.url())
+    counts.follow(role.url(), superuser=True)
+    counts.follow(role.url(), superuser=True)
     await becomes(lambda: bool(heard))
     await asyncio.sleep(0.3)
     assert role.monitors() == 1
     assert all(one != next_one for one, next_one in itertools.pairwise(heard))
 
 
-async def test_a_server_that_has_no_connection_left_says_so(
-    counts: ServerCounts, heard: list[ServerSample], role: Role, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def limited(role: Role) -> Iterator[Role]:
+    role.execute(f'ALTER ROLE "{role.user}" NOSUPERUSER CONNECTION LIMIT 1')
+    yield role
+    role.execute(f'ALTER ROLE "{role.user}" SUPERUSER CONNECTION LIMIT -1')
+
+
+async def test_a_server_that_has_no_connection_left_says_so_and_is_left_alone(
+    counts: ServerCounts, heard: list[ServerSample], limited: Role, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit of a role has the same SQLSTATE as that of the server, which other tests need."""
-    monkeypatch.setattr(server_count, "RETRY_S", 0.1)
-    role.execute(f'ALTER ROLE "{role.user}" CONNECTION LIMIT 1')
-    holder = await asyncpg.connect(role.url())
-    counts.follow(role.url())
+    monkeypatch.setattr(server_count, "RETRY_S", 0.05)
+    holder = await asyncpg.connect(limited.url())
+    counts.follow(limited.url(), superuser=True)
     await becomes(lambda: bool(heard))
-    assert heard[0] == ServerSample(EMBEDDED, reason=heard[0].reason, full=True)
+    assert heard == [ServerSample(EMBEDDED, reason=heard[0].reason, full=True)]
     assert "too many connections" in heard[0].reason
     await holder.close()
-    await becomes(lambda: heard[-1].connections > 0)
-    role.execute(f'ALTER ROLE "{role.user}" CONNECTION LIMIT -1')
-    assert [sample.full for sample in heard] == [True, *[False] * (len(heard) - 1)]
+    await becomes(lambda: all(task.done() for task in counts._tasks))
+    assert len(heard) == 1
+
+
+CONNECTS = """
+import asyncio, asyncpg, pytest
+
+@pytest.mark.parametrize("number", range(60))
+def test_connects(number):
+    async def go():
+        # The server frees the slot of the test before a moment after it has said goodbye.
+        for attempt in range(200):
+            try:
+                connection = await asyncpg.connect({url!r})
+                break
+            except asyncpg.TooManyConnectionsError:
+                if {patient}: await asyncio.sleep(0.01)
+                else: raise
+        await connection.fetchval("SELECT 1")
+        await connection.close()
+    asyncio.run(go())
+"""
+
+
+async def test_a_role_with_a_limit_keeps_all_of_it(tmp_path: Path, limited: Role) -> None:
+    """Not even once: a log of the server would show a session of ours."""
+    root = write(tmp_path, test_it=CONNECTS.format(url=limited.url(), patient=True))
+    engine = engine_for(root)
+    sessions: list[int] = []
+    engine.subscribe(lambda delta: sessions.append(limited.monitors()) if delta.items else None)
+    async with started(engine) as session:
+        await reached(session, ended(1), 90)
+        assert session.run is not None and session.run.counts == {"passed": 60}
+        assert session.servers[EMBEDDED].peak == 0
+        assert "counted from the next run on" in session.servers[EMBEDDED].latest.reason
+        await becomes(lambda: bool(engine._counts._unlimited))
+        engine.rerun(None, "all")
+        await reached(session, ended(2), 90)
+        assert session.run.counts == {"passed": 60}
+        assert "has a connection limit" in session.servers[EMBEDDED].latest.reason
+    assert set(sessions) == {0}
+
+
+async def test_a_role_without_a_limit_is_counted_from_the_second_run_on(tmp_path: Path, role: Role) -> None:
+    role.execute(f'ALTER ROLE "{role.user}" NOSUPERUSER')
+    engine = engine_for(write(tmp_path, test_holds=HOLDS.format(url=role.url(), seconds=0.5)))
+    try:
+        async with started(engine) as session:
+            await reached(session, ended(1))
+            assert session.servers[EMBEDDED].peak == 0
+            await becomes(lambda: bool(engine._counts._unlimited))
+            engine.rerun(None, "all")
+            await reached(session, ended(2))
+            assert session.servers[EMBEDDED].peak
+    finally:
+        role.execute(f'ALTER ROLE "{role.user}" SUPERUSER')
+
+
+async def test_a_refused_test_ends_the_counting(tmp_path: Path, role: Role) -> None:
+    source = (
+        HOLDS
+        + """
+def test_refused():
+    raise RuntimeError("FATAL: sorry, too many clients already")
+def test_waits_until_nobody_counts():
+    async def go():
+        admin = await asyncpg.connect({url!r})
+        where = "WHERE usename = $1 AND application_name = 'tdd-monitor'"
+        counting = "SELECT count(*) FROM pg_stat_activity " + where
+        async with asyncio.timeout(20):
+            while await admin.fetchval(counting, {user!r}): await asyncio.sleep(0.02)
+        await admin.close()
+    asyncio.run(go())
+"""
+    )
+    root = write(tmp_path, test_it=source.format(url=role.url(), user=role.user, seconds=1.5))
+    engine = engine_for(root)
+    assert await run_headless(engine) == 1
+    assert engine.board.session.run is not None
+    assert engine.board.session.run.counts == {"passed": 2, "failed": 1}
+    assert engine.board.session.servers[EMBEDDED].peak >= 7
+    assert "a test was refused" in engine.board.session.servers[EMBEDDED].latest.reason
+
+
+async def test_counting_can_be_switched_off(tmp_path: Path, role: Role) -> None:
+    engine = engine_for(write(tmp_path, test_holds=HOLDS.format(url=role.url(), seconds=0.1)))
+    engine.settings = replace(engine.settings, count_connections=False)
+    assert await run_headless(engine) == 0
+    assert engine.board.session.servers == {}
 
 
 async def test_another_way_in_is_tried_when_one_is_refused(
     counts: ServerCounts, heard: list[ServerSample], role: Role, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_count, "RETRY_S", 0.1)
-    counts.follow(role.url().replace("tdd%20monitor", "nobody"))
-    counts.follow(role.url())
+    counts.follow(role.url().replace("tdd%20monitor", "nobody"), superuser=True)
+    counts.follow(role.url(), superuser=True)
     await becomes(lambda: bool(heard) and heard[-1].connections > 0)
     assert "does not exist" in heard[0].reason and not heard[0].full
 
@@ -228,7 +323,7 @@ async def test_a_server_that_does_not_answer_is_left_alone(
     counts: ServerCounts, heard: list[ServerSample], silent: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_count, "TIMEOUT_S", 0.3)
-    counts.follow(f"postgresql://me:s3cret@127.0.0.1:{silent[0]}/shop")
+    counts.follow(f"postgresql://me:s3cret@127.0.0.1:{silent[0]}/shop", superuser=True)
     await becomes(lambda: bool(heard))
     await asyncio.sleep(1.0)
     assert heard == [ServerSample(f"127.0.0.1:{silent[0]}", reason="no answer within 0.3 s")]
@@ -238,7 +333,7 @@ async def test_a_server_that_does_not_answer_is_left_alone(
 async def test_stopping_does_not_wait_for_a_server_that_does_not_answer(
     counts: ServerCounts, silent: list[int]
 ) -> None:
-    counts.follow(f"postgresql://me@127.0.0.1:{silent[0]}/shop")
+    counts.follow(f"postgresql://me@127.0.0.1:{silent[0]}/shop", superuser=True)
     await becomes(lambda: len(silent) > 1)
     begun = time.monotonic()
     await counts.stop()
@@ -266,7 +361,7 @@ async def test_stopping_does_not_wait_for_a_server_that_does_not_answer(
 async def test_who_cannot_be_asked_gets_a_word(
     counts: ServerCounts, heard: list[ServerSample], url: str, name: str, reason: str
 ) -> None:
-    counts.follow(url)
+    counts.follow(url, superuser=True)
     await becomes(lambda: bool(heard))
     assert (heard[0].server, heard[0].connections) == (name, 0)
     assert heard[0].reason == reason if reason else heard[0].reason

@@ -60,12 +60,12 @@ def _without_secrets(event: Hello | ServerSeen) -> Hello | ServerSeen:
     try:
         url = urlsplit(event.url)
     except ValueError:
-        return ServerSeen("-")
+        return event._replace(url="-")
     if not url.netloc:
-        return ServerSeen("-")
+        return event._replace(url="-")
     login, at, place = url.netloc.rpartition("@")
     # Without its query, which may hold a password too.
-    return ServerSeen(f"{url.scheme}://{login.partition(':')[0]}{at}{place}{url.path}")
+    return event._replace(url=f"{url.scheme}://{login.partition(':')[0]}{at}{place}{url.path}")
 
 
 def read(path: Path) -> Iterator[Line]:

@@ -224,6 +224,7 @@ class ServerSeen(Record):
     """
 
     url: str
+    superuser: bool = False  # as the server says: nobody's connection limit holds for it
 
 
 class ServerSample(Record):

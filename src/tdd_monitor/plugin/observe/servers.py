@@ -39,7 +39,7 @@ class Servers:
             if place in self._seen or len(self._seen) >= MAX_PLACES:
                 return
             self._seen.add(place)
-            self._untold.append(ServerSeen(server_url(place, login_of(connection))))
+            self._untold.append(ServerSeen(server_url(place, login_of(connection)), _superuser(connection)))
             self._hand_over()
         except Exception:  # a driver with other insides than we know: then its server is not counted
             return
@@ -63,6 +63,14 @@ def announcing(
         registry.servers.connected(connection, place_of, login_of)
 
     return begin, end
+
+
+def _superuser(connection: Any) -> bool:
+    """What the server reported when it let the connection in; False when that is not known."""
+    if hasattr(connection, "get_settings"):  # asyncpg
+        return bool(connection.get_settings().is_superuser == "on")
+    info: Any = getattr(connection, "info", None)
+    return hasattr(info, "parameter_status") and info.parameter_status("is_superuser") == "on"
 
 
 def server_url(place: Place, login: Login) -> str:
