@@ -60,6 +60,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             database_url = "postgresql://localhost/test"
             use_database_url = true
             theme = "nord"
+            count_connections = false
+            watch_include = ["build/*.json"]
             [tool.tdd-monitor.thresholds]
             test_duration_ms = 50
             pool_utilization = 0.5
@@ -79,6 +81,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         True,
         "nord",
         Thresholds(test_duration_ms=50, pool_utilization=0.5, memory_usage_mb=0),
+        False,
+        ("build/*.json",),
     )
     assert all(getattr(read, field.name) != field.default for field in dataclasses.fields(Settings))
 
@@ -144,7 +148,7 @@ def test_an_unknown_key_gets_a_suggestion(tmp_path: Path, key: str, near: str) -
 @pytest.mark.parametrize("key", ["root", "zzz", "__class__"])
 def test_a_key_like_no_other_gets_the_list(tmp_path: Path, key: str) -> None:
     said = error(tmp_path, table(f"{key} = 1"))
-    assert f"has no key '{key}'\n  Accepted keys: database_url, debounce_ms, " in said
+    assert f"has no key '{key}'\n  Accepted keys: count_connections, database_url, " in said
 
 
 @pytest.mark.parametrize("text", ["[tool]\ntdd-monitor = 3", "[[tool.tdd-monitor]]\npaths = []"])

@@ -1,35 +1,80 @@
+"""Which saves are told of, and that nothing which lies about in a project stops the telling."""
+
 import asyncio
+import os
+import shutil
 import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tdd_monitor.runner.watcher import SaveFilter, Saves, git_ignored, saves
+import pytest
+
+from tdd_monitor.runner import tree_watch
+from tdd_monitor.runner.file_contents import FileContents
+from tdd_monitor.runner.save_filter import SaveFilter, git_ignored
+from tdd_monitor.runner.watcher import saves
+
+NAMES = (
+    *("app.py", "schema.sql", "pyproject.toml", "data.json", "page.html", "app.pyc", ".venv/lib/x.py"),
+    *("__pycache__/x.py", "build/lib/x.py", "generated/models.py", ".app.py.swp", ".#app.py", "picture.png"),
+    *(".coverage", "test.db-journal", "build/schema/a.json"),
+)
 
 
-def test_only_what_tests_are_made_of_counts(tmp_path: Path) -> None:
-    wanted = SaveFilter(tmp_path, ["generated/*"])
-    answers = {
-        name: wanted(tmp_path / name)
-        for name in (
-            "app.py",
-            "schema.sql",
-            "pyproject.toml",
-            "data.json",
-            "app.pyc",
-            ".venv/lib/x.py",
-            "__pycache__/x.py",
-            "build/lib/x.py",
-            "generated/models.py",
-            ".app.py.swp",
-            ".#app.py",
-        )
-    }
-    assert [name for name, answer in answers.items() if answer] == ["app.py", "schema.sql", "pyproject.toml"]
+def git(root: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+
+
+@pytest.mark.parametrize("has_git", [False, True])
+def test_what_git_would_track_counts(tmp_path: Path, has_git: bool) -> None:
+    if has_git:
+        git(tmp_path)
+    wanted = SaveFilter(tmp_path, ["generated/*"], ["build/schema/*"])
+    expected = ["app.py", "schema.sql", "pyproject.toml", "data.json", "page.html", "build/schema/a.json"]
+    if has_git:
+        expected.insert(-1, "picture.png")
+    assert [name for name in NAMES if wanted(tmp_path / name)] == expected
+
+
+def test_a_file_of_the_monitors_own_never_counts(tmp_path: Path) -> None:
+    assert not SaveFilter(tmp_path, include=["*"], never=frozenset([tmp_path / "r"]))(tmp_path / "r")
+
+
+def test_ignored_directories_are_not_walked_unless_included(tmp_path: Path) -> None:
+    git(tmp_path)
+    (tmp_path / ".gitignore").write_text("out/\ncache/\n")
+    for name in ("out/schema", "cache/deep/er", "src", "node_modules/x", "build"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "a.json").touch()
+    wanted = SaveFilter(tmp_path, include=["out/schema/*"])
+    walked = {directory.relative_to(tmp_path).as_posix(): files for directory, files in wanted.walk()}
+    assert set(walked) == {".", "src", "out", "out/schema"}
+    assert wanted.without_ignored([tmp_path / "out/schema/a.json", tmp_path / "cache/a.json"]) == [
+        tmp_path / "out/schema/a.json"
+    ]
+
+
+def test_git_tells_what_it_ignores_whatever_the_name(tmp_path: Path) -> None:
+    git(tmp_path)
+    (tmp_path / ".gitignore").write_text("out/\n")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    strange = Path(os.fsdecode(os.fsencode(tmp_path / "out") + b"/\xff.py"))
+    paths = [strange, tmp_path / "a b.py", tmp_path / "link" / "x.py", Path("/elsewhere.py")]
+    assert git_ignored(tmp_path, paths) == {strange}
+
+
+def test_without_a_repository_nothing_is_ignored(tmp_path: Path) -> None:
+    assert git_ignored(tmp_path, [tmp_path / "a.py"]) == set()
 
 
 def test_a_touch_is_no_save(tmp_path: Path) -> None:
     file = tmp_path / "a.py"
     file.write_text("1")
-    seen = Saves()
+    seen = FileContents()
     assert seen.changed([file]) == [file]
     file.touch()
     assert seen.changed([file]) == []
@@ -39,29 +84,149 @@ def test_a_touch_is_no_save(tmp_path: Path) -> None:
     assert seen.changed([file]) == [file]
 
 
-def test_git_tells_what_it_ignores(tmp_path: Path) -> None:
-    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    (tmp_path / ".gitignore").write_text("out/\n")
-    paths = [tmp_path / "out" / "a.py", tmp_path / "a b.py"]
-    assert git_ignored(tmp_path, paths) == {paths[0]}
+def test_what_came_and_went_is_no_save(tmp_path: Path) -> None:
+    seen = FileContents()
+    seen.know([tmp_path / "known.py"])
+    assert seen.changed([tmp_path / "known.py", tmp_path / "passing.py"]) == [tmp_path / "known.py"]
 
 
-def test_without_a_repository_nothing_is_ignored(tmp_path: Path) -> None:
-    assert git_ignored(tmp_path, [tmp_path / "a.py"]) == set()
+def make_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def make_dump(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(8 << 30)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no FIFO there")
+@pytest.mark.parametrize("make", [make_fifo, make_endless, make_dump])
+def test_nothing_that_lies_about_is_read_to_its_end(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "x.py")
+    program = (
+        "import resource, sys, pathlib\n"
+        "from tdd_monitor.runner.file_contents import FileContents\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+        "FileContents().changed([pathlib.Path(sys.argv[1])])\n"
+    )
+    subprocess.run([sys.executable, "-c", program, tmp_path / "x.py"], timeout=60, check=True)
+
+
+@asynccontextmanager
+async def watched(
+    root: Path, told: list[str] | None = None, debounce_ms: int = 50
+) -> AsyncIterator[Callable[[Sequence[str]], "asyncio.Future[set[str]]"]]:
+    """Gives a function that waits until these names, at least, were saved."""
+    batches: asyncio.Queue[list[Path]] = asyncio.Queue()
+
+    async def follow() -> None:
+        notices = told if told is not None else []
+        async for batch in saves(SaveFilter(root), debounce_ms, notices.append):
+            batches.put_nowait(batch)
+
+    following = asyncio.create_task(follow())
+
+    async def wait(names: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        async with asyncio.timeout(30):
+            while not found >= set(names):
+                found |= {path.name for path in await batches.get()}
+        return found
+
+    # The watch is there once a first save was noticed.
+    async with asyncio.timeout(30):
+        turn = 0
+        while batches.empty():
+            (root / "first.py").write_text(str(turn := turn + 1))
+            await asyncio.sleep(0.1)
+    yield lambda names: asyncio.ensure_future(wait(names))
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_saves_in_new_directories_and_of_any_name_are_told(tmp_path: Path) -> None:
+    async with watched(tmp_path) as saved:
+        strange = os.fsdecode(b"\xff.py")
+        (tmp_path / strange).write_text("1")
+        (tmp_path / "a" / "b").mkdir(parents=True)
+        (tmp_path / "a" / "b" / "early.py").write_text("1")
+        await saved([strange, "early.py"])
+        (tmp_path / "a" / "b" / "late.py").write_text("1")
+        await saved(["late.py"])
+        shutil.rmtree(tmp_path / "a")
+        (tmp_path / "a").mkdir()
+        await asyncio.sleep(0)
+        (tmp_path / "a" / "again.py").write_text("1")
+        await saved(["again.py"])
+
+
+async def test_a_fifo_and_an_endless_file_stop_nothing(tmp_path: Path) -> None:
+    async with watched(tmp_path) as saved:
+        make_fifo(tmp_path / "fifo.py")
+        make_endless(tmp_path / "endless.py")
+        (tmp_path / "a.py").write_text("1")
+        await saved(["a.py"])
+
+
+async def test_a_project_that_was_removed_and_made_again_is_polled_and_that_is_told(tmp_path: Path) -> None:
+    root, told = tmp_path / "project", list[str]()
+    root.mkdir()
+    async with watched(root, told) as saved:
+        shutil.rmtree(root)
+        await asyncio.sleep(1.5)
+        root.mkdir()
+        (root / "a.py").write_text("1")
+        await saved(["a.py"])
+        assert "was removed or replaced" in told[0]
+        (root / "a.py").write_text("2")
+        await saved(["a.py"])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="inotify")
+async def test_beyond_the_systems_limit_the_tree_is_polled_and_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from watchdog.observers import inotify_c
+
+    def none_left(*_: object) -> int:
+        import ctypes
+        import errno
+
+        ctypes.set_errno(errno.ENOSPC)
+        return -1
+
+    monkeypatch.setattr(inotify_c, "inotify_add_watch", none_left)  # the limit is everybody's: not lowered
+    monkeypatch.setattr(tree_watch, "POLL_LEAST_S", 0.1)
+    told: list[str] = []
+    async with watched(tmp_path, told) as saved:
+        (tmp_path / "deep").mkdir()
+        (tmp_path / "deep" / "a.py").write_text("1")
+        await saved(["a.py"])
+    assert "fs.inotify.max_user_watches" in told[0]
+
+
+async def test_a_file_that_is_written_all_the_time_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    async with watched(tmp_path, debounce_ms=200) as saved:
+
+        async def write() -> None:
+            for turn in range(10_000):
+                (tmp_path / "busy.py").write_text(str(turn))
+                await asyncio.sleep(0.03)
+
+        writing = asyncio.create_task(write())
+        begun = time.monotonic()
+        (tmp_path / "a.py").write_text("1")
+        await saved(["a.py", "busy.py"])
+        writing.cancel()
+        assert time.monotonic() - begun < 15
 
 
 async def test_a_burst_of_saves_is_one_batch(tmp_path: Path) -> None:
-    batches = saves(tmp_path, [], debounce_ms=100)
-
-    async def save() -> None:
-        # The first write may come before the watch is set up: go on until it is noticed.
-        for turn in range(100):
-            for name in ("a.py", "b.py"):
-                (tmp_path / name).write_text(f"{turn}")
-            await asyncio.sleep(0.2)
-
-    writer = asyncio.create_task(save())
-    async with asyncio.timeout(20):
-        batch = await anext(batches)
-    writer.cancel()
-    assert {path.name for path in batch} == {"a.py", "b.py"}
+    async with watched(tmp_path, debounce_ms=300) as saved:
+        for name in ("a.py", "b.py"):
+            (tmp_path / name).write_text("1")
+        assert await saved(["a.py"]) >= {"a.py", "b.py"}

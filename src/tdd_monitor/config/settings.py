@@ -54,6 +54,8 @@ class Settings:
     use_database_url: bool = False
     theme: str = "textual-dark"
     thresholds: Thresholds = field(default_factory=Thresholds)
+    count_connections: bool = True
+    watch_include: tuple[str, ...] = ()
 
 
 def find_pyproject(start: Path) -> Path | None:

@@ -18,7 +18,10 @@ class Control(Protocol):
     output: deque[str]  # the newest lines that pytest itself printed
     notices: deque[str]  # what went wrong around the run, and what to do; newest last
     can_run: bool  # False for a replay: nothing can be run again
-    watching: bool  # files are watched and saves rerun
+
+    @property
+    def watching(self) -> bool:
+        """Files are watched and saves rerun."""
 
     def subscribe(self, listener: Listener) -> None:
         """Call `listener` in the event loop after every line that changed something."""

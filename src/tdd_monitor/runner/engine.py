@@ -16,7 +16,16 @@ from pathlib import Path
 
 from tdd_monitor.config import Settings
 from tdd_monitor.history.recording import Recorder
-from tdd_monitor.protocol.events import Line, LinesLost, RunCancel, RunFinish, RunLost, RunRequest, ServerSeen
+from tdd_monitor.protocol.events import (
+    FinishedTest,
+    Line,
+    LinesLost,
+    RunCancel,
+    RunFinish,
+    RunLost,
+    RunRequest,
+    ServerSeen,
+)
 from tdd_monitor.verdict import Board
 
 from .control import Listener
@@ -24,10 +33,10 @@ from .endings import peculiarities
 from .journal import Journal
 from .launch import environment, pytest_command
 from .process import INTERRUPT_GRACE_S, TERMINATE_GRACE_S, PytestProcess, StartError, signal_name
+from .save_watch import SaveWatch
 from .selection import Selection, affected, shell_command, touches_run, with_unfinished
 from .server import Server, ServerError
-from .server_count import ServerCounts
-from .watcher import saves
+from .server_count import ServerCounts, was_refused
 
 DRAIN_S = 2.0
 # Not even a killed process need end, when the kernel holds it.
@@ -61,7 +70,6 @@ class Engine:
         self.board = Board(settings.thresholds)
         self.title = " ".join(target.paths) or target.cwd.name
         self.output: deque[str] = deque(maxlen=OUTPUT_LINES)
-        self.watching = watch
         self._journal = Journal(self.board, recorder)
         self.notices = self._journal.notices
         self._server = Server(self._on_stream_line)
@@ -74,6 +82,8 @@ class Engine:
         self._over.set()
         self._cancelled = self._cancelled_by_key = self._killed = self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._saves = SaveWatch(settings, self._journal, self._on_saves, watch)
+        self._repeats = False  # the wish is only for data that changed during the run
 
     # Control
 
@@ -85,6 +95,11 @@ class Engine:
     def recording_failed(self) -> bool:
         """True when the recording is not whole; a notice says why."""
         return self._journal.recording_failed
+
+    @property
+    def watching(self) -> bool:
+        """Files are watched and saves rerun."""
+        return self._saves.wanted
 
     def now_ns(self) -> int:
         """Monotonic time, the same clock as the plugin's on this machine."""
@@ -101,8 +116,8 @@ class Engine:
             return
         self._wished.set()
         self._tasks.append(asyncio.create_task(self._loop()))
-        if self.watching:
-            self._tasks.append(asyncio.create_task(self._watch()))
+        if self._saves.wanted:
+            self._saves.start()
 
     async def open(self) -> None:
         """Open the socket only: for a single run without the loop. Raises ServerError."""
@@ -126,13 +141,14 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        await self._saves.stop()
         await self._counts.stop()
         await self._server.stop()
         self._journal.close()
 
     def rerun(self, nodeids: Sequence[str] | None, reason: str) -> None:
         """Run these items, None for all, as soon as the run that is going has been cancelled."""
-        self._wish = Selection(reason, tuple(nodeids or ()))
+        self._wish, self._repeats = Selection(reason, tuple(nodeids or ())), False
         self._interrupt("another run was asked for")
         self._wished.set()
 
@@ -157,9 +173,7 @@ class Engine:
 
     def toggle_watching(self) -> None:
         """Switch rerunning on save off and on."""
-        self.watching = not self.watching
-        if self.watching and len(self._tasks) < 3:
-            self._tasks.append(asyncio.create_task(self._watch()))
+        self._saves.toggle()
         self._journal.tell_run_changed()
 
     def command(self, nodeids: Sequence[str]) -> str:
@@ -177,7 +191,7 @@ class Engine:
         self._over.clear()
         self._held_finish = None
         self._cancelled = self._cancelled_by_key = self._killed = False
-        self.notices.clear()
+        self._journal.clear_notices()
         self.output.clear()
         try:
             code = await self._run_pytest(selection)
@@ -202,6 +216,7 @@ class Engine:
         self._journal.emit(
             RunRequest(run_id, scope, selection.reason, len(selection.nodeids), files=selection.files)
         )
+        await self._counts.stop()  # it may still ask for limits
         arguments = [*self.target.pytest_args, *self._arguments(selection)]
         await self._server.restart_if_gone()
         env = environment(self._server.address, self._server.token, run_id, self.target.memory_mode)
@@ -261,40 +276,45 @@ class Engine:
             self._wished.clear()
             selection, self._wish = self._wish, None
             if selection is not None and not self._stopping:
+                self._saves.written.began(self._repeats)
+                self._repeats = False
                 await self.run_once(selection)
+                self._saves.written.ended()
+                self._counts.ask_limits()
 
-    async def _watch(self) -> None:
-        root = self.settings.root
-        try:
-            async for changed in saves(root, self.settings.watch_ignore, self.settings.debounce_ms):
-                if self.watching:
-                    self._on_save(changed)
-        except (OSError, RuntimeError) as error:
-            self.watching = False
-            self._journal.notice(
-                f"Saves in {root} cannot be watched: {error}. Reruns are on the keys only (a, f, t, r); "
-                "on Linux a higher fs.inotify.max_user_watches helps."
-            )
+    def _on_saves(self, changed: Sequence[Path]) -> None:
+        at_once, later = self._saves.sort(changed)
+        if at_once:
+            self._on_save(at_once)
+        if later:  # when the run is over
+            selection = affected(self.board.session, later, self._rootdir())
+            self._repeats = self._wish is None
+            self._wish = selection if self._wish is None else self._wish.united(selection)
+            self._wished.set()
 
     def _on_save(self, changed: Sequence[Path]) -> None:
         session = self.board.session
-        hello = next((run.hello for run in reversed(session.runs) if run.hello), None)
-        root = Path(hello.rootdir) if hello else self.settings.root
-        selection = affected(session, changed, root)
+        selection = affected(session, changed, self._rootdir())
         if self._wish is not None:
             selection = self._wish.united(selection)
         run = session.run
         if run is not None and run.active and touches_run(session, selection):
             selection = with_unfinished(session, selection)
             self._interrupt(selection.reason)
-        self._wish = selection
+        self._wish, self._repeats = selection, False
         self._wished.set()
+
+    def _rootdir(self) -> Path:
+        hello = next((run.hello for run in reversed(self.board.session.runs) if run.hello), None)
+        return Path(hello.rootdir) if hello else self.settings.root
 
     # Lines
 
     def _on_stream_line(self, line: Line, raw: bytes) -> None:
-        if isinstance(line.event, ServerSeen):
-            self._counts.follow(line.event.url)
+        if isinstance(line.event, ServerSeen) and self.settings.count_connections:
+            self._counts.follow(line.event.url, line.event.superuser)
+        if isinstance(line.event, FinishedTest) and was_refused(line.event):
+            self._counts.let_go()
         if isinstance(line.event, RunFinish):
             # The controller may end before the last lines of its workers have been read.
             self._held_finish = (line, raw)

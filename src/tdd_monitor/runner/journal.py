@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from pathlib import Path
 
 from tdd_monitor.history.recording import Recorder
 from tdd_monitor.protocol.codec import encode
@@ -21,6 +22,7 @@ class Journal:
     def __init__(self, board: Board, recorder: Recorder | None) -> None:
         self.board = board
         self.notices: deque[str] = deque(maxlen=20)
+        self._kept_notices: list[str] = []
         self._recorder = recorder
         self._listeners: list[Listener] = []
         self._seq = 0
@@ -49,6 +51,17 @@ class Journal:
         self.notices.append(text)
         self.tell_run_changed()
 
+    def keep_notice(self, text: str) -> None:
+        """Say it, and again in the next runs: it still holds then."""
+        if text not in self._kept_notices:
+            self._kept_notices.append(text)
+            self.notice(text)
+
+    def clear_notices(self) -> None:
+        """A new run begins."""
+        self.notices.clear()
+        self.notices.extend(self._kept_notices)
+
     def tell_run_changed(self) -> None:
         """Let the listeners look again at what is no line: notices, watching."""
         for listener in self._listeners:
@@ -66,6 +79,11 @@ class Journal:
         if self._recorder is not None:
             self._recorder.close()
             self._tell_recorder_error()
+
+    @property
+    def recording(self) -> Path | None:
+        """The file that is recorded to."""
+        return None if self._recorder is None else self._recorder.path.absolute()
 
     @property
     def recording_failed(self) -> bool:

@@ -53,16 +53,19 @@ def is_test_file(name: str) -> bool:
     return name.endswith(".py") and (name.startswith("test_") or name.endswith("_test.py"))
 
 
+def shown_names(paths: Sequence[Path]) -> str:
+    """The names of two of them, as text: on disk they may be any bytes."""
+    names = [os.fsencode(path.name).decode("utf-8", "replace") for path in paths[:2]]
+    return ", ".join(names) + (f" and {len(paths) - 2} more" if len(paths) > 2 else "")
+
+
 def affected(session: Session, changed: Iterable[Path], rootdir: Path) -> Selection:
     """The tests that a save of `changed` calls for.
 
     A test file: its own tests. A conftest.py: those of its directory. Anything else may matter to every test.
     """
     changed = sorted(changed)
-    shown = ", ".join(path.name for path in changed[:2]) + (
-        f" and {len(changed) - 2} more" if len(changed) > 2 else ""
-    )
-    reason = f"saved {shown}"
+    reason = f"saved {shown_names(changed)}"
     known = {item.file or item.nodeid.partition("::")[0] for item in session.items.values()}
     files: list[str] = []
     for path in changed:

@@ -1,0 +1,72 @@
+"""The watch over a project's files for as long as the engine lives: on and off, and what it has to say."""
+
+import asyncio
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tdd_monitor.config import Settings
+
+from .journal import Journal
+from .save_filter import SaveFilter
+from .selection import shown_names
+from .watcher import saves
+from .written import WrittenByTests
+
+
+class SaveWatch:
+    """Calls `on_saves` with what was saved while `wanted` is true."""
+
+    def __init__(
+        self, settings: Settings, journal: Journal, on_saves: Callable[[Sequence[Path]], None], wanted: bool
+    ) -> None:
+        self.wanted = wanted
+        self.written = WrittenByTests()
+        self._settings = settings
+        self._journal = journal
+        self._on_saves = on_saves
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._task = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Watch no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def toggle(self) -> None:
+        """On or off; after a failure, on means to try it again."""
+        self.wanted = not self.wanted
+        if self.wanted and (self._task is None or self._task.done()):
+            self.start()
+
+    def sort(self, changed: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+        """What to act on at once, and data to run again for when the run is over."""
+        at_once, later, own = self.written.sort(changed)
+        if own:
+            self._journal.keep_notice(
+                f"The tests write {shown_names(own)} themselves: changes of it during a run are left out. "
+                "watch_ignore leaves out all of them."
+            )
+        return at_once, later
+
+    async def _watch(self) -> None:
+        settings = self._settings
+        ours = frozenset(path for path in (self._journal.recording,) if path is not None)
+        try:
+            wanted = await asyncio.to_thread(
+                SaveFilter, settings.root, settings.watch_ignore, settings.watch_include, ours
+            )
+            async for changed in saves(wanted, settings.debounce_ms, self._journal.keep_notice):
+                if self.wanted:
+                    self._on_saves(changed)
+        except Exception as error:
+            self.wanted = False
+            reason = traceback.format_exception_only(error)[-1].strip()
+            self._journal.keep_notice(
+                f"Saves in {settings.root} are not watched any more: {reason}. Switch it on again with w; "
+                "a, f, t and r run tests meanwhile."
+            )
