@@ -299,7 +299,7 @@ async def test_another_way_in_is_tried_when_one_is_refused(
     monkeypatch.setattr(server_count, "RETRY_S", 0.1)
     counts.follow(role.url().replace("tdd%20monitor", "nobody"), superuser=True)
     counts.follow(role.url(), superuser=True)
-    await becomes(lambda: bool(heard) and heard[-1].connections > 0)
+    await becomes(lambda: bool(heard) and heard[-1].max_connections > 0)
     assert "does not exist" in heard[0].reason and not heard[0].full
 
 
