@@ -1,8 +1,10 @@
 """The toolkit on the real embedded server, and a second connection that looks for left-overs."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import asyncpg
 import pytest
 
 from tdd_monitor.testing import get_database_manager
+from tdd_monitor.testing.postgres import stop_server
 
 PLUGIN = "tdd_monitor.testing.fixtures"
 
@@ -63,3 +66,15 @@ def run_pytest(tmp_path: Path) -> Iterator[Run]:
         )
 
     yield run
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine on which no server ever ran."""
+    # Not tmp_path: as root that is below a 0700 directory, where the server's account cannot go.
+    cache = Path(tempfile.mkdtemp(prefix="tdd-cache-"))
+    cache.chmod(0o711)
+    monkeypatch.setenv("TDD_MONITOR_CACHE_DIR", str(cache))
+    yield
+    stop_server()
+    shutil.rmtree(cache)

@@ -31,8 +31,6 @@ ACTIONS = [
     "SELECT pg_advisory_lock(4911)",
     "DECLARE held CURSOR WITH HOLD FOR SELECT 1",
     "SELECT pg_terminate_backend(pg_backend_pid())",
-    "ALTER ROLE postgres SET work_mem = '9MB'",
-    "ALTER DATABASE postgres SET work_mem = '9MB'",
     "LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE",
     "close",
     "transaction",
@@ -44,8 +42,6 @@ LEFT_OVERS = """
     SELECT (SELECT count(*) FROM pg_tables WHERE tablename = 'left_over')
          + (SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
             WHERE d.datname = current_database() AND locktype = 'advisory')
-         + (SELECT count(*) FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase
-            WHERE setdatabase = 0 OR datname = 'postgres')
          + (SELECT count(*) FROM pg_stat_activity
             WHERE datname = current_database() AND state LIKE 'idle in%')
 """

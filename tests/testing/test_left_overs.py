@@ -2,49 +2,75 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from tdd_monitor.testing import IsolationWarning, get_database_manager, tdd_database, tdd_test_context
+from tdd_monitor.testing.postgres import stop_server
 
 from .conftest import Look, Run
 
-SETTINGS = (
+SETTINGS = """
+import asyncpg, pytest
+from tdd_monitor.testing import IsolationWarning, get_database_manager, tdd_database, tdd_test_context
+
+SET_FOR_ALL = "SELECT count(*) FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase" \\
+    " WHERE setdatabase = 0 OR datname IN ('postgres', 'template1')"
+
+async def in_a_context(statement):
+    with pytest.warns(IsolationWarning, match="settings of roles are reset"):
+        async with tdd_test_context("the test") as context:
+            await context.connection.execute(f"COMMIT; {statement}")
+
+async def in_a_database_of_its_own(statement):
+    async with tdd_database("the test") as database:
+        await database.connection.execute(statement)
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("place", [in_a_context, in_a_database_of_its_own])
+@pytest.mark.parametrize("statement", [
     "ALTER ROLE postgres SET work_mem = '9MB'",
     "ALTER ROLE ALL SET work_mem = '9MB'",
     "ALTER DATABASE postgres SET work_mem = '9MB'",
     "ALTER ROLE postgres IN DATABASE template1 SET work_mem = '9MB'",
     "ALTER ROLE postgres SET default_transaction_read_only = on",
-)
-SET_FOR_ALL = """
-    SELECT count(*) FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase
-    WHERE setdatabase = 0 OR datname IN ('postgres', 'template1')
+])
+async def test_reset(place, statement):
+    await place(statement)
+    look = await asyncpg.connect(get_database_manager().database().url)
+    assert await look.fetchval(SET_FOR_ALL) == 0
+    assert await look.fetchval("SHOW work_mem") == "4MB"
+    await look.execute("CREATE TABLE t (); DROP TABLE t")
+    await look.close()
+
+def test_what_a_killed_run_has_left(tmp_path):
+    import os
+    from tdd_monitor.testing.database_server import DatabaseServer
+    server = DatabaseServer(None)
+    server.execute("ALTER ROLE postgres SET default_transaction_read_only = on")
+    server.close()
+"""
+NEXT_RUN = """
+import pytest
+@pytest.mark.asyncio
+async def test_it(tdd_test_context):
+    assert await tdd_test_context.connection.fetchval("SHOW default_transaction_read_only") == "off"
+    assert await tdd_test_context.connection.fetchval("SHOW work_mem") == "4MB"
+    await tdd_test_context.connection.execute("CREATE TABLE t ()")
 """
 
 
-async def in_a_context(statement: str) -> None:
-    with pytest.warns(IsolationWarning, match="settings of roles are reset"):
-        async with tdd_test_context("the test") as context:
-            await context.connection.execute(f"COMMIT; {statement}")
-
-
-async def in_a_database_of_its_own(statement: str) -> None:
-    async with tdd_database("the test") as database:
-        await database.connection.execute(statement)
-
-
-@pytest.mark.parametrize("place", [in_a_context, in_a_database_of_its_own])
-@pytest.mark.parametrize("statement", SETTINGS)
-async def test_what_is_set_on_roles_and_databases_is_reset(
-    place: Callable[[str], Awaitable[None]], statement: str, look: Look
-) -> None:
-    await place(statement)
-    assert await look(SET_FOR_ALL) == 0
-    async with tdd_database() as database:
-        assert await database.connection.fetchval("SHOW work_mem") == "4MB"
-        await database.connection.execute("CREATE TABLE t ()")
+@pytest.mark.usefixtures("machine")  # of its own: what is set there would hold for other tests of ours too
+def test_what_is_set_on_roles_and_databases_is_reset(run_pytest: Run) -> None:
+    result = run_pytest(test_it=SETTINGS)
+    assert "11 passed" in result.stdout, result.stdout
+    stop_server()
+    (data,) = Path(os.environ["TDD_MONITOR_CACHE_DIR"]).glob("postgres-??")
+    (data / "postgresql.auto.conf").write_text("work_mem = '9MB'\n")  # by ALTER SYSTEM, before it was refused
+    result = run_pytest(test_it=NEXT_RUN)
+    assert "1 passed" in result.stdout, result.stdout
 
 
 async def test_alter_system_is_refused() -> None:

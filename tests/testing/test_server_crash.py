@@ -1,13 +1,6 @@
 """The embedded server may start for the first time, and die, in the middle of a run."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-
-from tdd_monitor.testing.postgres import stop_server
 
 from .conftest import Run
 
@@ -28,18 +21,6 @@ def test_the_server_dies():
 @pytest.mark.asyncio
 async def test_after(tdd_test_context): await use(tdd_test_context)
 """
-
-
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine on which no server ever ran."""
-    # Not tmp_path: as root that is below a 0700 directory, where the server's account cannot go.
-    cache = Path(tempfile.mkdtemp(prefix="tdd-cache-"))
-    cache.chmod(0o711)
-    monkeypatch.setenv("TDD_MONITOR_CACHE_DIR", str(cache))
-    yield
-    stop_server()
-    shutil.rmtree(cache)
 
 
 @pytest.mark.usefixtures("machine")

@@ -66,9 +66,10 @@ class KeptLoop(_Base):  # type: ignore[misc]
         for name in ("_ready", "_scheduled", "_asyncgens", "_unix_server_sockets"):
             if name in self._as_new:
                 self._as_new[name].clear()
-        for name in vars(self).keys() - self._as_new.keys():
-            delattr(self, name)
         self.__dict__.update(self._as_new)
+        if len(self.__dict__) > len(self._as_new):
+            for name in self.__dict__.keys() - self._as_new.keys():
+                delattr(self, name)
 
     def _let_go_of_files(self) -> None:
         """Forget sockets, pipes and servers; as on a closed loop, they go when nobody refers to them."""
