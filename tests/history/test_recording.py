@@ -2,6 +2,8 @@
 
 import errno
 import io
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,21 @@ def test_lines_of_tomorrow_and_garbage_between_are_skipped(tmp_path: Path) -> No
     path = tmp_path / "run.ndjson"
     path.write_bytes(b'{"ev":"of_tomorrow"}\n' + encode(LINE) + b"\x00\xff\n\n" + encode(LINE))
     assert list(recording.read(path)) == [LINE, LINE]
+
+
+def test_a_giant_line_is_skipped_in_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "run.ndjson"
+    with path.open("wb") as file:
+        file.write(encode(LINE))
+        file.seek(2 << 30, 1)
+        file.write(b"\n" + encode(LINE))
+    program = (
+        "import pathlib, resource, sys\n"
+        "from tdd_monitor.history import recording\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+        "assert len(list(recording.read(pathlib.Path(sys.argv[1])))) == 2\n"
+    )
+    subprocess.run([sys.executable, "-c", program, path], timeout=120, check=True)
 
 
 def test_an_old_recording_is_replaced(tmp_path: Path) -> None:

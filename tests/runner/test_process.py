@@ -74,3 +74,17 @@ async def test_what_ignores_every_signal_is_killed_in_the_end(monkeypatch: pytes
 async def test_a_program_that_does_not_exist_is_named() -> None:
     with pytest.raises(StartError, match="/no/such/python cannot be started: No such file"):
         await PytestProcess.start(["/no/such/python"], {}, Path.cwd(), print)
+
+
+async def test_a_flood_of_output_is_bounded_on_disk_and_its_end_is_kept() -> None:
+    output: list[str] = []
+    code = (
+        "import os, pathlib, sys, time\nline = b'x' * 99 + b'\\n'\n"
+        "for _ in range(200): os.write(1, line * 10_000)\n"
+        "while os.fstat(1).st_blocks * 512 > 24 << 20: time.sleep(0.05)\n"
+        "print('the end')"
+    )
+    process = await start(code, output)
+    assert await asyncio.wait_for(process.wait(), 60) == 0
+    assert output[-1] == "the end"
+    assert len(output) < 2_000_000 and any("MB of output left out here" in line for line in output)

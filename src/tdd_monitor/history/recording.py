@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from tdd_monitor.protocol.codec import ProtocolError, decode, encode
+from tdd_monitor.protocol.codec import MAX_LINE_BYTES, ProtocolError, decode, encode
 from tdd_monitor.protocol.events import Hello, Line, ServerSeen
+
+_LONGEST_LINE = MAX_LINE_BYTES + 2  # with its newline, and one more to tell that it is too long
 
 
 class RecordingError(Exception):
@@ -68,6 +71,14 @@ def _without_secrets(event: Hello | ServerSeen) -> Hello | ServerSeen:
     return event._replace(url=f"{url.scheme}://{login.partition(':')[0]}{at}{place}{url.path}")
 
 
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Lines of a bounded length: of a longer one only the beginning, which is no event."""
+    while raw := file.readline(_LONGEST_LINE):
+        yield raw
+        while len(raw) == _LONGEST_LINE and not raw.endswith(b"\n"):
+            raw = file.readline(_LONGEST_LINE)
+
+
 def read(path: Path) -> Iterator[Line]:
     """The lines of a recording; unknown events and a last line that was cut are skipped.
 
@@ -76,7 +87,7 @@ def read(path: Path) -> Iterator[Line]:
     try:
         with path.open("rb") as file:
             known = malformed = 0
-            for raw in file:
+            for raw in _lines(file):
                 try:
                     line = decode(raw)
                 except ProtocolError:

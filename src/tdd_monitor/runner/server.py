@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import hmac
 import secrets
-import shutil
 import socket
 import tempfile
 from collections.abc import Callable
@@ -13,6 +12,8 @@ from pathlib import Path
 from tdd_monitor.protocol.codec import ProtocolError, decode, number_of
 from tdd_monitor.protocol.events import PROTOCOL, Hello, Line
 from tdd_monitor.protocol.receiving import Numbers, Splitter
+
+from . import private_directory
 
 # What those may take who have not said hello. A plugin connects before the project's conftests are imported,
 # which may be slow, and connects anew when it was given up meanwhile.
@@ -59,8 +60,7 @@ class Server:
         """
         loop = asyncio.get_running_loop()
         try:
-            # mkdtemp makes it 0700; the system's temporary directory keeps the path short.
-            self._temporary = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tddm-"))
+            self._temporary = await asyncio.to_thread(private_directory.create)
             if hasattr(socket, "AF_UNIX"):
                 path = str(self._temporary / _SOCKET)
                 self._server = await loop.create_unix_server(self._accept, path)
@@ -120,7 +120,7 @@ class Server:
             self._server.close()
             self._server = None
         if self._temporary is not None:
-            await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
+            await asyncio.to_thread(private_directory.remove, self._temporary)
             self._temporary = None
 
     def _accept(self) -> "_Connection":
