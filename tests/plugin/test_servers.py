@@ -200,8 +200,8 @@ def test_a_driver_of_tomorrow_raises_nothing_and_tells_nothing() -> None:
     def broken(connection: Any) -> Any:
         return connection.not_there
 
-    servers.connected(SimpleNamespace(), broken, broken)
-    servers.connected(SimpleNamespace(), lambda _: ("db", 1, "me"), broken)
+    servers.connected(SimpleNamespace(), broken, broken, broken)
+    servers.connected(SimpleNamespace(), lambda _: ("db", 1, "me"), broken, broken)
     assert told == []
 
 
@@ -210,5 +210,5 @@ def test_a_role_a_test_does_not_flood_the_stream() -> None:
     servers = Servers()
     servers.tell(told.append)
     for n in range(3 * MAX_PLACES):
-        servers.connected(n, lambda n: ("db", 1, f"u{n}"), lambda n: ("", "x", {}))
+        servers.connected(n, lambda n: ("db", 1, f"u{n}"), lambda n: ("", "x", {}), bool)
     assert len(told) == MAX_PLACES

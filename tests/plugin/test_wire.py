@@ -46,15 +46,16 @@ def uses(draw: st.DrawFn) -> Use:
     st.lists(uses(), max_size=3),
     st.integers(-(1 << 40), 1 << 40),
     st.sampled_from(["", "gw0", "%s"]),
+    st.sampled_from([(), ("psycopg2",), ("psycopg2", "sqlite3")]),
 )
 def test_a_passed_test_reads_as_its_record(
-    attempt: Attempt, fixtures: list[Use], drift: int, worker: str
+    attempt: Attempt, fixtures: list[Use], drift: int, worker: str, unwatched: tuple[str, ...]
 ) -> None:
     assert wire.is_plain(attempt)
     pipe = Pipe()
     stream = Stream(pipe, worker)
     stream.emit_body("test_start", wire.started(attempt), attempt.started_ns)
-    stream.emit_body("test", wire.passed(attempt, fixtures, drift, 5), 77)
+    stream.emit_body("test", wire.passed(attempt, fixtures, drift, 5, unwatched), 77)
     stream.flush()
     phases = attempt.phases()
     record = FinishedTest(
@@ -66,6 +67,7 @@ def test_a_passed_test_reads_as_its_record(
         tuple(use.record() for use in fixtures),
         drift_bytes=drift,
         peak_rss_bytes=5,
+        unwatched=unwatched,
     )
     assert pipe.events == [StartedTest(attempt.nodeid, attempt.number), record]
     lines = [decode(raw) for raw in pipe.taken.splitlines()]

@@ -15,7 +15,7 @@ EVERY_NAME = """
     import inspect
     import types
 
-    import asyncpg, psycopg, psycopg_pool, sqlalchemy, sqlite3
+    import aiosqlite, asyncpg, psycopg, psycopg2, psycopg_pool, sqlalchemy, sqlite3
     import pytest
     from tdd_monitor.plugin.observe import wrapping
 
@@ -29,10 +29,15 @@ EVERY_NAME = """
 
 
     def forms(function): return {form.__name__ for form in FORMS if form(function)}
-    def name_of(hook): return f"{getattr(hook.owner, '__module__', '')}:{hook.owner.__name__}.{hook.name}"
+    def name_of(hook):
+        module = getattr(hook.owner, "__module__", hook.owner.__name__)
+        return f"{module}:{hook.owner.__name__}.{hook.name}"
     def parameters(function):
         signature = inspect.signature(function, follow_wrapped=False)
         return [(each.name, each.kind, each.default) for each in signature.parameters.values()]
+    def signature(function):
+        try: return inspect.signature(function)
+        except ValueError as error: return str(error).partition("<")[0]  # of some that are written in C
     def moment(function, arguments):
         # When, and how, it fails for an owner that it can do nothing with.
         when = "at the call"
@@ -53,7 +58,7 @@ EVERY_NAME = """
     def test_name(hook):
         now = getattr(hook.owner, hook.name)
         assert now is not hook.original
-        assert inspect.signature(now) == inspect.signature(hook.original)
+        assert signature(now) == signature(hook.original)
         assert forms(now) == forms(hook.original) or type(hook.original) is types.BuiltinFunctionType
         assert (now.__name__, now.__qualname__) == (hook.original.__name__, hook.original.__qualname__)
         assert (now.__module__, now.__doc__) == (hook.original.__module__, hook.original.__doc__)
@@ -115,13 +120,12 @@ REAL = """
                 assert await rows.__anext__() == (1,)
                 await rows.aclose()
                 assert is_free(connection) and not connection.lock.locked()
-                assert await (await connection.execute("SELECT 2")).fetchone() == (2,)
         run(go())
     def test_an_async_stream_that_was_left(run):
         async def go():
             async with await psycopg.AsyncConnection.connect(URL) as connection:
                 async for row in connection.cursor().stream(ROWS): break
-                async with asyncio.timeout(20): await connection.execute("SELECT 2")
+                async with asyncio.timeout(20), connection.lock: pass
                 assert is_free(connection)
         run(go())
     def test_an_error_thrown_into_an_async_stream(run):
@@ -144,18 +148,19 @@ REAL = """
             await connection.close()
         run(go())
         assert errors == []
-    def test_a_stream():
+    @pytest.mark.parametrize("leave", ["close", "break", "throw"])
+    def test_a_stream(leave):
+        # On a connection of its own: psycopg's late cancellation may hit the next statement.
         with psycopg.connect(URL) as connection:
             rows = connection.cursor().stream(ROWS)
-            assert next(rows) == (1,)
-            rows.close()
-            assert is_free(connection)
-            for row in connection.cursor().stream(ROWS): break
-            gc.collect()
-            assert is_free(connection)
-            rows = connection.cursor().stream(ROWS)
-            next(rows)
-            with pytest.raises(ZeroDivisionError): rows.throw(ZeroDivisionError("here"))
+            if leave == "break":
+                for row in rows: break
+                del rows
+            else:
+                assert next(rows) == (1,)
+                if leave == "close": rows.close()
+                else:
+                    with pytest.raises(ZeroDivisionError): rows.throw(ZeroDivisionError("here"))
             assert is_free(connection) and not connection.lock.locked()
     def test_copies(run):
         def sync():
@@ -176,7 +181,7 @@ REAL = """
         sync()
         run(go())
 """
-DRIVERS = {"asyncpg", "psycopg", "psycopg_pool", "sqlalchemy"}
+DRIVERS = {"asyncpg", "psycopg", "psycopg2", "psycopg_pool", "sqlalchemy", "sqlite3", "aiosqlite"}
 
 
 def test_every_wrapped_name_of_every_driver(suite: Suite, newest: str) -> None:
@@ -220,4 +225,4 @@ def test_drivers_behave_as_they_do_without_us(suite: Suite, database: str, newes
     run = run_pytest(directory, "--tb=short", python=newest, env={"TEST_DATABASE": database})
     assert run.exitcode == 0, run.output
     assert not [warning for warning in run.events(WarningRaised) if "cannot be watched" in warning.message]
-    assert run.pool("::test_a_closed_async_stream_leaves_the_connection_free", "psycopg").queries == 2
+    assert run.pool("::test_a_closed_async_stream_leaves_the_connection_free", "psycopg").queries == 1

@@ -191,3 +191,25 @@ def test_what_never_arrived_is_told_loudly() -> None:
     assert incomplete["counts"] == [{"outcome": "passed", "pytest": 4, "arrived": 1}]
     assert (incomplete["missing_lines"], incomplete["malformed_lines"]) == (3, 1)
     assert document(board_of(finished("a"), RunFinish(0, {"passed": 1})), 0)["incomplete"] is None
+
+
+def test_queries_of_drivers_that_nobody_watches_are_not_zero() -> None:
+    unknown = finished("a")._replace(unwatched=("psycopg2",))
+    board = board_of(finished("before"), unknown, RunFinish(0))
+    before, after = document(board, 0)["tests"]
+    assert (before["queries"], before["unwatched_drivers"]) == (0, [])
+    assert (after["queries"], after["unwatched_drivers"]) == (None, ["psycopg2"])
+    (alone,) = document(board_of(unknown, RunFinish(0)), 0)["tests"]
+    assert alone["queries"] is None
+    assert "Queries: not measured in 1 test (psycopg2)" in summary_of(board)
+    assert "not measured" not in summary_of(board_of(finished("before"), RunFinish(0)))
+
+
+def test_pools_of_one_name_are_told_apart_and_only_so_many() -> None:
+    pools = tuple(PoolSample("shop", "asyncpg", n % 3, 0, 3, 3, id=n + 1, peak=n % 3) for n in range(30))
+    text = summary_of(board_of(Sample(pools=pools), RunFinish(0)))
+    assert "Pool shop (asyncpg): peak 0 of 3 in use" in text
+    assert "Pool shop #3 (asyncpg): peak 2 of 3 in use" in text
+    assert "... and 10 more pools; --json has them" in text
+    closed = pools[1]._replace(closed=True, pools=12)
+    assert "Pool shop (asyncpg), 12 pools: peak 1 of 3" in summary_of(board_of(Sample(pools=(closed,))))

@@ -17,12 +17,13 @@ from support.roles import Role, new_role
 
 from tdd_monitor.config import Settings
 from tdd_monitor.protocol.events import ServerSample
+from tdd_monitor.protocol.servers import EMBEDDED
 from tdd_monitor.reports import console as report
 from tdd_monitor.reports.json import document
 from tdd_monitor.runner import server_count
 from tdd_monitor.runner.headless import run_headless
 from tdd_monitor.runner.replay import Replay
-from tdd_monitor.runner.server_count import EMBEDDED, ServerCounts, server_name
+from tdd_monitor.runner.server_count import ServerCounts, server_name
 from tdd_monitor.session.model import RunState
 
 HOLDS = """

@@ -86,6 +86,15 @@ def test_what_did_not_happen_has_no_figure() -> None:
     }
 
 
+def test_queries_that_nobody_counted_are_not_zero() -> None:
+    unknown = FinishedTest("a", "passed", unwatched=("psycopg2", "sqlite3"))
+    assert "queries" not in metrics.metric_values(unknown)
+    assert metrics.unmeasured_queries(unknown) == "not measured (psycopg2, sqlite3)"
+    partly = unknown._replace(db=(PoolUse("asyncpg", queries=3),))
+    assert metrics.metric_values(partly)["queries"] == 3
+    assert metrics.unmeasured_queries(FinishedTest("a", "passed")) == ""
+
+
 def test_metrics_that_the_test_reported_itself_win() -> None:
     values = metrics.metric_values(FinishedTest("a", "passed", metrics={"queries": 99.0, "mine": 1.5}))
     assert (values["queries"], values["mine"]) == (99.0, 1.5)

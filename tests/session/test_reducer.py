@@ -398,7 +398,7 @@ def test_drift_belongs_to_the_process() -> None:
 
 def test_a_pool_remembers_its_peaks() -> None:
     samples = [Sample(pools=(PoolSample("shop", "asyncpg", n, 0, 5, 5, n // 5),)) for n in (1, 5, 2)]
-    pool = play(RunRequest("r", "all"), *samples).pools["", "shop"]
+    pool = play(RunRequest("r", "all"), *samples).pools["", 0, "shop"]
     assert (pool.latest.in_use, pool.peak_in_use, pool.peak_waiting) == (2, 5, 1)
     assert [in_use for _, in_use, _ in pool.history] == [1, 5, 2]
 

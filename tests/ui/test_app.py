@@ -78,7 +78,7 @@ async def test_everything_that_comes_in_is_shown_with_the_frames(make_app: MakeA
         assert main(app).table.row_count() == 40
         shown = {panel.id: panel.text() for panel in main(app).panels}
         assert "p50" in shown["durations"] and "◆ critical" in shown["alerts"]
-        assert "peak 86.1 MB" in shown["memory"] and "/10 in use" in shown["pools"]
+        assert "peak 86.1 MB" in shown["memory"] and "peak 10/10" in shown["pools"]
         assert "main" in shown["workers"]
         assert "11 critical" in str(main(app).panels[1].border_title)
 

@@ -17,6 +17,7 @@ from tdd_monitor.protocol.events import (
     Line,
     LinesLost,
     Phase,
+    PoolSample,
     PoolUse,
     RunCancel,
     RunFinish,
@@ -396,6 +397,26 @@ def test_queries_show_counts_repetition_and_leaks() -> None:
     assert "Repeated (N+1)" in shown and "60x" in shown and "SELECT name, price" in shown
     leaky = detail("Queries", "tests/test_export.py::test_export_closes_its_connection", streams.shop())
     assert "1 connection not given back" in leaky and "acquired at shop/export.py:31" in leaky
+
+
+def test_queries_that_nobody_counted_are_unknown() -> None:
+    record = FinishedTest("t.py::a", "passed", 1, unwatched=("psycopg2",))
+    lines = [Line(1, 1, "", RunRequest("r", "all")), Line(2, 2, "", record)]
+    assert "Queries not measured (psycopg2)." in detail("Queries", "t.py::a", lines)
+    view = view_of(lines)
+    facts = columns.Facts(view.board.session.items["t.py::a"], record, (), 100.0, 0, "")
+    assert columns.QUERIES.cell(facts, 7) == (("unknown", "dim"),)
+
+
+def test_thousands_of_pools_are_a_few_rows_and_a_word() -> None:
+    pools = tuple(PoolSample("shop", "asyncpg", 1, 0, 1, 3, id=n + 1, peak=1) for n in range(50))
+    lines = [Line(1, 1, "", RunRequest("r", "all")), Line(2, 2, "", Sample(1, 1, pools, 9950))]
+    shown = panel("pools", view_of(lines))
+    assert shown.count("1/3 in use") == 20 and "shop #2" in shown
+    assert "… and 9980 more pools" in shown.replace(",", "")
+    closed = [PoolSample("shop", "asyncpg", max_size=3, peak=2, closed=True, pools=9000)]
+    shown = panel("pools", view_of([lines[0], Line(2, 2, "", Sample(1, 1, tuple(closed)))]))
+    assert "shop ×9,000" in shown and "peak 2/3" in shown and "closed" in shown
 
 
 def test_attempts_subtests_memory_history_and_alerts_have_their_tabs() -> None:

@@ -62,7 +62,7 @@ class Activation:
         self._start_rss_bytes = self._memory.rss()
         self._unwatched: List[str] = []
         self._registry = observe(self._on_unwatched)
-        self._sampler = Sampler(stream, self._memory, self._registry.samples)
+        self._sampler = Sampler(stream, self._memory, self._registry)
         self._recorder: Optional[Recorder] = None
         self._run: Optional[RunReporter] = None
         self._greeted = False
@@ -174,7 +174,7 @@ class Activation:
     def _end(self, exitstatus: int) -> None:
         try:
             self._registry.enabled = False
-            self._sampler.stop()
+            self._sampler.finish()
             if self._run is None and not self._request.get("worker"):
                 # --help and the like, or a usage error: there was no session.
                 self._stream.greet(lambda: self._hello("single"))

@@ -193,11 +193,12 @@ class Recorder:
 
     def _finish(self, attempt: Attempt) -> None:
         fixtures = self._fixtures.end_attempt()
-        db = self._registry.take()
+        db, unwatched = self._registry.take(), self._registry.unwatched
         drift_bytes, self._drift_bytes = self._drift_bytes, 0
         peak_bytes = self._memory.peak()
         if not db and not self._work.done and self._memory.python is None and wire.is_plain(attempt):
-            self._stream.emit_body("test", wire.passed(attempt, fixtures, drift_bytes, peak_bytes))
+            body = wire.passed(attempt, fixtures, drift_bytes, peak_bytes, unwatched)
+            self._stream.emit_body("test", body)
             return
         subtests, phases = attempt.subtests(), attempt.phases()
         self._stream.emit(
@@ -214,6 +215,7 @@ class Recorder:
                 drift_bytes,
                 peak_bytes,
                 attempt.unmeasured,
+                unwatched,
             )
         )
 

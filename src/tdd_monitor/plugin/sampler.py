@@ -9,13 +9,16 @@ import _thread
 import os
 import sys
 import time
-from typing import Any, Callable, Tuple
+from typing import TYPE_CHECKING, Any, Callable
 
 from tdd_monitor.plugin.guard import describe
 from tdd_monitor.plugin.memory import Memory
 from tdd_monitor.plugin.reporter import warn
 from tdd_monitor.plugin.stream import Stream
-from tdd_monitor.protocol.events import PoolSample, Sample
+from tdd_monitor.protocol.events import Sample
+
+if TYPE_CHECKING:
+    from tdd_monitor.plugin.observe.registry import Registry
 
 # Between samples, and how long at most a record waits for the start of the next test. Not more often: a
 # thread that wakes up costs the tests up to 1 ms, because it takes the core of the main thread, which goes
@@ -24,17 +27,16 @@ TICK_S = 0.1
 _RSS_STEP_BYTES = 256 << 10
 _CPU_STEP_NS = 5_000_000
 _GONE_S = 0.05
-
-Pools = Callable[[], Tuple[PoolSample, ...]]
+_POOLS = Sample._fields.index("pools")  # from here on a change is always told
 
 
 class Sampler:
     """Samples and flushes the stream every tick."""
 
-    def __init__(self, stream: Stream, memory: Memory, pools: Pools) -> None:
+    def __init__(self, stream: Stream, memory: Memory, registry: "Registry") -> None:
         self._stream = stream
         self._memory = memory
-        self._pools = pools
+        self._registry = registry
         self._stop: Any = None
         self._stopped: Any = None
         self._last = Sample()
@@ -83,10 +85,10 @@ class Sampler:
         finally:
             stopped.release()
 
-    def _tick(self) -> None:
+    def _tick(self, last: bool = False) -> None:
         """Sample, and go on after an error: records wait for the flush, and pools may be read next time."""
         try:
-            self._sample()
+            self._sample(last)
         except Exception as error:
             self._tell("Memory and pools were not sampled at times: " + describe(error))
         self._stream.flush()
@@ -96,15 +98,26 @@ class Sampler:
             self._told = True
             warn(self._stream, message)
 
-    def _sample(self, cpu: Callable[[], int] = time.process_time_ns) -> None:
-        last, sample = self._last, Sample(self._memory.rss(), cpu(), self._pools())
+    def finish(self) -> None:
+        """Stop, after a last look: what was closed since the one before is told as closed."""
+        started = self._stop is not None or self.paused
+        self.stop()
+        if started:
+            self._tick(last=True)
+
+    def _sample(self, last: bool, cpu: Callable[[], int] = time.process_time_ns) -> None:
+        registry, before, dropped = self._registry, self._last, self._stream.dropped
+        pools, more_pools = registry.look(last)
+        sample = Sample(self._memory.rss(), cpu(), pools, more_pools, registry.servers.held())
         if (
-            sample.pools != last.pools
-            or abs(sample.rss_bytes - last.rss_bytes) >= _RSS_STEP_BYTES
-            or sample.cpu_ns - last.cpu_ns >= _CPU_STEP_NS
+            sample[_POOLS:] != before[_POOLS:]
+            or abs(sample.rss_bytes - before.rss_bytes) >= _RSS_STEP_BYTES
+            or sample.cpu_ns - before.cpu_ns >= _CPU_STEP_NS
         ):
             self._last = sample
             self._stream.emit_sample(sample)
+        if self._stream.dropped == dropped:
+            registry.told()
 
 
 def _count_threads() -> int:

@@ -53,10 +53,16 @@ def is_plain(attempt: Attempt) -> bool:
     return True
 
 
-def passed(attempt: Attempt, fixtures: Sequence[Any], drift_bytes: int, peak_rss_bytes: int) -> str:
+def passed(
+    attempt: Attempt,
+    fixtures: Sequence[Any],
+    drift_bytes: int,
+    peak_rss_bytes: int,
+    unwatched: Sequence[str] = (),
+) -> str:
     """Body of the `test` line of a plain attempt."""
     setup, call, teardown = attempt.readings
-    return _PASSED % (
+    body = _PASSED % (
         quoted(attempt.nodeid),
         attempt.number,
         attempt.started_ns,
@@ -67,6 +73,7 @@ def passed(attempt: Attempt, fixtures: Sequence[Any], drift_bytes: int, peak_rss
         drift_bytes,
         peak_rss_bytes,
     )
+    return body if not unwatched else '%s,"unwatched":["%s"]' % (body, '","'.join(unwatched))
 
 
 def _fixture(use: Any) -> str:

@@ -138,7 +138,10 @@ class Statement(Record):
 
 
 class PoolUse(Record):
-    """What one attempt did with one pool (or, with the pool name "", outside any pool)."""
+    """What one attempt did with one pool (or, with the pool name "", outside any pool).
+
+    With `pools` above 1 it stands for that many of one name, which the attempt opened and closed.
+    """
 
     engine: str  # asyncpg, sqlalchemy, psycopg
     pool: str = ""
@@ -156,6 +159,8 @@ class PoolUse(Record):
     ddl_max_ns: int = 0
     slowest: Tuple[Statement, ...] = ()
     repeated: Tuple[Statement, ...] = ()
+    id: int = 0  # of the pool in its process; names are not unique
+    pools: int = 0
 
 
 class Subtest(Record):
@@ -182,6 +187,7 @@ class FinishedTest(Record):
     drift_bytes: int = 0  # growth of the process since the previous test ended: nobody's
     peak_rss_bytes: int = 0  # highest RSS of the process so far, where the platform tells
     unmeasured: Tuple[str, ...] = ()  # figures of this attempt that are unknown, in words
+    unwatched: Tuple[str, ...] = ()  # drivers it may have used whose queries nobody counts
 
 
 class FixtureLate(Record):
@@ -198,7 +204,10 @@ class FixtureLate(Record):
 
 
 class PoolSample(Record):
-    """A pool at one moment; `max_size` 0 means without limit."""
+    """A pool at one moment; `max_size` 0 means without limit. Peaks are those of its life so far.
+
+    A closed pool is told once. With `pools` above 1 it stands for that many closed pools of one name.
+    """
 
     name: str
     engine: str
@@ -207,6 +216,19 @@ class PoolSample(Record):
     size: int = 0
     max_size: int = 0
     waiting: int = 0
+    id: int = 0  # of the pool in its process; names are not unique; 0 is unknown
+    peak: int = 0
+    peak_waiting: int = 0
+    closed: bool = False
+    pools: int = 0
+
+
+class HeldConnections(Record):
+    """Connections to one server that the process has open, and the most that it had at once."""
+
+    server: str
+    connections: int = 0
+    peak: int = 0
 
 
 class Sample(Record):
@@ -215,6 +237,8 @@ class Sample(Record):
     rss_bytes: int = 0
     cpu_ns: int = 0
     pools: Tuple[PoolSample, ...] = ()
+    more_pools: int = 0  # open ones that are not in `pools`
+    held: Tuple[HeldConnections, ...] = ()
 
 
 class ServerSeen(Record):

@@ -18,9 +18,11 @@ from rich.text import Text
 
 from tdd_monitor.session import completeness, metrics, queries
 from tdd_monitor.session.model import FAILURES, Delta, Run, RunState
+from tdd_monitor.session.pool_life import labels
 from tdd_monitor.verdict import Board, Severity, wording
 
 SLOWEST = 10
+MAX_POOLS = 20
 PLAIN_WIDTH = 200
 STYLES = {
     "passed": "green",
@@ -114,6 +116,7 @@ def summary(board: Board, console: Console, exitcode: int, notices: Iterable[str
     _slowest(board, console)
     _alerts(board, console)
     _memory(board, console)
+    _unwatched(board, run, console)
     _pools(board, console)
     _servers(board, console)
     for notice in notices:
@@ -209,15 +212,33 @@ def _memory(board: Board, console: Console) -> None:
     )
 
 
+def _unwatched(board: Board, run: Run, console: Console) -> None:
+    items = [item for item in board.session.items.values() if item.record_run == run.number]
+    records = [item.record for item in items if item.record is not None and item.record.unwatched]
+    if records:
+        drivers = sorted({driver for record in records for driver in record.unwatched})
+        tests = "1 test" if len(records) == 1 else f"{len(records):,} tests"
+        console.print(
+            f"Queries: not measured in {tests} ({', '.join(drivers)})", highlight=False, markup=False
+        )
+
+
 def _pools(board: Board, console: Console) -> None:
-    for pool in board.session.pools.values():
+    session = board.session
+    names = labels(session)
+    for key, pool in list(session.pools.items())[:MAX_POOLS]:
         latest = pool.latest
         where = f" on {pool.worker}" if pool.worker else ""
+        together = f", {latest.pools:,} pools" if latest.pools > 1 else ""
         console.print(
-            f"Pool {latest.name} ({latest.engine}){where}: peak {pool.peak_in_use} of "
+            f"Pool {names[key]} ({latest.engine}){where}{together}: peak {pool.peak_in_use} of "
             f"{latest.max_size or 'unlimited'} in use, at most {pool.peak_waiting} waiting",
             highlight=False,
             markup=False,
+        )
+    if len(session.pools) > MAX_POOLS:
+        console.print(
+            f"... and {len(session.pools) - MAX_POOLS} more pools; --json has them", highlight=False
         )
 
 

@@ -17,7 +17,8 @@ def document(board: Board, exitcode: int) -> dict[str, Any]:
 
     `counts` has pytest's own summary words (others, such as rerun, only when there are any), `tests`
     one entry per test with its metrics: milliseconds, megabytes, or plain counts by their names (every
-    entry has the same keys: what one test has not is null),
+    entry has the same keys: what one test has not is null; so is `queries` when it may have used a driver
+    that nobody watches),
     `incomplete` what pytest did and the monitor was not told (null: nothing is missing).
     """
     session = board.session
@@ -41,7 +42,7 @@ def document(board: Board, exitcode: int) -> dict[str, Any]:
         "memory": _memory(board),
         "pools": [
             {"worker": pool.worker, **pool.latest._asdict(), "peak_in_use": pool.peak_in_use}
-            | {"peak_waiting": pool.peak_waiting}
+            | {"peak_waiting": pool.peak_waiting, "closed": pool.closed}
             for pool in session.pools.values()
         ],
         "servers": [
@@ -96,9 +97,11 @@ def _test(board: Board, item: Item) -> dict[str, Any]:
         "worker": item.worker,
         "attempts": 1 + len(item.earlier) if item.record else 0,
         "flaky": item.flaky,
+        "queries": None,
     }
     if record is not None:
         entry |= metrics.metric_values(record)
+    entry["unwatched_drivers"] = list(record.unwatched) if record else []
     entry["phases"] = {phase.when: _phase(phase) for phase in record.phases} if record else {}
     entry["fixtures"] = [_plain(use) for use in record.fixtures] if record else []
     entry["over_threshold"] = sorted({alert.metric for alert in board.of_test.get(item.nodeid, [])})

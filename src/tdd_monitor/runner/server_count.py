@@ -18,12 +18,12 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tdd_monitor.protocol import servers
 from tdd_monitor.protocol.events import FinishedTest, ServerSample
 
 EVERY_S = 1.0
 RETRY_S = 5.0
 TIMEOUT_S = 2.0  # to connect, and for each answer
-EMBEDDED = "embedded"
 LEAST_FREE = 3
 
 _LATER = "the role of the tests may have a connection limit: counted from the next run on, if it has none"
@@ -183,10 +183,7 @@ def server_name(url: str) -> str:
     query = parse_qs(parts.query)
     host = parts.hostname or query.get("host", [""])[0]
     port = parts.port or query.get("port", ["5432"])[0]
-    directory, _, last = host.rpartition("/")
-    if last == "pg" and directory.rpartition("/")[2].startswith("tdd-monitor-"):
-        return EMBEDDED
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return servers.server_name(host, port)
 
 
 def _is_full(error: Exception) -> bool:

@@ -2,9 +2,9 @@
 
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Sample, ServerSample
 
-from . import metrics, pools
+from . import metrics, pool_life, pools
 from .growth import Growth
-from .model import MAX_WORKERS, DatabaseServer, Delta, Pool, Session, SharedFixture, Worker
+from .model import MAX_WORKERS, DatabaseServer, Delta, Held, Session, SharedFixture, Worker
 
 _MEMORY_STEP_NS = 50_000_000  # finer than the series can show
 
@@ -37,6 +37,7 @@ def add_test(session: Session, worker: Worker, record: FinishedTest, t_ns: int, 
             shared = add_shared(session, use, record.nodeid)
             # A repeated attempt is no other test.
             shared.tests += not use.unused and (record.attempt <= 1 or not shared.tests)
+    pool_life.add_test(session, worker.id, record)
     worker.finished += 1
     if worker.running == record.nodeid and not worker.crashed:
         worker.running = ""
@@ -77,14 +78,14 @@ def _together(one: FixtureUse, other: FixtureUse) -> FixtureUse:
 def add_sample(session: Session, worker: Worker, sample: Sample, t_ns: int, delta: Delta) -> None:
     """A process and its pools at one moment."""
     _add_memory(session, worker, t_ns, sample.rss_bytes)
-    for latest in sample.pools:
-        pool = session.pools.get((worker.id, latest.name))
-        if pool is None:
-            pool = session.pools[worker.id, latest.name] = Pool(worker.id, latest)
-        pool.latest = latest
-        pool.history.append((t_ns, latest.in_use, latest.waiting))
-        pool.peak_in_use = max(pool.peak_in_use, latest.in_use)
-        pool.peak_waiting = max(pool.peak_waiting, latest.waiting)
+    pool_life.add_sample(session, worker.id, sample, t_ns)
+    for each in sample.held:
+        held = session.held.setdefault(each.server, Held())
+        held.now[worker.id] = each.connections
+        # Workers do not speak at the same moment: at least as many as one of them had.
+        held.peak = max(held.peak, each.peak, sum(held.now.values()))
+        if each.server in session.servers:
+            _raise_peak(session, session.servers[each.server])
     delta.samples = True
 
 
@@ -97,7 +98,15 @@ def add_server_sample(session: Session, sample: ServerSample, delta: Delta) -> N
     server.peak = max(server.peak, sample.connections)
     server.max_connections = sample.max_connections or server.max_connections
     server.was_full |= sample.full
+    _raise_peak(session, server)
     delta.samples = True
+
+
+def _raise_peak(session: Session, server: DatabaseServer) -> None:
+    """Asked once a second, the server does not notice what was open in between."""
+    held = session.held.get(server.latest.server)
+    if held is not None and server.max_connections:
+        server.peak = max(server.peak, held.peak)
 
 
 def _add_memory(session: Session, worker: Worker, t_ns: int, rss_bytes: int) -> None:

@@ -68,8 +68,18 @@ def memory_delta_bytes(record: FinishedTest) -> int:
 
 
 def queries(record: FinishedTest) -> int:
-    """Statements that the attempt sent to databases, DDL included."""
+    """Statements that the attempt sent to databases, DDL included, as far as they are counted."""
     return sum(use.queries for use in record.db)
+
+
+def unmeasured_queries(record: FinishedTest) -> str:
+    """ "not measured (psycopg2)" for a test that may have used drivers that nobody watches, else ""."""
+    return f"not measured ({', '.join(record.unwatched)})" if record.unwatched else ""
+
+
+def has_queries(record: FinishedTest) -> bool:
+    """False when their number is unknown: not even zero."""
+    return bool(record.db) or not record.unwatched
 
 
 def longrepr(record: FinishedTest) -> str:
@@ -84,8 +94,9 @@ def metric_values(record: FinishedTest) -> dict[str, float]:
         "total_duration_ms": total_ns(record) / NS_PER_MS,
         "cpu_ms": cpu_ns(record) / NS_PER_MS,
         "memory_usage_mb": memory_delta_bytes(record) / MB,
-        "queries": float(queries(record)),
     }
+    if has_queries(record):
+        values["queries"] = float(queries(record))
     setups = [use.self_ns for use in record.fixtures if use.self_ns and not is_shared(use)]
     if setups:
         values["fixture_setup_ms"] = max(setups) / NS_PER_MS

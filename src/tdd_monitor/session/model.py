@@ -151,15 +151,27 @@ class Worker:
         return self.growth.total_bytes if self.growth is not None else 0
 
 
+PoolKey = tuple[str, int, str]  # worker, number of the pool in it, name
+
+
 @dataclass(slots=True)
 class Pool:
-    """A connection pool of one worker over time."""
+    """A connection pool of one worker over time; with `latest.pools` above 1, closed ones of one name."""
 
     worker: str
     latest: PoolSample
     history: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=SERIES))
     peak_in_use: int = 0
     peak_waiting: int = 0
+    closed: bool = False
+
+
+@dataclass(slots=True)
+class Held:
+    """Connections to one server that the tests have open, by worker, and the most that they had at once."""
+
+    now: dict[str, int] = field(default_factory=dict)
+    peak: int = 0
 
 
 @dataclass(slots=True)
@@ -194,7 +206,9 @@ class Session:
     workers: dict[str, Worker] = field(default_factory=dict)
     forgotten_workers: int = 0  # of this run, beyond MAX_WORKERS
     forgotten_crashes: int = 0  # so many of them had crashed
-    pools: dict[tuple[str, str], Pool] = field(default_factory=dict)
+    pools: dict[PoolKey, Pool] = field(default_factory=dict)
+    more_pools: dict[str, int] = field(default_factory=dict)  # open ones that are not in `pools`, by worker
+    held: dict[str, Held] = field(default_factory=dict)  # by server
     servers: dict[str, DatabaseServer] = field(default_factory=dict)
     # By name, scope, node id of the first user, and where it is defined.
     shared_fixtures: dict[tuple[str, str, str, str], SharedFixture] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from tdd_monitor.protocol.events import PoolUse, Statement
 
 _TOP = 5  # statements of each kind, as many as the plugin tells
 _WORST = frozenset({"acquire_max_ns", "peak", "ddl_max_ns"})
-_TEXTS = frozenset({"engine", "pool"})
+_SAME = frozenset({"engine", "pool", "id"})
 
 
 def together(*parts: tuple[PoolUse, ...]) -> tuple[PoolUse, ...]:
@@ -16,9 +16,9 @@ def together(*parts: tuple[PoolUse, ...]) -> tuple[PoolUse, ...]:
     filled = [part for part in parts if part]
     if len(filled) <= 1:
         return filled[0] if filled else ()
-    found: dict[tuple[str, str], PoolUse] = {}
+    found: dict[tuple[str, int, str], PoolUse] = {}
     for use in chain.from_iterable(filled):
-        key = (use.engine, use.pool)
+        key = (use.engine, use.id, use.pool)
         found[key] = _sum(found[key], use) if key in found else use
     return tuple(found.values())
 
@@ -27,7 +27,7 @@ def _sum(one: PoolUse, other: PoolUse) -> PoolUse:
     values: dict[str, Any] = {
         name: max(mine, theirs) if name in _WORST else mine + theirs
         for name, mine, theirs in _pairs(one, other)
-        if name not in _TEXTS
+        if name not in _SAME
     }
     values["slowest"] = _statements(values["slowest"], "total_ns")
     values["repeated"] = _statements(values["repeated"], "count")

@@ -30,7 +30,7 @@ from tdd_monitor.protocol.events import (
     WorkerUp,
 )
 
-from . import accounts, deletion, metrics
+from . import accounts, deletion, metrics, pool_life
 from .model import HISTORY, MAX_RUNS, Delta, Item, ItemState, Run, RunState, Session
 
 USAGE_ERROR = 4  # pytest's exit status
@@ -71,6 +71,8 @@ def _on_request(session: Session, line: Line, event: RunRequest, delta: Delta) -
     session.workers.clear()
     session.forgotten_workers = session.forgotten_crashes = 0
     session.pools.clear()
+    session.more_pools.clear()
+    session.held.clear()
     session.memory.clear()
     session.servers.clear()
     if event.scope == "all":
@@ -273,7 +275,8 @@ def _on_worker_down(session: Session, line: Line, event: WorkerDown, delta: Delt
     worker.alive, worker.crashed, worker.reason = False, event.crashed, event.reason
     if not event.crashed:
         worker.running = ""
-    delta.run = True
+    pool_life.close_all(session, event.id)
+    delta.run = delta.samples = True
 
 
 def _on_cancel(session: Session, line: Line, event: RunCancel, delta: Delta) -> None:
@@ -327,6 +330,7 @@ def _lose(session: Session, run: Run, item: Item) -> None:
 
 def _end(session: Session, run: Run, line: Line, state: RunState, delta: Delta) -> None:
     run.state, run.finished_ns = state, line.t_ns
+    pool_life.close_all(session)
     for worker in session.workers.values():
         worker.running = "" if not worker.crashed else worker.running
     for item in session.items.values():

@@ -36,7 +36,7 @@ def install(registry: Registry) -> None:
     from asyncpg.connection import Connection
 
     hooks = registry.hooks(ENGINE)
-    wrap(Connection, "__init__", hooks(*announcing(registry, _place, _login)))
+    wrap(Connection, "__init__", hooks(*announcing(registry, _place, _login, _is_closed)))
     wrap(pool.Pool, "_acquire", hooks(*_acquire(registry)))
     wrap(pool.PoolConnectionHolder, "_release", hooks(*_release(registry)))
     for names, owner, place in (
@@ -63,6 +63,10 @@ def _login(connection: Any) -> Login:
     """As asyncpg resolved it: of the URL, keywords, PG* variables or the password file."""
     params = connection._params
     return params.password, params.database, _tls(params)
+
+
+def _is_closed(connection: Any) -> bool:
+    return bool(connection.is_closed())
 
 
 def _tls(params: Any) -> Dict[str, str]:

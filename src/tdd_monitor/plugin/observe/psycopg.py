@@ -24,7 +24,7 @@ def install(registry: Registry) -> None:
 
     hooks = registry.hooks(ENGINE)
     for connection in (psycopg.Connection, psycopg.AsyncConnection):
-        wrap(connection, "__init__", hooks(*announcing(registry, place, login)))
+        wrap(connection, "__init__", hooks(*announcing(registry, place, login, is_closed)))
     cursors = (psycopg.Cursor, psycopg.ServerCursor, psycopg.AsyncCursor, psycopg.AsyncServerCursor)
     for owner in cursors:
         for name in ("execute", "executemany", "stream", "copy"):
@@ -46,6 +46,11 @@ def login(connection: Any) -> Login:
     if info.host.startswith("/") or parameters.get("sslmode") not in _TLS_DEMANDED:
         return info.password, info.dbname, {}
     return info.password, info.dbname, {name: parameters[name] for name in _TLS if name in parameters}
+
+
+def is_closed(connection: Any) -> bool:
+    """Of psycopg or psycopg2."""
+    return bool(connection.closed)
 
 
 def _tally_of(registry: Registry, cursor: Any) -> Tally:

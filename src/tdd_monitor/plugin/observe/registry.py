@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set, Tuple
 
 from tdd_monitor.plugin.observe.imports import catch_up
+from tdd_monitor.plugin.observe.open_pools import OpenPools
 from tdd_monitor.plugin.observe.servers import Servers
 from tdd_monitor.protocol.events import PoolSample, PoolUse
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from tdd_monitor.plugin.observe.wrapping import Begin, End, Hooks
 
 _ATTEMPTS_A_LOOK = 32  # between looks for drivers that were imported past us
-_MAX_TWINS = 9  # pools of one name that are told apart
+_FEW = 20  # pools of an attempt: more may be too many
 
 
 class Registry:
@@ -30,9 +31,12 @@ class Registry:
         self.attempt = 0
         self.enabled = True
         self.drivers: Set[str] = set()
+        self.unwatched: Tuple[str, ...] = ()  # drivers in use whose queries nobody counts
         self.servers = Servers()
         self.account: Any = None  # whose statements these are: a shared fixture's use, None for the test
-        self._tallies: "List[Tally]" = []
+        self.touched: "Dict[Any, List[Tally]]" = {}  # in this attempt, by account
+        self._open_pools = OpenPools()
+        self._pools_seen = 0
         self._loose: "Dict[str, Tally]" = {}
 
     def pool(self, engine: str, name: str, look: "Callable[[], Optional[PoolState]]") -> "Tally":
@@ -40,13 +44,10 @@ class Registry:
         from tdd_monitor.plugin.observe.tally import Tally
 
         with self.lock:
-            taken = {tally.name for tally in self._tallies if tally.sample() is not None}
-            unique, number = name, 1
-            while unique in taken and number < _MAX_TWINS:
-                number += 1
-                unique = "%s #%d" % (name, number)
-            tally = Tally(self, engine, unique, look)
-            self._tallies.append(tally)
+            self._pools_seen += 1
+            tally = Tally(self, engine, name, look, self._pools_seen)
+            tally.sample()  # how large it may become, before it is gone
+            self._open_pools.add(tally)
             return tally
 
     def loose(self, engine: str) -> "Tally":
@@ -58,6 +59,11 @@ class Registry:
             with self.lock:
                 tally = self._loose.setdefault(engine, Tally(self, engine, "", _nothing))
         return tally
+
+    def note_unwatched(self, driver: str) -> None:
+        """From now on, tests may use this driver."""
+        if driver not in self.unwatched:
+            self.unwatched += (driver,)
 
     def hooks(self, driver: str) -> "Callable[[Begin, End], Hooks]":
         """Hooks of that driver: the first that fails is told."""
@@ -75,10 +81,12 @@ class Registry:
         self.attempt += 1
         if self.attempt % _ATTEMPTS_A_LOOK == 0:
             catch_up()
-        if self._tallies or self._loose:
+        if self.touched:
             with self.lock:
-                for tally in (*self._tallies, *self._loose.values()):
-                    tally.forget()
+                touched, self.touched = self.touched, {}
+                for tallies in touched.values():
+                    for tally in tallies:
+                        tally.forget()
 
     def charge(self, account: Any) -> None:
         """From now on what is asked of a database belongs to this account; None is the test's."""
@@ -86,26 +94,31 @@ class Registry:
 
     def take(self, account: Any = None) -> Tuple[PoolUse, ...]:
         """What was done on this account with every pool: by the test, or by a shared fixture."""
-        if not self._tallies and not self._loose:
+        if account not in self.touched:
             return ()
         with self.lock:
-            tallies = [*self._tallies, *self._loose.values()]
-            uses = [tally.take(self.attempt, account) for tally in tallies]
-            if account is None:  # the test comes last: a closed pool has nothing more to tell
-                self._tallies = [
-                    tally
-                    for tally, use in zip(tallies, uses)
-                    if tally.name and (use or tally.sample() is not None)
-                ]
-        return tuple([use for use in uses if use is not None])
+            tallies = self.touched.pop(account)
+            uses = [
+                use for use in [tally.take(self.attempt, account) for tally in tallies] if use is not None
+            ]
+        if len(uses) > _FEW:
+            from tdd_monitor.plugin.observe.uses import bounded
 
-    def samples(self) -> Tuple[PoolSample, ...]:
-        """Every pool that is alive."""
-        if not self._tallies:
-            return ()
+            return bounded(uses)
+        return tuple(uses)
+
+    def look(self, all_of_them: bool = False) -> "Tuple[Tuple[PoolSample, ...], int]":
+        """The pools to tell, and how many more are open."""
+        if not self._open_pools:
+            return (), 0
         with self.lock:
-            samples = [tally.sample() for tally in self._tallies]
-        return tuple([sample for sample in samples if sample is not None])
+            return self._open_pools.look(all_of_them)
+
+    def told(self) -> None:
+        """What `look` said is on its way."""
+        if self._open_pools:
+            with self.lock:
+                self._open_pools.told()
 
     def forget_threads(self) -> None:
         """In a forked child nothing is counted, and the lock may be held by a thread that is not there."""

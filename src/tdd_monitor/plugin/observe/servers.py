@@ -1,11 +1,15 @@
-"""Which PostgreSQL servers the tests connect to, told once each.
+"""Which PostgreSQL servers the tests connect to, told once each, and how many connections they hold.
 
 The monitor asks them how many connections they have; nothing here sends a query.
 """
 
+import contextlib
+import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set, Tuple
 
-from tdd_monitor.protocol.events import ServerSeen
+from tdd_monitor.protocol.events import HeldConnections, ServerSeen
+from tdd_monitor.protocol.servers import server_name
 
 if TYPE_CHECKING:
     from tdd_monitor.plugin.observe.registry import Registry
@@ -17,6 +21,26 @@ Login = Tuple[Any, str, Dict[str, str]]  # password, database, parameters of TLS
 MAX_PLACES = 20  # suites that make a role a test would otherwise tell of each
 
 
+class _Held:
+    """Connections to one server that are open, as far as their driver knows."""
+
+    __slots__ = ("open", "peak")
+
+    def __init__(self) -> None:
+        self.open: List[Tuple[Any, Callable[[Any], bool]]] = []
+        self.peak = 0
+
+    def count(self) -> int:
+        """How many. It forgets the others: so they are never many more than the server allows."""
+        alive = []
+        for reference, is_closed in self.open:
+            connection = reference()
+            if connection is not None and not is_closed(connection):
+                alive.append((reference, is_closed))
+        self.open = alive
+        return len(alive)
+
+
 class Servers:
     """Remembers the places that were seen, and tells of each once, as soon as somebody listens."""
 
@@ -24,6 +48,8 @@ class Servers:
         self._seen: Set[Place] = set()
         self._untold: List[ServerSeen] = []
         self._emit: Optional[Callable[[ServerSeen], None]] = None
+        self._held: Dict[str, _Held] = {}
+        self._lock = threading.RLock()
 
     def tell(self, emit: Callable[[ServerSeen], None]) -> None:
         """From now on tell `emit`; what was seen before comes first."""
@@ -31,18 +57,41 @@ class Servers:
         self._hand_over()
 
     def connected(
-        self, connection: Any, place_of: Callable[[Any], Place], login_of: Callable[[Any], Login]
+        self,
+        connection: Any,
+        place_of: Callable[[Any], Place],
+        login_of: Callable[[Any], Login],
+        is_closed: Callable[[Any], bool],
     ) -> None:
-        """A connection was made. Never raises; a place that is known costs about a microsecond."""
-        try:
+        """A connection was made. Never raises; a place that is known costs some microseconds."""
+        with contextlib.suppress(Exception):  # a driver with other insides than we know
             place = place_of(connection)
-            if place in self._seen or len(self._seen) >= MAX_PLACES:
-                return
-            self._seen.add(place)
-            self._untold.append(ServerSeen(server_url(place, login_of(connection)), _superuser(connection)))
-            self._hand_over()
-        except Exception:  # a driver with other insides than we know: then its server is not counted
-            return
+            if place not in self._seen and len(self._seen) < MAX_PLACES:
+                self._seen.add(place)
+                url = server_url(place, login_of(connection))
+                self._untold.append(ServerSeen(url, _superuser(connection)))
+                self._hand_over()
+            self._hold(place, connection, is_closed)
+
+    def _hold(self, place: Place, connection: Any, is_closed: Callable[[Any], bool]) -> None:
+        name = server_name(place[0].lower() if place[0][:1] != "/" else place[0], place[1])
+        with self._lock:
+            held = self._held.get(name)
+            if held is None:
+                if len(self._held) >= MAX_PLACES:
+                    return
+                held = self._held[name] = _Held()
+            held.open.append((weakref.ref(connection), is_closed))
+            held.peak = max(held.peak, held.count())
+
+    def held(self) -> Tuple[HeldConnections, ...]:
+        """How many connections to each server are open now, and were at once."""
+        if not self._held:
+            return ()
+        with self._lock:
+            return tuple(
+                [HeldConnections(name, held.count(), held.peak) for name, held in self._held.items()]
+            )
 
     def _hand_over(self) -> None:
         if self._emit is not None:
@@ -52,7 +101,10 @@ class Servers:
 
 
 def announcing(
-    registry: "Registry", place_of: Callable[[Any], Place], login_of: Callable[[Any], Login]
+    registry: "Registry",
+    place_of: Callable[[Any], Place],
+    login_of: Callable[[Any], Login],
+    is_closed: Callable[[Any], bool],
 ) -> "Tuple[Begin, End]":
     """Around the `__init__` of a driver's connections, which are made when the server has let them in."""
 
@@ -60,7 +112,7 @@ def announcing(
         return connection if registry.enabled else None
 
     def end(connection: Any, _: Any) -> None:
-        registry.servers.connected(connection, place_of, login_of)
+        registry.servers.connected(connection, place_of, login_of, is_closed)
 
     return begin, end
 

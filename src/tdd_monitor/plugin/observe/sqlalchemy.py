@@ -16,7 +16,7 @@ from tdd_monitor.plugin.observe.names import pool_name
 from tdd_monitor.plugin.observe.registry import Registry
 from tdd_monitor.plugin.observe.sites import NOWHERE, call_site
 from tdd_monitor.plugin.observe.tally import PoolState, Tally, acquiring
-from tdd_monitor.plugin.observe.wrapping import nothing, wrap
+from tdd_monitor.plugin.observe.wrapping import wrap
 
 ENGINE = "sqlalchemy"
 _AUTHORITIES = {"asyncpg": asyncpg.adopted, "psycopg": psycopg.adopted, "psycopg_async": psycopg.adopted}
@@ -34,6 +34,8 @@ class _Observer:
         self._registry = registry
         self._tallies: "weakref.WeakKeyDictionary[Any, Tally]" = weakref.WeakKeyDictionary()
         self._engines: "weakref.WeakSet[Any]" = weakref.WeakSet()
+        # Engines by pool, so that thousands are not searched; dispose() gives an engine another pool.
+        self._made_for: "weakref.WeakKeyDictionary[Any, Any]" = weakref.WeakKeyDictionary()
         self._held: Dict[int, Tally] = {}
         self._searches = 0
 
@@ -44,7 +46,7 @@ class _Observer:
         hooks = self._registry.hooks(ENGINE)
         for owner in (pool.Pool, pool.SingletonThreadPool):
             wrap(owner, "connect", hooks(self._connecting, _connected))
-        wrap(Engine, "__init__", hooks(self._made, nothing))
+        wrap(Engine, "__init__", hooks(_itself, self._made))
         event.listen(pool.Pool, "connect", self._connected)
         event.listen(pool.Pool, "checkout", self._checkout)
         event.listen(pool.Pool, "checkin", self._checkin)
@@ -55,6 +57,7 @@ class _Observer:
 
     def _made(self, engine: Any, _: Any) -> None:
         self._engines.add(engine)
+        self._made_for[engine.pool] = weakref.ref(engine)
 
     def _connecting(self, pool: Any, _: Any) -> Any:
         if not self._registry.enabled or acquiring.get():
@@ -69,7 +72,8 @@ class _Observer:
         return tally
 
     def _name(self, pool: Any) -> str:
-        engine = self._engine_of(pool, self._engines)
+        made_for = self._made_for.get(pool)
+        engine = made_for() if made_for is not None else self._engine_of(pool, self._engines)
         if engine is None and self._searches < _MAX_SEARCHES:
             # An engine that was made before we came.
             self._searches += 1
@@ -93,7 +97,9 @@ class _Observer:
     def _connected(self, dbapi_connection: Any, record: Any) -> None:
         is_psycopg2 = hasattr(getattr(dbapi_connection, "info", None), "dsn_parameters")
         if is_psycopg2 and self._registry.enabled:
-            self._registry.servers.connected(dbapi_connection, psycopg.place, psycopg.login)
+            self._registry.servers.connected(
+                dbapi_connection, psycopg.place, psycopg.login, psycopg.is_closed
+            )
 
     def _checkout(self, dbapi_connection: Any, record: Any, proxy: Any) -> None:
         if not self._registry.enabled:
@@ -134,6 +140,10 @@ class _Observer:
     def _counted_by_driver(self, conn: Any) -> bool:
         driver = conn.dialect.driver
         return driver in _AUTHORITIES and driver.partition("_")[0] in self._registry.drivers
+
+
+def _itself(engine: Any, _: Any) -> Any:
+    return engine
 
 
 def _connected(acquisition: Any, _: Any) -> None:

@@ -52,11 +52,21 @@ class _Book:
 class Tally:
     """One pool. With the name "", the connections of a driver that belong to no pool."""
 
-    def __init__(self, registry: "Registry", engine: str, name: str, look: Callable[[], Optional[PoolState]]):
+    def __init__(
+        self,
+        registry: "Registry",
+        engine: str,
+        name: str,
+        look: Callable[[], Optional[PoolState]],
+        id: int = 0,
+    ) -> None:
         self._registry = registry
         self.engine = engine
         self.name = name
+        self.id = id
         self._look = look
+        self._max_size = 0
+        self._life_peak = self._life_peak_waiting = 0
         self._held: Dict[Any, _Held] = {}
         self._waiting = 0
         self._books: Dict[Any, _Book] = {}
@@ -66,6 +76,7 @@ class Tally:
         book = self._books.get(account)
         if book is None:
             book = self._books[account] = _Book(len(self._held))
+            self._registry.touched.setdefault(account, []).append(self)
         return book
 
     def acquire(self, must_wait: bool, site: Site) -> "Acquisition":
@@ -74,6 +85,7 @@ class Tally:
             if must_wait:
                 self._waiting += 1
                 self._book().waits += 1
+                self._life_peak_waiting = max(self._life_peak_waiting, self._waiting)
         acquiring.set(True)
         return Acquisition(self, must_wait, site)
 
@@ -91,6 +103,7 @@ class Tally:
             self._held[key] = _Held(registry.attempt, registry.account is not None, site)
             book = self._book()
             book.peak = max(book.peak, len(self._held))
+            self._life_peak = max(self._life_peak, len(self._held))
 
     def gave(self, key: Any) -> None:
         """It is back."""
@@ -137,6 +150,7 @@ class Tally:
             book.peak,
             len(leaks),
             tuple(["%s:%d" % leak.site for leak in leaks[:TOP]]),
+            id=self.id,
             **_sums(texts),
         )
 
@@ -154,8 +168,33 @@ class Tally:
             return None
         in_use = state.in_use if state.in_use >= 0 else len(self._held)
         waiting = state.waiting if state.waiting >= 0 else self._waiting
+        self._max_size = state.max_size
+        # What was taken before we came is in the driver's count only.
+        self._life_peak = max(self._life_peak, in_use)
         return PoolSample(
-            self.name, self.engine, in_use, state.idle, in_use + state.idle, state.max_size, waiting
+            self.name,
+            self.engine,
+            in_use,
+            state.idle,
+            in_use + state.idle,
+            state.max_size,
+            waiting,
+            self.id,
+            self._life_peak,
+            self._life_peak_waiting,
+        )
+
+    def closing(self) -> PoolSample:
+        """The pool after its end: its peaks are what is left of it."""
+        return PoolSample(
+            self.name,
+            self.engine,
+            max_size=self._max_size,
+            id=self.id,
+            peak=self._life_peak,
+            peak_waiting=self._life_peak_waiting,
+            closed=True,
+            pools=1,
         )
 
 

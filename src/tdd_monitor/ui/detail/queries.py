@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tdd_monitor.protocol.events import PoolUse, Statement
+from tdd_monitor.session import metrics
 from tdd_monitor.ui import format
 from tdd_monitor.ui.parts import BLANK, Part, Row, Target, row, text_row
 from tdd_monitor.verdict import wording
@@ -13,17 +14,21 @@ SQL_MAX = 2000
 
 
 def filled(subject: Subject) -> bool:
-    """The test used a database."""
-    return subject.record is not None and bool(subject.record.db)
+    """The test used a database, or may have."""
+    return subject.record is not None and bool(subject.record.db or subject.record.unwatched)
 
 
 def rows(subject: Subject, width: int) -> Iterator[Row]:
     """One block a pool."""
     record = subject.record
-    if record is None or not record.db:
+    if record is not None and record.unwatched:
+        yield text_row(f"Queries {metrics.unmeasured_queries(record)}.", "warning")
+        text = "Connections of that kind are open in the test process: any test may use them, unseen."
+        yield from text_rows(text, width, "dim")
+        yield BLANK
+    elif record is None or not record.db:
         yield text_row("No query seen (asyncpg, SQLAlchemy and psycopg are watched).", "dim")
-        return
-    for use in record.db:
+    for use in record.db if record is not None else ():
         yield from pool_rows(use, width)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tdd_monitor.protocol.events import FinishedTest
-from tdd_monitor.session.metrics import NS_PER_MS, memory_delta_bytes, own_ns, queries
+from tdd_monitor.session.metrics import NS_PER_MS, memory_delta_bytes, own_ns, queries, unmeasured_queries
 from tdd_monitor.session.model import Item, ItemState
 from tdd_monitor.ui import format, words
 from tdd_monitor.ui.parts import Part, Row, row
@@ -54,6 +54,8 @@ def heading(subject: Subject, width: int) -> list[tuple[Part, ...]]:
         facts.append(wording.nanoseconds(own_ns(record)))
         if count := queries(record):
             facts.append(wording.plural(count, "query").replace("querys", "queries"))
+        elif record.unwatched:
+            facts.append(f"queries {unmeasured_queries(record)}")
         facts.append(wording.size(memory_delta_bytes(record), signed=True))
     if item.line:
         facts.append(f"{format.visible(item.file)}:{item.line}")

@@ -126,6 +126,8 @@ def _memory(facts: Facts, width: int) -> Parts:
 
 
 def _queries(facts: Facts, width: int) -> Parts:
+    if facts.record is not None and not metrics.has_queries(facts.record):
+        return ((format.fit("unknown", width, right=True), "dim"),)
     count = metrics.queries(facts.record) if facts.record is not None else 0
     if not count:
         return (_empty(width),)

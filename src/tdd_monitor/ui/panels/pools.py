@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from rich.cells import cell_len
 
 from tdd_monitor.session.model import DatabaseServer, Pool
+from tdd_monitor.session.pool_life import labels
 from tdd_monitor.ui import draw, format
 from tdd_monitor.ui.parts import Part, Parts, Row, row, text_row, width_of
 from tdd_monitor.ui.view import View
 from tdd_monitor.verdict import wording
 
+MAX_LISTED = 20
 BAR_MIN = 8
 SERVER_BAR_MIN = 3  # where it is narrow, the name says more than the bar
 SERVER_NAME_MIN = 6
@@ -17,12 +19,14 @@ SERVER = "server "
 
 
 def heading(view: View) -> str:
-    """How many wait."""
-    pools = view.board.session.pools.values()
-    waiting = sum(pool.latest.waiting for pool in pools)
+    """How many wait, else how many pools there are."""
+    session = view.board.session
+    waiting = sum(pool.latest.waiting for pool in session.pools.values() if not pool.closed)
     if waiting:
         return f"▲ {waiting} waiting"
-    return wording.plural(len(view.board.session.pools), "pool") if len(pools) > 1 else ""
+    known = sum(max(1, pool.latest.pools) for pool in session.pools.values())
+    known += sum(session.more_pools.values())
+    return wording.plural(known, "pool") if known > 1 else ""
 
 
 def rows(view: View, width: int, height: int) -> Iterator[Row]:
@@ -35,34 +39,49 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
             yield text_row(line, "dim")
         yield from _servers(view, width)
         return
-    several = len({worker for worker, _name in session.pools}) > 1
+    several = len({worker for worker, _number, _name in session.pools}) > 1
     servers = list(_servers(view, width))
-    chart = max(1, min(5, (height - len(servers)) // len(session.pools) - 2))
-    for pool in sorted(session.pools.values(), key=_need):
-        yield from _pool(view, pool, width, chart, several)
+    shown = sorted(session.pools, key=lambda key: _need(session.pools[key]))[:MAX_LISTED]
+    chart = max(1, min(5, (height - len(servers)) // len(shown) - 2))
+    names = labels(session)
+    for key in shown:
+        worker = f" {key[0]}" if several and key[0] else ""
+        yield from _pool(view, session.pools[key], names[key] + worker, width, chart)
+    more = len(session.pools) - len(shown) + sum(session.more_pools.values())
+    if more:
+        yield text_row(f"… and {wording.plural(more, 'more pool')}", "dim")
     yield from servers
 
 
-def _need(pool: Pool) -> tuple[float, str, str]:
-    """Those that somebody waits for come first, then the fullest."""
+def _need(pool: Pool) -> tuple[bool, float, str, str]:
+    """Open ones first; of them those that somebody waits for, then the fullest."""
     fill = pool.peak_in_use / (pool.latest.max_size or pool.latest.size or 1)
-    return (-(pool.latest.waiting * 100 + pool.peak_waiting * 10 + fill), pool.latest.name, pool.worker)
+    waiting = 0 if pool.closed else pool.latest.waiting
+    return (
+        pool.closed,
+        -(waiting * 100 + pool.peak_waiting * 10 + fill),
+        pool.latest.name,
+        pool.worker,
+    )
 
 
-def _pool(view: View, pool: Pool, width: int, chart: int, several: bool) -> Iterator[Row]:
+def _pool(view: View, pool: Pool, label: str, width: int, chart: int) -> Iterator[Row]:
     sample = pool.latest
-    maximum = sample.max_size or sample.size or 1
-    fill = sample.in_use / maximum
+    maximum = sample.max_size or sample.size or pool.peak_in_use or 1
+    shown = pool.peak_in_use if pool.closed else sample.in_use
+    fill = shown / maximum
     limit = view.board.thresholds.pool_utilization
-    role = "critical" if sample.waiting else "warning" if limit and fill > limit else "good"
-    name = format.visible((sample.name or "pool") + (f" {pool.worker}" if several and pool.worker else ""))
-    numbers = f" {sample.in_use}/{sample.max_size or '∞'} in use"
+    waiting = sample.waiting and not pool.closed
+    role = "critical" if waiting else "warning" if limit and fill > limit else "good"
+    name = format.visible(label or "pool") + (f" ×{sample.pools:,}" if sample.pools > 1 else "")
+    numbers = f" {'peak ' if pool.closed else ''}{shown}/{sample.max_size or '∞'}"
+    numbers += "" if pool.closed else " in use"
     left_width = min(cell_len(name), width - len(numbers) - BAR_MIN - 1)
     room = width - left_width - 1 - len(numbers)
     left: Part = (format.fit(name, left_width) + " ", "strong")
     yield row(left, *draw.bar(fill, max(3, room), role), (numbers, role if role != "good" else "text"))
     points = [(t_ns, float(in_use)) for t_ns, in_use, _waiting in pool.history]
-    if chart and points:
+    if chart and points and any(in_use for _, in_use in points):
         end_ns = max(points[-1][0], view.board.session.now_ns)
         for line in draw.sparkline(draw.resample(points, width, end_ns), chart, 0.0, float(maximum)):
             yield text_row(line, "chart")
@@ -71,13 +90,17 @@ def _pool(view: View, pool: Pool, width: int, chart: int, several: bool) -> Iter
 
 def _details(pool: Pool) -> Parts:
     sample = pool.latest
-    parts: list[Part] = [
-        ("size ", "dim"),
-        (f"{sample.size}", "text"),
-        ("  peak ", "dim"),
-        (f"{pool.peak_in_use}", "text"),
-    ]
-    if sample.waiting:
+    parts: list[Part] = []
+    if pool.closed:
+        parts.append(("closed", "dim"))
+    else:
+        parts += [
+            ("size ", "dim"),
+            (f"{sample.size}", "text"),
+            ("  peak ", "dim"),
+            (f"{pool.peak_in_use}", "text"),
+        ]
+    if sample.waiting and not pool.closed:
         parts.append((f"  ◆ {sample.waiting} waiting", "critical"))
     elif pool.peak_waiting:
         parts += [("  waited ", "dim"), (f"▲ {pool.peak_waiting} at once", "warning")]
