@@ -29,6 +29,19 @@ def test_works(n):
     if n < 6:
         kept.append(bytearray(b"x") * (4 << 20))  # as imports and caches do
 """
+ONE = """
+import pytest
+kept = []
+
+@pytest.mark.parametrize("n", range(60))
+def test_works(n):
+    if n == 40:
+        kept.append(bytearray(b"x") * (24 << 20))
+"""
+GROWTH, USAGE = (
+    ("memory_growth_mb", "test process"),
+    ("memory_usage_mb", "tests/test_memory.py::test_works[40]"),
+)
 
 
 def document(project: Path) -> tuple[dict[str, Any], str]:
@@ -43,14 +56,24 @@ def document(project: Path) -> tuple[dict[str, Any], str]:
     return json.loads((project / "out.json").read_text()), done.stdout
 
 
-@pytest.mark.parametrize(("tests", "alerted"), [(LEAK, True), (STEPS, False)], ids=["leak", "steps"])
-def test_only_a_process_that_keeps_growing_is_alerted(tmp_path: Path, tests: str, alerted: bool) -> None:
+@pytest.mark.parametrize(
+    ("tests", "alerted"),
+    [(LEAK, [GROWTH]), (STEPS, []), (ONE, [USAGE])],
+    ids=["leak", "steps", "one test"],
+)
+def test_a_leak_is_told_of_the_process_or_of_the_one_test_and_a_step_not_at_all(
+    tmp_path: Path, tests: str, alerted: list[tuple[str, str]]
+) -> None:
     found, printed = document(write(tmp_path, test_memory=tests, conftest=CONFTEST))
-    alerts = [alert for alert in found["alerts"] if alert["metric"] == "memory_growth_mb"]
+    alerts = [
+        (alert["metric"], alert["subject"])
+        for alert in found["alerts"]
+        if alert["metric"].startswith("memory")
+    ]
     (memory,) = (worker for worker in found["memory"] if worker["worker"] == "")
     assert 22 < memory["growth_mb"] < 35
     assert 30 < memory["warm_up_mb"] < 90
     assert memory["first_rss_mb"] + memory["warm_up_mb"] + memory["growth_mb"] <= memory["peak_rss_mb"] + 1
-    assert [alert["subject"] for alert in alerts] == ["test process"] * alerted
+    assert alerts == alerted
     assert f"+{memory['warm_up_mb']:.1f} MB until the first test" in printed
     assert f"+{memory['growth_mb']:.1f} MB in the tests" in printed

@@ -59,10 +59,41 @@ def test_the_slowest_set_up_of_its_own_counts() -> None:
     assert "fixture_setup_ms" not in metrics.metric_values(shared_only)
 
 
+@pytest.mark.parametrize(
+    ("sql", "reads"),
+    [
+        ("SELECT name FROM items WHERE id = ?", True),
+        ("(select 1) UNION SELECT 2", True),
+        ("SELECT 1 FROM t FOR UPDATE", True),
+        ("WITH x AS (SELECT 1) SELECT * FROM x", True),
+        ("WITH x AS (DELETE FROM t RETURNING id) SELECT * FROM x", False),
+        ("INSERT INTO t SELECT 1", False),
+        ("UPDATE t SET a = ?", False),
+        ("COPY t FROM STDIN", False),
+        ("", False),
+    ],
+)
+def test_what_only_reads(sql: str, reads: bool) -> None:
+    assert metrics.is_read(sql) is reads
+
+
 def test_database_figures_are_summed_or_the_worst_over_pools() -> None:
     pools = (
         PoolUse("asyncpg", "shop", 2, 9 * MS, 6 * MS, 1, 2, 1, (), 5, 4 * MS, 1, 12 * MS, 12 * MS),
-        PoolUse("asyncpg", "log", 1, 2 * MS, 2 * MS, 0, 1, 1, (), 3, MS, repeated=(Statement("S", 4),)),
+        PoolUse(
+            "asyncpg",
+            "log",
+            1,
+            2 * MS,
+            2 * MS,
+            0,
+            1,
+            1,
+            (),
+            3,
+            MS,
+            repeated=(Statement("SELECT 1", 4), Statement("INSERT INTO t", 9)),
+        ),
     )
     values = metrics.metric_values(FinishedTest("a", "passed", db=pools))
     assert {name: values[name] for name in list(values)[-6:]} == {

@@ -8,13 +8,13 @@ from support import streams
 from textual.command import CommandPalette
 from textual.pilot import Pilot
 
-from tdd_monitor.protocol.events import Line
+from tdd_monitor.protocol.events import Line, RunFinish
 from tdd_monitor.session import queries
 from tdd_monitor.ui import actions
 from tdd_monitor.ui.app import MonitorApp
 from tdd_monitor.ui.panels.panel import Panel
 from tdd_monitor.ui.screens.choice import QuitScreen, SortScreen
-from tdd_monitor.ui.screens.detail import DetailScreen
+from tdd_monitor.ui.screens.detail import DetailScreen, TestsScreen
 from tdd_monitor.ui.screens.help import HelpScreen
 from tdd_monitor.ui.screens.main import MainScreen
 from tdd_monitor.ui.screens.pages import PagesScreen
@@ -268,7 +268,7 @@ async def test_an_alert_leads_to_its_test_and_back(make_app: MakeApp) -> None:
         panel = app.focused
         assert isinstance(panel, Panel)
         target = panel.target_at(panel.cursor)
-        assert target is not None and target.kind == "panel"
+        assert target is not None and target.kind == "tests"
         await press(pilot, "j")
         target = panel.target_at(panel.cursor)
         assert target is not None and target.kind == "test"
@@ -277,7 +277,46 @@ async def test_an_alert_leads_to_its_test_and_back(make_app: MakeApp) -> None:
         await press(pilot, "escape")
         assert focus(app) == "alerts"
         await press(pilot, "k", "enter")
-        assert focus(app) == "pools"
+        assert shown(app) == "TestsScreen"
+        await press(pilot, "G", "enter")
+        assert isinstance(app.screen, DetailScreen) and app.screen.nodeid == streams.HUNGRY
+        await press(pilot, "escape", "escape")
+        assert focus(app) == "alerts"
+
+
+async def test_an_alert_of_many_tests_leads_to_them_and_t_runs_them(make_app: MakeApp) -> None:
+    stream = streams.Stream()
+    stream.open("r", "all", "")
+    scripts = [streams.Script(f"t.py::test_{n}", call=1, queries=20, repeated=12 + n) for n in range(5)]
+    stream.collect(streams.collected(scripts))
+    for script in scripts:
+        stream.test(script)
+    stream.emit(RunFinish(0))
+    app = make_app(stream.lines)
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot)
+        (alert,) = app.control.board.alerts()
+        assert len(alert.tests) == 5
+        await press(pilot, "3", "enter")
+        assert isinstance(app.screen, TestsScreen)
+        rows = [row.target.value for row in app.screen.body.rows if row.target]
+        assert rows == [script.nodeid for script in reversed(scripts)]
+        text = "\n".join("".join(part for part, _role in row.parts) for row in app.screen.body.rows)
+        assert "16x  t.py::test_4" in text and "12x  t.py::test_0" in text
+        await press(pilot, "t")
+        assert asked(app) == ("over threshold", [script.nodeid for script in scripts])
+
+
+async def test_an_alert_of_a_growing_process_leads_to_its_memory(make_app: MakeApp) -> None:
+    stream = streams.Stream()
+    stream.open("r", "all", "")
+    for number in range(60):
+        stream.test(streams.Script(f"t.py::test_{number}", call=1, memory_mb=0.5))
+    app = make_app(stream.lines)
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot)
+        await press(pilot, "3", "enter")
+        assert focus(app) == "memory"
 
 
 async def test_drilling_from_suite_to_fixture_to_test_and_all_the_way_back(make_app: MakeApp) -> None:
@@ -286,10 +325,10 @@ async def test_drilling_from_suite_to_fixture_to_test_and_all_the_way_back(make_
         await press(pilot)
         await press(pilot, "enter")
         await press(pilot, "j", "enter")
-        assert shown(app) == "FixtureScreen"
+        assert shown(app) == "TestsScreen"
         await press(pilot, "G", "enter")
         assert shown(app) == "DetailScreen"
-        for expected in ("FixtureScreen", "DetailScreen", "MainScreen", "MainScreen"):
+        for expected in ("TestsScreen", "DetailScreen", "MainScreen", "MainScreen"):
             await press(pilot, "escape")
             assert shown(app) == expected
         assert app.is_running

@@ -13,7 +13,7 @@ from tdd_monitor.protocol.events import (
     Statement,
 )
 from tdd_monitor.session.growth import Growth
-from tdd_monitor.session.model import DatabaseServer, Pool, Worker
+from tdd_monitor.session.model import DatabaseServer, Pool, SharedFixture, Worker
 from tdd_monitor.verdict import Severity, alerts, wording
 
 MS = 1_000_000
@@ -68,7 +68,14 @@ EVERYTHING = FinishedTest(
     fixtures=(FixtureUse("f", "function", 90 * MS, 90 * MS),),
     db=(
         PoolUse(
-            "asyncpg", "shop", 1, 90 * MS, 90 * MS, ddl=1, ddl_max_ns=90 * MS, repeated=(Statement("S", 90),)
+            "asyncpg",
+            "shop",
+            1,
+            90 * MS,
+            90 * MS,
+            ddl=1,
+            ddl_max_ns=90 * MS,
+            repeated=(Statement("SELECT 1", 90),),
         ),
     ),
     metrics={"test_cleanup_ms": 90.0},
@@ -97,7 +104,7 @@ def test_every_alert_says_what_to_do() -> None:
     ("use", "detail"),
     [
         (FixtureUse("db", "function", 9 * MS, 9 * MS), "fixture db (function scope)"),
-        (FixtureUse("db", "session", 9 * MS, 9 * MS), "fixture db (session scope)"),
+        (FixtureUse("db", "session", 9 * MS, 9 * MS), None),
         (FixtureUse("db", "session", 9 * MS, 9 * MS, cached=True), None),
         (FixtureUse("db", "function", 90 * MS, 5 * MS), None),
     ],
@@ -106,6 +113,27 @@ def test_every_alert_says_what_to_do() -> None:
 def test_a_fixture_is_judged_by_its_own_set_up(use: FixtureUse, detail: str | None) -> None:
     found = alerts.of_test(FinishedTest(T, "passed", fixtures=(use,)), Thresholds(), 0)
     assert [alert.detail for alert in found] == ([detail] if detail else [])
+
+
+@pytest.mark.parametrize(
+    ("setups_ms", "tests", "value"),
+    [((300,), (50,), 6.0), ((300,), (60,), None), ((300, 300), (60, 40), 6.0), ((300,), (0,), None)],
+    ids=["over", "at the threshold", "several lives", "unused"],
+)
+def test_a_shared_fixture_is_judged_by_what_it_costs_each_test_that_used_it(
+    setups_ms: tuple[int, ...], tests: tuple[int, ...], value: float | None
+) -> None:
+    lives = [
+        SharedFixture(FixtureUse("db", "session", ms * MS, ms * MS, first_user=f"a.py::t{n}"), 1, users)
+        for n, (ms, users) in enumerate(zip(setups_ms, tests, strict=True))
+    ]
+    found = alerts.of_shared(lives, Thresholds(), 7)
+    assert [alert.value for alert in found] == ([value] * len(lives) if value else [])
+    assert [alert.subject for alert in found] == [f"a.py::t{n}" for n in range(len(found))]
+    for alert in found:
+        assert alert.cause == "fixture db (session scope)" and "wider scope" not in alert.advice
+        assert f"for {sum(tests)} tests" in alert.detail
+    assert alerts.of_shared(lives, Thresholds(fixture_setup_ms=0), 7) == []
 
 
 def test_each_slow_fixture_has_its_own_alert() -> None:
@@ -132,7 +160,16 @@ def test_a_connection_that_was_not_given_back_is_critical_and_located(thresholds
 
 @pytest.mark.parametrize(("count", "alerted"), [(10, False), (11, True)])
 def test_one_query_per_row_names_the_query(count: int, alerted: bool) -> None:
-    uses = (PoolUse("asyncpg", repeated=(Statement("SELECT few", 2), Statement("SELECT many", count))),)
+    uses = (
+        PoolUse(
+            "asyncpg",
+            repeated=(
+                Statement("SELECT few", 2),
+                Statement("SELECT many", count),
+                Statement("INSERT INTO many", 99),
+            ),
+        ),
+    )
     found = alerts.of_test(FinishedTest(T, "passed", db=uses), Thresholds(), 0)
     assert [alert.detail for alert in found] == (["SELECT many"] if alerted else [])
 

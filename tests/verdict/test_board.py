@@ -10,6 +10,8 @@ from tdd_monitor.protocol.events import (
     CollectFinish,
     Event,
     FinishedTest,
+    FixtureUse,
+    Hello,
     Line,
     Phase,
     RunFinish,
@@ -88,6 +90,37 @@ def test_processes_and_tests_are_sorted_together() -> None:
     ]
 
 
+def using(nodeid: str, setup_ms: int) -> FinishedTest:
+    ns = setup_ms * 1_000_000
+    use = FixtureUse("db", "session", ns, ns, cached=not setup_ms, first_user=A)
+    return taking(nodeid, 1)._replace(fixtures=(use,))
+
+
+def test_a_shared_fixture_is_judged_when_the_run_of_everything_is_over() -> None:
+    *going, end = run_of(using(A, 30), using(B, 0))
+    board = board_after(*going)
+    assert board.alerts() == []
+    delta = board.apply(Line(0, board.session.now_ns + 1, "", end))
+    (alert,) = board.alerts()
+    assert (alert.subject, alert.value) == ("fixture db (session scope)", 15)
+    assert board.over_threshold() == [A] and A in delta.items
+    # A part of the tests says nothing of how many share it.
+    board_after(
+        RunRequest("s", "some"), Hello(1, "", "s", 1, "single"), using(A, 30), RunFinish(0), board=board
+    )
+    assert board.alerts() == []
+    board_after(*run_of(using(A, 9), using(B, 0)), board=board)
+    assert board.alerts() == []
+
+
+def test_tests_of_one_fixture_are_one_alert_and_all_run_again() -> None:
+    slow = FixtureUse("db", "function", 9_000_000, 9_000_000)
+    board = board_after(*run_of(*(taking(n, 1)._replace(fixtures=(slow,)) for n in (A, B))))
+    (alert,) = board.alerts()
+    assert set(alert.tests) == {A, B}
+    assert board.over_threshold() == [A, B]
+
+
 def test_thresholds_are_those_that_were_given() -> None:
     assert board_after(*run_of(taking(A, 300)), thresholds=Thresholds(test_duration_ms=0)).alerts() == []
 
@@ -98,11 +131,19 @@ def test_what_the_board_kept_is_what_judging_all_anew_finds(lines: list[Line]) -
     for line in lines:
         board.apply(line)
     kept = {nodeid: [alert.metric for alert in found] for nodeid, found in board.of_test.items()}
+    for found in kept.values():
+        found[:] = [metric for metric in found if metric != "fixture_setup_ms"]  # shared ones come at the end
     anew = {
-        item.nodeid: [alert.metric for alert in of_test(item.record, board.thresholds, 0)]
+        item.nodeid: [
+            alert.metric
+            for alert in of_test(item.record, board.thresholds, 0)
+            if alert.metric != "fixture_setup_ms"
+        ]
         for item in board.session.items.values()
         if item.record is not None
     }
-    assert kept == {nodeid: found for nodeid, found in anew.items() if found}
+    assert {n: found for n, found in kept.items() if found} == {
+        n: found for n, found in anew.items() if found
+    }
     order = [(alert.severity is not Severity.CRITICAL, -alert.factor) for alert in board.alerts()]
     assert order == sorted(order)

@@ -151,6 +151,7 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "subject": alert.subject,
         "detail": alert.detail,
         "advice": alert.advice,
+        "tests": list(alert.tests),
     }
 
 

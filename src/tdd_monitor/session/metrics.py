@@ -1,6 +1,8 @@
 """Figures of one attempt, under their public names. Pure functions of a record."""
 
-from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Phase, PoolUse
+import re
+
+from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Phase, PoolUse, Statement
 
 MB = 1024 * 1024
 NS_PER_MS = 1_000_000
@@ -101,6 +103,9 @@ def metric_values(record: FinishedTest) -> dict[str, float]:
     if setups:
         values["fixture_setup_ms"] = max(setups) / NS_PER_MS
     values.update(_database_metrics(record.db))
+    repeated = repeated_reads(record)
+    if repeated:
+        values["repeated_queries"] = float(max(statement.count for statement in repeated))
     values.update(record.metrics)
     return values
 
@@ -115,7 +120,31 @@ def _database_metrics(db: tuple[PoolUse, ...]) -> dict[str, float]:
         values["query_ms"] = sum(use.query_ns for use in db) / NS_PER_MS
         values["leaked_connections"] = float(sum(use.leaked for use in db))
         values["pool_peak"] = float(max(use.peak for use in db))
-    repeated = [statement.count for use in db for statement in use.repeated]
-    if repeated:
-        values["repeated_queries"] = float(max(repeated))
     return values
+
+
+_READ = re.compile(r"[\s(]*(SELECT|TABLE|VALUES|WITH)\b", re.IGNORECASE)
+_DDL = re.compile(r"[\s(]*(CREATE|ALTER|DROP|TRUNCATE|COMMENT|GRANT|REVOKE|REINDEX)\b", re.IGNORECASE)
+_WRITE = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
+
+
+def is_read(sql: str) -> bool:
+    """True for a statement that only reads: repeated, it is a query in a loop (N+1).
+
+    Repeated writes are how a test makes its rows; nobody is told to fetch them together.
+    """
+    start = _READ.match(sql)
+    if start is None:
+        return False
+    return start[1].upper() != "WITH" or _WRITE.search(sql) is None
+
+
+def slowest_ddl(record: FinishedTest) -> str:
+    """The schema change that took longest, "" when none is among the slowest statements."""
+    slowest = (statement for use in record.db for statement in use.slowest if _DDL.match(statement.sql))
+    return max(slowest, key=lambda statement: statement.total_ns, default=Statement("", 0)).sql
+
+
+def repeated_reads(record: FinishedTest) -> list[Statement]:
+    """The statements that only read and that the attempt ran more than once."""
+    return [statement for use in record.db for statement in use.repeated if is_read(statement.sql)]

@@ -266,13 +266,17 @@ class MonitorApp(App[None]):
 
     async def on_rows_view_opened(self, event: RowsView.Opened) -> None:
         """Go into what a row is about."""
-        from .screens.detail import DetailScreen, FixtureScreen
+        from .screens.detail import DetailScreen, cause_screen, fixture_screen
 
         kind, value = event.target.kind, event.target.value
         if kind == "test":
             self.push_screen(DetailScreen(self.feed.view(), value, self._to_problem))
         elif kind == "fixture":
-            self.push_screen(FixtureScreen(self.feed.view(), value))
+            self.push_screen(fixture_screen(self.feed.view(), value))
+        elif kind == "tests":
+            found = cause_screen(self.feed.view(), value)
+            if found is not None:
+                self.push_screen(found)
         elif kind == "page":
             self._open_page(value)
         elif kind == "place":

@@ -47,9 +47,9 @@ ROLES = (
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where `enter` leads from a row: a test, a fixture, a place in a file, a page, a panel."""
+    """Where `enter` leads from a row: a test, several, a fixture, a place in a file, a page, a panel."""
 
-    kind: str  # test, fixture, place, page, panel
+    kind: str  # test, fixture, tests, place, page, panel
     value: str
 
 

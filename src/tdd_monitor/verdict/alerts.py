@@ -1,13 +1,13 @@
 """Thresholds against the figures of one test, one pool, one server, one process: alerts with advice."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tdd_monitor.config import Thresholds
-from tdd_monitor.protocol.events import FinishedTest
+from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Statement
 from tdd_monitor.session import metrics
-from tdd_monitor.session.model import DatabaseServer, Pool, Worker
+from tdd_monitor.session.model import DatabaseServer, Pool, SharedFixture, Worker
 
 from . import wording
 from .wording import ADVICE
@@ -30,10 +30,21 @@ class Alert:
     value: float
     threshold: float
     severity: Severity
-    subject: str  # the test's node id, or the pool, server or worker
+    subject: str  # the test's node id, or the pool, server or worker; of many tests, what they share
     detail: str = ""
     advice: str = ""
     timestamp_ns: int = 0
+    tests: tuple[str, ...] = ()  # node ids of the tests concerned, the worst one first
+    cause: str = ""  # what others may share: alerts of one metric and cause are shown as one
+    summary: str = ""  # what that one says instead of counting its tests
+    fixture: str = ""  # "scope:name", of a fixture's set-up
+    pool: str = ""
+    waited: bool = False  # because no connection was free
+
+    @property
+    def key(self) -> str:
+        """What tells it from the others that are shown with it."""
+        return f"{self.metric} {self.subject}"
 
     @property
     def factor(self) -> float:
@@ -63,64 +74,97 @@ def of_test(record: FinishedTest, thresholds: Thresholds, t_ns: int) -> list[Ale
         value = values.get(name, 0.0)
         by_fixture = name == "fixture_setup_ms" and name not in record.metrics
         if limit and value > limit and not by_fixture:
-            alerts.append(_alert(name, value, limit, record.nodeid, _detail(record, name), t_ns))
+            alert = _alert(name, value, limit, record.nodeid, "", t_ns)
+            alerts.append(_explained(alert, record))
     leaked = values.get("leaked_connections", 0.0)
     if leaked:
-        where = [place for use in record.db for place in use.leaked_at]
-        detail = "acquired at " + ", ".join(where) if where else ""
-        alerts.append(
-            Alert(
-                "leaked_connections",
-                leaked,
-                0.0,
-                Severity.CRITICAL,
-                record.nodeid,
-                detail,
-                ADVICE["leaked_connections"],
-                t_ns,
-            )
-        )
+        alerts.append(_leak(record, leaked, t_ns))
     alerts.sort(key=lambda alert: (alert.severity is not Severity.CRITICAL, -alert.factor))
-    return alerts
+    return [replace(alert, tests=(record.nodeid,)) for alert in alerts]
+
+
+def _leak(record: FinishedTest, leaked: float, t_ns: int) -> Alert:
+    where = ", ".join(place for use in record.db for place in use.leaked_at)
+    cause = f"acquired at {where}" if where else ""
+    name, advice = "leaked_connections", ADVICE["leaked_connections"]
+    return Alert(name, leaked, 0.0, Severity.CRITICAL, record.nodeid, cause, advice, t_ns, cause=cause)
 
 
 def _fixture_alerts(record: FinishedTest, limit: float, t_ns: int) -> Iterator[Alert]:
+    """Fixtures that are set up for each test; shared ones are judged when all their users are known."""
     for use in record.fixtures:
         value = use.self_ns / metrics.NS_PER_MS
-        if limit and value > limit and not use.cached:
-            detail = f"fixture {use.name} ({use.scope} scope)"
-            yield _alert("fixture_setup_ms", value, limit, record.nodeid, detail, t_ns)
+        if limit and value > limit and not use.cached and not metrics.is_shared(use):
+            alert = _alert("fixture_setup_ms", value, limit, record.nodeid, _named(use), t_ns)
+            yield replace(alert, cause=_named(use), fixture=f"{use.scope}:{use.name}")
 
 
-def _detail(record: FinishedTest, name: str) -> str:
-    if name == "repeated_queries":
-        statements = [statement for use in record.db for statement in use.repeated]
-        return max(statements, key=lambda statement: statement.count).sql if statements else ""
-    if name == "test_duration_ms":
+def _named(use: FixtureUse) -> str:
+    return f"fixture {use.name} ({use.scope} scope)"
+
+
+def of_shared(lives: Sequence[SharedFixture], thresholds: Thresholds, t_ns: int) -> list[Alert]:
+    """Alerts of one shared fixture in one run, one for each test that it was set up for.
+
+    Its set-ups are shared out among all tests that used it.
+    """
+    limit = thresholds.fixture_setup_ms
+    total = sum(life.use.self_ns for life in lives) / metrics.NS_PER_MS
+    tests = sum(life.tests for life in lives)
+    if not limit or not tests or total / tests <= limit:
+        return []
+    use, setups = lives[0].use, wording.plural(len(lives), "set-up")
+    summary = f"{setups}, {wording.milliseconds(total)}, for {wording.plural(tests, 'test')}"
+    alert = _alert("fixture_setup_ms", total / tests, limit, "", f"{_named(use)}: {summary}", t_ns)
+    alert = replace(
+        alert,
+        advice=wording.SHARED_FIXTURE_ADVICE,
+        cause=_named(use),
+        summary=summary,
+        fixture=f"{use.scope}:{use.name}",
+    )
+    users = [life.use.first_user for life in lives]
+    return [replace(alert, subject=user, tests=(user,)) for user in users]
+
+
+def _explained(alert: Alert, record: FinishedTest) -> Alert:
+    """The same with its cause: the statement, the pool, the phase."""
+    if alert.metric == "repeated_queries":
+        sql = max(metrics.repeated_reads(record), key=lambda each: each.count, default=Statement("", 0)).sql
+        return replace(alert, detail=sql, cause=sql)
+    if alert.metric == "schema_operation_ms":
+        sql = metrics.slowest_ddl(record)
+        return replace(alert, detail=sql, cause=sql)
+    if alert.metric == "connection_acquire_ms" and record.db:
+        use = max(record.db, key=lambda use: use.acquire_max_ns)
+        cause = f"pool {use.pool}" if use.pool else f"{use.engine}, no pool"
+        cause += ", none was free" if use.waits else ""
+        return replace(alert, detail=cause, cause=cause, pool=use.pool, waited=use.waits > 0)
+    if alert.metric == "test_duration_ms":
         slowest = max(record.phases, key=metrics.phase_ns, default=None)
-        if slowest is None:
-            return ""
-        took_ns = metrics.phase_ns(slowest)
-        busy = slowest.cpu_ns / took_ns if took_ns else 0.0
-        return f"most of it in {slowest.when}, {'computing' if busy > 0.5 else 'waiting'}"
-    return ""
+        if slowest is not None:
+            took_ns = metrics.phase_ns(slowest)
+            busy = slowest.cpu_ns / took_ns if took_ns else 0.0
+            how = "computing" if busy > 0.5 else "waiting"
+            return replace(alert, detail=f"most of it in {slowest.when}, {how}")
+    return alert
 
 
 def of_pool(pool: Pool, thresholds: Thresholds, t_ns: int) -> list[Alert]:
     """Alerts of a connection pool: nearly used up, or somebody had to wait."""
-    alerts = []
     maximum, name = pool.latest.max_size, pool.latest.name
     if pool.peak_waiting:
         advice = ADVICE["pool_waiting"]
         waiting = float(pool.peak_waiting)
         detail = f"{pool.peak_in_use} of {maximum or 'unlimited'} in use"
-        alerts.append(Alert("pool_waiting", waiting, 0.0, Severity.CRITICAL, name, detail, advice, t_ns))
+        alert = Alert("pool_waiting", waiting, 0.0, Severity.CRITICAL, name, detail, advice, t_ns, pool=name)
+        return [alert]  # that it was used up is the same
     limit = thresholds.pool_utilization
     if limit and maximum and pool.peak_in_use / maximum > limit:
         value = pool.peak_in_use / maximum
         detail = f"{pool.peak_in_use} of {maximum} in use"
-        alerts.append(_alert("pool_utilization", value, limit, name, detail, t_ns))
-    return alerts
+        return [_alert("pool_utilization", value, limit, name, detail, t_ns)]
+    return []
 
 
 def of_server(server: DatabaseServer, thresholds: Thresholds, t_ns: int) -> list[Alert]:
@@ -145,4 +189,5 @@ def of_worker(worker: Worker, thresholds: Thresholds, t_ns: int) -> list[Alert]:
     name = f"worker {worker.id}" if worker.id else "test process"
     span = f"from {growth.before_bytes / metrics.MB:.0f} to {growth.latest_bytes / metrics.MB:.0f} MB"
     detail = f"{span} in {wording.plural(growth.tests, 'test')}"
-    return [_alert("memory_growth_mb", lasting, limit, name, detail, t_ns)]
+    alert = _alert("memory_growth_mb", lasting, limit, name, detail, t_ns)
+    return [replace(alert, cause="test processes")]

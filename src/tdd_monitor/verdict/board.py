@@ -1,12 +1,13 @@
 """The session and what is judged of it, kept in step: what every reader of a run looks at."""
 
 from tdd_monitor.config import Thresholds
-from tdd_monitor.protocol.events import FinishedTest, Line
+from tdd_monitor.protocol.events import FinishedTest, Line, RunFinish, RunLost
 from tdd_monitor.session import reducer
-from tdd_monitor.session.model import Delta, Session
+from tdd_monitor.session.model import Delta, Session, SharedFixture
 
 from . import alerts
 from .alerts import Alert, Severity
+from .causes import one_a_cause
 
 
 class Board:
@@ -32,6 +33,8 @@ class Board:
         if delta.rows:
             for nodeid in [nodeid for nodeid in self.of_test if nodeid not in self.session.items]:
                 del self.of_test[nodeid]
+        if isinstance(line.event, (RunFinish, RunLost)):
+            self._judge_shared(line.t_ns, delta)
         return delta
 
     def _judge(self, record: FinishedTest, t_ns: int) -> None:
@@ -40,6 +43,22 @@ class Board:
             self.of_test[record.nodeid] = found
         else:
             self.of_test.pop(record.nodeid, None)
+
+    def _judge_shared(self, t_ns: int, delta: Delta) -> None:
+        """Shared fixtures, when all who used them are known: at the end of a run of everything."""
+        run = self.session.run
+        if run is None or run.active or run.scope != "all":
+            return
+        lives: dict[tuple[str, str, str], list[SharedFixture]] = {}
+        for life in self.session.shared_fixtures.values():
+            if life.run == run.number:
+                use = life.use
+                lives.setdefault((use.name, use.scope, use.baseid), []).append(life)
+        for same in lives.values():
+            for alert in alerts.of_shared(same, self.thresholds, t_ns):
+                if alert.subject in self.session.items:
+                    self.of_test.setdefault(alert.subject, []).append(alert)
+                    delta.items.add(alert.subject)
 
     def process_alerts(self) -> list[Alert]:
         """Alerts of pools, servers and processes, worst first."""
@@ -54,9 +73,10 @@ class Board:
         return sorted(found, key=lambda a: (a.severity is not Severity.CRITICAL, -a.factor))
 
     def alerts(self) -> list[Alert]:
-        """Every alert, worst first."""
+        """Every alert, one a cause, worst first."""
         found = self.process_alerts()
         found += [alert for per_test in self.of_test.values() for alert in per_test]
+        found = one_a_cause(found)
         found.sort(key=lambda alert: (alert.severity is not Severity.CRITICAL, -alert.factor))
         return found
 

@@ -24,7 +24,7 @@ WORDS = {
 
 ADVICE = {
     "test_duration_ms": "Drill in (enter): the waterfall shows which phase or fixture takes the time.",
-    "fixture_setup_ms": "Set it up once (a wider scope) or keep its result; enter shows what it does.",
+    "fixture_setup_ms": "Set up for each test: widen its scope or make it cheaper; enter lists its tests.",
     "connection_acquire_ms": "Connections are busy or made anew: a larger or pre-warmed pool helps.",
     "schema_operation_ms": "Create the schema once per session and roll back the rows only.",
     "test_cleanup_ms": "Roll back instead of deleting: end the test's transaction, drop nothing.",
@@ -36,6 +36,9 @@ ADVICE = {
     "leaked_connections": "Acquire with 'async with pool.acquire()', so that it is always given back.",
     "repeated_queries": "One query per row (N+1): fetch them together with a JOIN or = ANY($1).",
 }
+
+SHARED_FIXTURE_ADVICE = "It is shared already: make its set-up cheaper, or keep its result between runs."
+WRITES_ADVICE = "Rows made one by one: executemany, or one INSERT of many rows, saves the round trips."
 
 SHARES = frozenset({"pool_utilization", "server_connections"})
 GROWTHS = frozenset({"memory_usage_mb", "memory_growth_mb"})

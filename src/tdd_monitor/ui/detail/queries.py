@@ -60,10 +60,17 @@ def pool_rows(use: PoolUse, width: int) -> Iterator[Row]:
             )
         yield from text_rows(wording.ADVICE["leaked_connections"], width, "dim")
         yield BLANK
-    if use.repeated:
+    reads = [statement for statement in use.repeated if metrics.is_read(statement.sql)]
+    writes = [statement for statement in use.repeated if not metrics.is_read(statement.sql)]
+    if reads:
         yield headline("Repeated (N+1)")
         yield from text_rows(wording.ADVICE["repeated_queries"], width, "dim")
-        yield from (_statement(statement, "warning") for statement in use.repeated)
+        yield from (_statement(statement, "warning") for statement in reads)
+        yield BLANK
+    if writes:
+        yield headline("Repeated writes")
+        yield from text_rows(wording.WRITES_ADVICE, width, "dim")
+        yield from (_statement(statement, "text") for statement in writes)
         yield BLANK
     if use.slowest:
         yield headline("Slowest")

@@ -103,7 +103,7 @@ def _fixtures(record: FinishedTest, when: str, limit_ms: float) -> Iterator[Stre
         if when == "setup" and not use.cached and use.setup_ns:
             note, note_role = f"{format.visible(use.scope)} scope" if shared else "", "dim"
             ratio = use.self_ns / metrics.NS_PER_MS / limit_ms if limit_ms else 0.0
-            if ratio > 1:
+            if ratio > 1 and not shared:  # shared ones are judged by what they cost each test
                 word = words.SEVERITIES[severity(ratio, 1.0)]
                 note, note_role = f"{word.glyph} {wording.factor(ratio)} {note}", word.role
             took_ns = use.setup_ns

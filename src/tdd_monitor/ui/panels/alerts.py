@@ -57,10 +57,7 @@ def alert_rows(alert: Alert, view: View, width: int) -> Iterator[Row]:
     """Severity, what, how much, whose; in two lines where one is too short for that."""
     word = words.SEVERITIES[alert.severity]
     metric = wording.word(alert.metric)
-    is_test = alert.subject in view.board.session.items
-    subject = format.short(alert.subject) if is_test else format.visible(alert.subject)
-    panel = "5" if alert.metric.startswith(("pool", "server")) else "4"
-    target = Target("test", alert.subject) if is_test else Target("panel", panel)
+    target = target_of(alert)
     parts: list[Part] = [
         (f"{word.glyph} {word.word:<8} ", word.role),
         (format.fit(metric, min(15, max(8, width - 22))) + " ", "text"),
@@ -75,9 +72,38 @@ def alert_rows(alert: Alert, view: View, width: int) -> Iterator[Row]:
             ),
             target,
         )
-        yield row(("           ", "text"), (format.fit(subject, width - 11), "text"))
+        yield row(("           ", "text"), (_whose(alert, width - 11), "text"))
         return
     if room >= 34:
         parts.append((format.fit(wording.comparison(alert.metric, alert.value, alert.threshold), 16), "dim"))
         room -= 16
-    yield Row((*parts, (format.fit(subject, room), "text")), target)
+    yield Row((*parts, (_whose(alert, room), "text")), target)
+
+
+def target_of(alert: Alert) -> Target:
+    """Where enter leads: the fixture, the test, the tests that have it in common, or the panel."""
+    if alert.fixture:
+        return Target("fixture", alert.fixture)
+    if alert.tests == (alert.subject,):
+        return Target("test", alert.subject)
+    if alert.tests:
+        return Target("tests", alert.key)
+    return Target("panel", "5" if alert.metric.startswith(("pool", "server")) else "4")
+
+
+def _whose(alert: Alert, width: int) -> str:
+    """The test, or what many share and how many they are, in exactly `width` cells."""
+    if alert.tests == (alert.subject,):
+        return format.fit(format.short(alert.subject, width), width)
+    count = wording.plural(len(alert.tests), "test")
+    if alert.fixture:
+        scope, _colon, name = alert.fixture.partition(":")
+        told = alert.summary or (
+            format.short(alert.tests[0], max(8, width - len(name) - 3)) if len(alert.tests) == 1 else count
+        )
+        text = f"{name} · {told}" if scope == "function" else f"{name} ({scope}) · {told}"
+    elif alert.tests and alert.metric != "pool_waiting":
+        text = f"{count} · {alert.subject}"
+    else:
+        text = alert.subject
+    return format.fit(format.visible(text), width)

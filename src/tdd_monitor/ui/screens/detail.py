@@ -1,17 +1,19 @@
 """One test in detail: a heading, tabs, and the rows of the active tab; and what a fixture costs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from textual import events
 from textual.app import ComposeResult
 
 from tdd_monitor.session.model import Delta, ItemState
 from tdd_monitor.ui import actions
-from tdd_monitor.ui.detail import TABS, Subject, fixture
+from tdd_monitor.ui.detail import TABS, Subject, cause, fixture
 from tdd_monitor.ui.detail.subject import heading
-from tdd_monitor.ui.parts import text_row
+from tdd_monitor.ui.parts import Row, text_row
 from tdd_monitor.ui.view import View
 from tdd_monitor.ui.widgets import LinesView, PaintedLines, TabLine
+from tdd_monitor.verdict import wording
 
 from .live import LiveScreen
 
@@ -96,15 +98,16 @@ class DetailScreen(LiveScreen):
             self._show_tab(reset=True)
 
 
-class FixtureScreen(LiveScreen):
-    """What one fixture cost, for whom. Put together when it is opened."""
+class TestsScreen(LiveScreen):
+    """What some tests have in common, and these tests. Put together when it is opened."""
 
+    __test__ = False  # pytest takes a class of this name for tests where it is imported
     BINDINGS = actions.bindings("fixture")
     PLACES = ("app", "rows", "fixture")
 
-    def __init__(self, view: View, key: str) -> None:
+    def __init__(self, view: View, title: str, compose_rows: Callable[[int], Iterable[Row]]) -> None:
         super().__init__(view)
-        self._cost = fixture.cost(view.board.session, key)
+        self._tab_title, self._compose_rows = title, compose_rows
         self.tabs = TabLine(id="tabs")
         self.body = LinesView(every_row=True, id="body")
 
@@ -123,8 +126,8 @@ class FixtureScreen(LiveScreen):
         self.call_after_refresh(self._show)
 
     def _show(self) -> None:
-        self.tabs.show_tabs([f"Fixture {self._cost.name}"], 0)
-        self.body.show(list(fixture.rows(self._cost, self.body.inner_width)))
+        self.tabs.show_tabs([self._tab_title], 0)
+        self.body.show(list(self._compose_rows(self.body.inner_width)))
         self.update_keys()
 
     def current(self) -> str | None:
@@ -139,3 +142,17 @@ class FixtureScreen(LiveScreen):
     def action_back(self) -> None:
         """Back to where it was opened."""
         self.app.pop_screen()
+
+
+def fixture_screen(view: View, key: str) -> TestsScreen:
+    """What one fixture cost, for whom; `key` is "scope:name"."""
+    cost = fixture.cost(view.board.session, key)
+    return TestsScreen(view, f"Fixture {cost.name}", partial(fixture.rows, cost))
+
+
+def cause_screen(view: View, key: str) -> TestsScreen | None:
+    """The tests of an alert (`Alert.key`), or None when it is gone."""
+    alert = next((alert for alert in view.alerts if alert.key == key), None)
+    if alert is None:
+        return None
+    return TestsScreen(view, wording.word(alert.metric).capitalize(), partial(cause.rows, alert, view.board))

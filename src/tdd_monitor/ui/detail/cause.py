@@ -1,0 +1,42 @@
+"""An alert that many tests have in common: what it is, what to do, and each test with its value."""
+
+from collections.abc import Iterator
+
+from tdd_monitor.ui import format, words
+from tdd_monitor.ui.parts import BLANK, Row, Target, row, text_row
+from tdd_monitor.verdict import Alert, Board, wording
+
+from .subject import text_rows
+
+SHOWN = 500
+
+
+def rows(alert: Alert, board: Board, width: int) -> Iterator[Row]:
+    """The alert in full, then its tests, the worst one first."""
+    word = words.SEVERITIES[alert.severity]
+    yield row(
+        (f"{word.glyph} {word.word}  ", word.role),
+        (f"{wording.word(alert.metric)}  ", "strong"),
+        (f"{wording.value(alert.metric, alert.value)}  ", word.role),
+        (wording.comparison(alert.metric, alert.value, alert.threshold), "dim"),
+    )
+    yield from text_rows(alert.subject, width, "text")
+    if alert.detail:
+        yield from text_rows(alert.detail, width, "dim")
+    if alert.advice:
+        yield from text_rows(f"→ {alert.advice}", width, "accent")
+    yield BLANK
+    for nodeid in alert.tests[:SHOWN]:
+        value = format.fit(_value(alert, board, nodeid), 9, right=True)
+        name = format.name(nodeid, width - 12)
+        yield row((f"{value}  ", "dim"), (name, "text"), target=Target("test", nodeid))
+    if len(alert.tests) > SHOWN:
+        yield text_row(f"… and {len(alert.tests) - SHOWN:,} more: t runs all of them.", "dim")
+
+
+def _value(alert: Alert, board: Board, nodeid: str) -> str:
+    """What the test itself contributes, if it still does."""
+    for own in board.of_test.get(nodeid, ()):
+        if own.cause == alert.cause or (own.waited and own.pool == alert.pool):
+            return wording.value(own.metric, own.value)
+    return ""
