@@ -121,7 +121,7 @@ CASES: dict[str, Case] = {
     "find.sort": Case(shown, "SortScreen"),
     "find.reverse": Case(lambda app: main(app).table.listing.nodeids[0], streams.SHOP[-1].nodeid),
     "find.next": Case(lambda app: main(app).table.current, streams.N_PLUS_ONE, ("j",)),
-    "find.previous": Case(lambda app: main(app).table.current, streams.FIRST, ("j",)),
+    "find.previous": Case(lambda app: main(app).table.current, streams.N_PLUS_ONE, ("n", "n")),
     "find.follow": Case(lambda app: main(app).table.follow, False),
     "run.all": Case(asked, ("all", None)),
     "run.failed": Case(asked, ("failed", FAILED)),
