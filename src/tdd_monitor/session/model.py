@@ -142,7 +142,7 @@ class Worker:
 
     @property
     def warm_up_bytes(self) -> int:
-        """What it gained from its first reading to its first test: imports and collection."""
+        """What it gained from its first reading to its first test: imports, collection, shared fixtures."""
         return self.growth.before_bytes - self.first_rss_bytes if self.growth is not None else 0
 
     @property
