@@ -78,6 +78,17 @@ def test_waiting_for_a_used_up_pool_is_told_at_that_pool(waits: int) -> None:
         assert merged[1].subject == "pool shop"
 
 
+def test_pools_of_one_name_are_one_alert() -> None:
+    pools = [
+        Pool(worker, PoolSample("shop", "asyncpg", 5, 0, 5, 5), peak_in_use=5, peak_waiting=waiting)
+        for worker in ("gw0", "gw1")
+        for waiting in (1, 4)
+    ]
+    (alert,) = one_a_cause(alert for pool in pools for alert in alerts.of_pool(pool, Thresholds(), 0))
+    assert (alert.subject, alert.value) == ("4 pools shop", 4)
+    assert alert.detail == "worst: shop, 5 of 5 in use"
+
+
 def test_growing_workers_are_one_alert() -> None:
     found = [
         Alert(

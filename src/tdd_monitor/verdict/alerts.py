@@ -157,13 +157,13 @@ def of_pool(pool: Pool, thresholds: Thresholds, t_ns: int) -> list[Alert]:
         advice = ADVICE["pool_waiting"]
         waiting = float(pool.peak_waiting)
         detail = f"{pool.peak_in_use} of {maximum or 'unlimited'} in use"
-        alert = Alert("pool_waiting", waiting, 0.0, Severity.CRITICAL, name, detail, advice, t_ns, pool=name)
-        return [alert]  # that it was used up is the same
+        alert = Alert("pool_waiting", waiting, 0.0, Severity.CRITICAL, name, detail, advice, t_ns)
+        return [replace(alert, pool=name, cause=f"pools {name}")]  # that it was used up is the same
     limit = thresholds.pool_utilization
     if limit and maximum and pool.peak_in_use / maximum > limit:
         value = pool.peak_in_use / maximum
         detail = f"{pool.peak_in_use} of {maximum} in use"
-        return [_alert("pool_utilization", value, limit, name, detail, t_ns)]
+        return [replace(_alert("pool_utilization", value, limit, name, detail, t_ns), cause=f"pools {name}")]
     return []
 
 

@@ -16,7 +16,7 @@ def one_a_cause(found: Iterable[Alert]) -> list[Alert]:
             groups.setdefault((alert.metric, alert.cause), []).append(alert)
         else:
             alone.append(alert)
-    return _with_their_waits(alone, [_together(group) for group in groups.values()])
+    return _with_their_waits(alone + [_together(group) for group in groups.values()])
 
 
 def _together(group: list[Alert]) -> Alert:
@@ -37,19 +37,19 @@ def _together(group: list[Alert]) -> Alert:
     return replace(worst, value=value, subject=worst.cause, detail=detail, tests=tests)
 
 
-def _with_their_waits(alone: list[Alert], merged: list[Alert]) -> list[Alert]:
+def _with_their_waits(found: list[Alert]) -> list[Alert]:
     """Tests that waited because a pool was used up belong to that pool's own alert."""
-    waits = {
-        alert.pool: alert for alert in merged if alert.metric == "connection_acquire_ms" and alert.waited
-    }
+    used_up = {alert.pool for alert in found if alert.metric == "pool_waiting"}
+    waits = {alert.pool: alert for alert in found if alert.waited and alert.pool in used_up}
     told: list[Alert] = []
-    for alert in alone:
-        wait = waits.get(alert.pool) if alert.metric == "pool_waiting" else None
-        if wait is None:
+    for alert in found:
+        wait = waits.get(alert.pool)
+        if wait is None or alert.metric not in ("pool_waiting", wait.metric):
             told.append(alert)
-            continue
-        merged = [other for other in merged if other is not wait]
-        longest = wording.value(wait.metric, wait.value)
-        detail = f"{alert.detail}; {wording.plural(len(wait.tests), 'test')} waited, {longest} at most"
-        told.append(replace(alert, detail=detail, tests=wait.tests))
-    return told + merged
+        elif alert.metric == "pool_waiting":
+            waited = wording.plural(len(wait.tests), "test")
+            detail = f"{alert.detail}; {waited} waited, {wording.value(wait.metric, wait.value)} at most"
+            told.append(replace(alert, detail=detail, tests=wait.tests))
+        elif alert is not wait:
+            told.append(alert)
+    return told
