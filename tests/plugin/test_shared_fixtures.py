@@ -1,5 +1,6 @@
 """What shared fixtures do is theirs, wherever it happens: in every test, only its own query is left."""
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -408,3 +409,51 @@ def test_djangos_database_is_no_tests(suite: Suite, database: str, newest: str) 
     assert queries(setup.db)[0] > 50
     assert queries(setup.db)[1] > 10
     assert queries(run.fixture("::test_last", "django_db_setup").db)[0] >= 1  # DROP DATABASE
+
+
+TOOLKIT = """
+    import os, pytest
+
+    @pytest.fixture(scope="session")
+    def tdd_schema(): return "CREATE TABLE {name} (i int); CREATE TABLE {name}_too (i int)"
+
+
+    @pytest.mark.asyncio
+    async def test_first(tdd_test_context): await tdd_test_context.connection.fetch("SELECT 1")
+    @pytest.mark.asyncio
+    async def test_again(tdd_test_context): await tdd_test_context.connection.fetch("SELECT 1")
+    def test_plain(tdd_sync_context): tdd_sync_context.connection.execute("SELECT 1")
+    @pytest.mark.asyncio
+    async def test_pool(optimized_connection_pool): await optimized_connection_pool.fetch("SELECT 1")
+    @pytest.mark.asyncio
+    async def test_last(tdd_test_context): await tdd_test_context.connection.fetch("SELECT 1")
+    @pytest.mark.asyncio
+    async def test_own(tdd_database): await tdd_database.connection.fetch("SELECT 1")
+"""
+
+
+def test_the_toolkits_database_is_no_tests(suite: Suite, database: str) -> None:
+    from tdd_monitor.testing.databases import FOR_ALL_TESTS
+
+    directory = suite(test_toolkit=TOOLKIT.format(name="t" + uuid.uuid4().hex))
+    run = run_pytest(directory, "-p", "asyncio", "-p", "tdd_monitor.testing.fixtures")
+    assert run.exitcode == 0, run.output
+    for record in run.records:
+        assert queries(record.db)[1] == 0, record.nodeid
+        assert not {"database_made_ms", "schema_operation_ms", "connection_open_ms"} & record.metrics.keys()
+    works = {
+        record.nodeid.rpartition("::")[2]: use
+        for record in run.records
+        for use in record.fixtures
+        if use.name == FOR_ALL_TESTS
+    }
+    made = works["test_first"]
+    assert (made.scope, made.cached, made.first_user) == ("session", False, "test_toolkit.py::test_first")
+    assert queries(made.db)[1] >= 4  # the template and its two tables, the database
+    assert works["test_again"].cached and works["test_last"].cached
+    assert not works["test_plain"].cached  # its connection is another one
+    assert queries(works["test_pool"].db)[1] >= 1  # pools have a database of their own
+    setup = run.phase("::test_first", "setup")
+    assert made.self_ns <= setup.shared_ns <= setup.wall_ns
+    context = run.fixture("::test_first", "tdd_test_context")
+    assert context.self_ns + made.self_ns <= context.setup_ns

@@ -1,6 +1,7 @@
 """The context itself: nesting, concurrency, timings, warm connections."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import warnings
@@ -12,6 +13,7 @@ import pytest
 
 from tdd_monitor import plugin
 from tdd_monitor.testing import TDDTestContext, get_database_manager, tdd_test_context
+from tdd_monitor.testing.databases import FOR_ALL_TESTS
 from tdd_monitor.testing.warm_connections import TESTS_PER_CONNECTION
 
 from .conftest import Look
@@ -147,11 +149,22 @@ async def test_measurements_go_into_the_stream_of_a_monitor(monkeypatch: pytest.
         def record_metric(self, name: str, value: float) -> None:
             sent[name] = value
 
+        def shared_work(self, name: str) -> contextlib.AbstractContextManager[None]:
+            sent[name] = sent.get(name, 0) + 1
+            return contextlib.nullcontext()
+
+        def use_shared_work(self, name: str) -> None:
+            sent["users of " + name] = 1
+
     monkeypatch.setattr(plugin, "_recorder", Monitor())
     async with tdd_test_context("x", "CREATE TABLE measured (i int)") as context:
         pass
-    assert sent["context_setup_ms"] == context.timings.context_setup_ms
-    assert {"connection_open_ms", "test_cleanup_ms", "schema_cached", "database_made_ms"} <= set(sent)
+    # The database is made for all tests; the connection is the test's own, because its loop is.
+    assert sent[FOR_ALL_TESTS] == 1 and sent["users of " + FOR_ALL_TESTS] == 1
+    own_ms = context.timings.context_setup_ms - context.timings.database_made_ms
+    assert sent["context_setup_ms"] == pytest.approx(own_ms)
+    assert not {"database_made_ms", "schema_operation_ms"} & set(sent)
+    assert {"connection_open_ms", "test_cleanup_ms", "schema_cached"} <= set(sent)
     assert sent["schema_cached"] in (0, 1)
 
 

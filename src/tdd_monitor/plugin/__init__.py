@@ -1,13 +1,14 @@
 """The part of tdd-monitor that runs inside the user's pytest.
 
-A monitor brings it in; tests import it too, for `record_metric`, and then it imports next to nothing:
-everything else waits for `activation`, which only a monitor's request brings in.
+A monitor brings it in; tests and the toolkit import it too, for `record_metric` and `shared_work`, and then
+it imports next to nothing: everything else waits for `activation`, which only a monitor's request brings in.
 PYTEST_DONT_REWRITE: nothing here asserts, and bootstrap.py imports it before pytest could rewrite.
 """
 
+import contextlib
 import os
 import sys
-from typing import Any, Dict, Optional
+from typing import Any, ContextManager, Dict, Optional
 
 _PREFIX = "TDD_MONITOR_"
 _WANTED = ("ADDRESS", "TOKEN", "RUN", "MEMORY")
@@ -35,6 +36,29 @@ def record_metric(name: str, value: float) -> None:
     """Add a named value to the metrics of the running test; without a monitor, do nothing."""
     if _recorder is not None:
         _recorder.record_metric(name, value)
+
+
+def shared_work(name: str) -> ContextManager[None]:
+    """Around what one test happens to do for those to come: it gets a record of its own, as a fixture does.
+
+    Without a monitor, do nothing.
+    """
+    if _recorder is None:
+        return contextlib.nullcontext()
+    work: ContextManager[None] = _recorder.shared_work(name)
+    return work
+
+
+def use_shared_work(name: str) -> None:
+    """Count the running test among those that use what that `shared_work` has made."""
+    if _recorder is not None:
+        _recorder.use_shared_work(name)
+
+
+def ignore_thread() -> None:
+    """From here on, what this thread asks of databases belongs to no test: it works for all of them."""
+    if _recorder is not None:
+        _recorder.ignore_thread()
 
 
 def pytest_load_initial_conftests(early_config: Any) -> None:

@@ -4,14 +4,16 @@ Two steps: `activate` before the first conftest is imported, so that database dr
 their import on; the rest at the start of the session, when it is known whether xdist distributes it.
 """
 
+import contextlib
 import os
 import platform
 import sys
 import time
-from typing import Any, Callable, Dict, Generator, List, Optional
+from typing import Any, Callable, ContextManager, Dict, Generator, List, Optional
 
 import pytest
 
+from tdd_monitor.plugin.billing import SharedWork
 from tdd_monitor.plugin.fixtures import FixtureClock
 from tdd_monitor.plugin.guard import Guard, describe
 from tdd_monitor.plugin.memory import Memory
@@ -19,7 +21,6 @@ from tdd_monitor.plugin.observe import observe
 from tdd_monitor.plugin.recorder import Instruments, Recorder
 from tdd_monitor.plugin.reporter import CollectReporter, RunReporter, warn
 from tdd_monitor.plugin.sampler import Sampler
-from tdd_monitor.plugin.shared_work import SharedWork
 from tdd_monitor.plugin.stream import Stream
 from tdd_monitor.plugin.transport import SocketTransport
 from tdd_monitor.protocol.events import PROTOCOL, Hello
@@ -64,6 +65,7 @@ class Activation:
         self._registry = observe(self._on_unwatched)
         self._sampler = Sampler(stream, self._memory, self._registry)
         self._recorder: Optional[Recorder] = None
+        self._fixtures: Optional[FixtureClock] = None
         self._run: Optional[RunReporter] = None
         self._greeted = False
         _follow_forks(self)
@@ -72,6 +74,22 @@ class Activation:
         """See `tdd_monitor.plugin.record_metric`."""
         if self._recorder is not None:
             self._recorder.record_metric(name, value)
+
+    def shared_work(self, name: str) -> ContextManager[None]:
+        """See `tdd_monitor.plugin.shared_work`."""
+        return contextlib.nullcontext() if self._fixtures is None else self._fixtures.shared_work(name)
+
+    def use_shared_work(self, name: str) -> None:
+        """See `tdd_monitor.plugin.use_shared_work`."""
+        if self._fixtures is not None:
+            self._fixtures.use_shared_work(name)
+
+    @staticmethod
+    def ignore_thread() -> None:
+        """See `tdd_monitor.plugin.ignore_thread`."""
+        from tdd_monitor.plugin.observe.tally import acquiring
+
+        acquiring.set(True)
 
     def _on_fault(self, text: str) -> None:
         warn(self._stream, "tdd-monitor's plugin failed and is off for the rest of this run. " + text)
@@ -140,7 +158,7 @@ class Activation:
 
     def _observe_tests(self, rename: Callable[[str], str]) -> None:
         work = SharedWork(self._memory, self._registry.charge)
-        fixtures = FixtureClock(self._guard, self._stream.emit, work, self._registry.take)
+        fixtures = self._fixtures = FixtureClock(self._guard, self._stream.emit, work, self._registry.take)
         instruments = Instruments(self._guard, self._stream, self._memory, self._registry, self._sampler)
         self._recorder = Recorder(instruments, fixtures, rename)
         self._register("fixtures", fixtures)

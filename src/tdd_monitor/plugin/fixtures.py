@@ -8,18 +8,27 @@ Shared fixtures outlive the test that they are set up for: their CPU time, memor
 counted apart too (see `SharedWork`).
 """
 
+import contextlib
 import functools
 import time
-from typing import Any, Callable, Dict, Generator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Generator, Iterator, List, NamedTuple, Sequence, Tuple
 
 import pytest
 
+from tdd_monitor.plugin.billing import SharedWork
 from tdd_monitor.plugin.guard import Guard, guarded
-from tdd_monitor.plugin.shared_work import SharedWork
 from tdd_monitor.protocol.events import FixtureLate, FixtureUse, PoolUse
 
 _NO_ATTEMPT = 0
 _PARAMETER = "get_direct_param_fixture_func"  # pytest hands parameters to tests as if they were fixtures
+
+
+class _Named(NamedTuple):
+    """What is known of shared work that no fixture of pytest does."""
+
+    argname: str
+    scope: str = "session"
+    baseid: str = ""
 
 
 class Use:
@@ -103,6 +112,7 @@ class FixtureClock:
         self._uses: List[Use] = []
         self._live: Dict[Any, Use] = {}
         self._endings: Dict[Any, Use] = {}
+        self._named: Dict[str, Use] = {}
         self._children_ns: List[int] = []
         self.worked = False  # a fixture was set up or torn down since somebody cleared this
 
@@ -201,6 +211,43 @@ class FixtureClock:
         self._endings[fixturedef] = ending
         self.work.begin(ending)
         ending.mark_teardown()
+
+    @contextlib.contextmanager
+    def shared_work(self, name: str, now: Callable[[], int] = time.perf_counter_ns) -> Iterator[None]:
+        """Around work that is done once for all tests: as if a session fixture of that name was set up."""
+        use = self._begin_named(name)
+        started_ns = now()
+        try:
+            yield
+        finally:
+            self._end_named(use, started_ns, now() - started_ns)
+
+    @guarded
+    def _begin_named(self, name: str) -> Use:
+        self.worked = True
+        use = self._named.get(name)
+        if use is None or use.attempt != self._attempt:
+            use = self._named[name] = Use(_Named(name), self._attempt, self._nodeid)
+            if self._attempt:
+                self._uses.append(use)
+        self.work.begin(use)
+        return use
+
+    @guarded
+    def _end_named(self, use: Use, started_ns: int, took_ns: int) -> None:
+        self.work.end(use)
+        if self._children_ns:
+            self._children_ns[-1] += took_ns
+        use.start_ns = use.start_ns or started_ns - self._origin_ns
+        use.setup_ns += took_ns
+        use.self_ns += took_ns
+
+    @guarded
+    def use_shared_work(self, name: str) -> None:
+        """The running test uses what that made."""
+        use = self._named.get(name)
+        if use is not None and use.attempt != self._attempt:
+            self._see_again(_Named(name), use)
 
     @pytest.hookimpl(trylast=True)
     def pytest_fixture_post_finalizer(self, fixturedef: Any) -> None:

@@ -6,11 +6,11 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from tdd_monitor.plugin import record_metric
+from tdd_monitor.plugin import record_metric, use_shared_work
 
 from . import isolation
 from .database_manager import DatabaseManager, get_database_manager
-from .databases import Provided
+from .databases import FOR_ALL_TESTS, Provided
 from .isolation import Ending, IsolationWarning
 from .schemas import Schema, schema_of
 from .worker_databases import Database
@@ -42,6 +42,8 @@ class BaseContext:
         self._manager: DatabaseManager = get_database_manager()
         self._database: Database | None = None
         self._backend = 0
+        self._for_all_ms = 0.0
+        self._opened_for_all = False
 
     @property
     def database_url(self) -> str:
@@ -59,6 +61,7 @@ class BaseContext:
     def note_provided(self, provided: Provided) -> None:
         """Called by the manager when it had to make the database for this test."""
         self.timings.database_made_ms = provided.took_ms
+        self._for_all_ms += provided.took_ms
         template = provided.template
         if template is None:
             return
@@ -66,19 +69,24 @@ class BaseContext:
         if template.built_now:
             self.timings.schema_operation_ms = template.built_ms / max(1, template.operations)
 
+    def note_opened(self, took_ms: float, *, for_all: bool) -> None:
+        """Called when a connection had to be opened; `for_all`: it stays open for the tests to come."""
+        self.timings.connection_open_ms = took_ms
+        self._opened_for_all = for_all
+        if for_all:
+            self._for_all_ms += took_ms
+
     def _record(self) -> None:
-        record_metric("context_setup_ms", self.timings.context_setup_ms)
-        if self.timings.connection_open_ms:
-            record_metric("connection_open_ms", self.timings.connection_open_ms)
-        else:
+        """Tell what is the test's own; what was done for all tests is told as `FOR_ALL_TESTS`."""
+        use_shared_work(FOR_ALL_TESTS)
+        record_metric("context_setup_ms", max(0.0, self.timings.context_setup_ms - self._for_all_ms))
+        if not self.timings.connection_open_ms:
             record_metric("connection_acquire_ms", self.timings.connection_acquire_ms)
+        elif not self._opened_for_all:
+            record_metric("connection_open_ms", self.timings.connection_open_ms)
         record_metric("test_cleanup_ms", self.timings.test_cleanup_ms)
         if self.schema is not None:
             record_metric("schema_cached", 0.0 if self.timings.schema_operation_ms else 1.0)
-        if self.timings.database_made_ms:
-            record_metric("database_made_ms", self.timings.database_made_ms)
-        if self.timings.schema_operation_ms:
-            record_metric("schema_operation_ms", self.timings.schema_operation_ms)
 
     def _tell(self, ending: Ending) -> None:
         """Warn the test when its transaction could not simply be rolled back."""

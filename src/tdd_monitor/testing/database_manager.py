@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import asyncpg
 
+from tdd_monitor.plugin import shared_work
+
 from . import busy_backends, isolation, project
 from .connection import ContextConnection
 from .database_server import CONNECT_TIMEOUT_S, DatabaseServer
 from .database_url import find_database_url
-from .databases import Databases, Provided
+from .databases import FOR_ALL_TESTS, Databases, Provided
 from .isolation import Ending, IsolationError
 from .schema_cache import SchemaCache
 from .schemas import Schema
@@ -119,8 +121,10 @@ class DatabaseManager:
             connection = warm.take(database)
             fresh = connection is None
             if connection is None:
-                connection = await self._open(warm, database)
-                context.timings.connection_open_ms = (context.now() - started_ns) / 1e6
+                for_all = warm.opens_for_all
+                with shared_work(FOR_ALL_TESTS) if for_all else contextlib.nullcontext():
+                    connection = await self._open(warm, database)
+                context.note_opened((context.now() - started_ns) / 1e6, for_all=for_all)
             else:
                 context.timings.connection_acquire_ms = (context.now() - started_ns) / 1e6
             try:

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from tdd_monitor.plugin import shared_work
+
 from .database_server import DatabaseServer
 from .schemas import Schema
 from .spare_databases import SpareDatabases
@@ -13,6 +15,9 @@ from .template_databases import Template, TemplateDatabases
 from .worker_databases import Database, WorkerDatabases
 
 Result = TypeVar("Result")
+
+# The record of what is done once for all tests of a process, whichever of them comes first.
+FOR_ALL_TESTS = "tdd-monitor: test database"
 
 
 @dataclass(frozen=True)
@@ -43,26 +48,32 @@ class Databases:
     def provide(self, schema: Schema | None) -> Provided:
         """Make the database in which all tests with this schema run. Raises SchemaError."""
         started_s = time.perf_counter()
-        template = self._template(schema)
-        if schema is None or template is None:
-            database = self._standing[""] = self._worker.get()
-        else:
-            database = self._standing[schema.hash] = self._worker.get(template.name, schema.settings)
-        self._spares.replenish(database)
+        with shared_work(FOR_ALL_TESTS):
+            template = self._template(schema)
+            if schema is None or template is None:
+                database = self._standing[""] = self._worker.get()
+            else:
+                database = self._standing[schema.hash] = self._worker.get(template.name, schema.settings)
+            self._spares.replenish(database)
         return Provided(database, (time.perf_counter() - started_s) * 1e3, template)
 
     def for_pools(self, schema: Schema | None) -> Database:
         """Return the database of this process for pools, which commit. Raises SchemaError."""
         key = schema.hash if schema is not None else ""
         if key not in self._for_pools:
-            template = self._template(schema)
-            self._for_pools[key] = self._worker.add(
-                template.name if template is not None else "", schema.settings if schema is not None else ()
-            )
+            with shared_work(FOR_ALL_TESTS):
+                template = self._template(schema)
+                self._for_pools[key] = self._worker.add(
+                    template.name if template is not None else "",
+                    schema.settings if schema is not None else (),
+                )
         return self._for_pools[key]
 
     def take_own(self, schema: Schema | None) -> Provided:
         """Return a database for one test alone. Raises SchemaError."""
+        if schema is not None and not self._templates.has(schema):
+            with shared_work(FOR_ALL_TESTS):
+                self._template(schema)
         started_s = time.perf_counter()
         template = self._template(schema)
         database, was_ready = self._spares.take(

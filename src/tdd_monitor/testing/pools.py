@@ -1,6 +1,7 @@
 """Connection pools for tests: warm, the right one for each event loop, and clear about who holds what."""
 
 import asyncio
+import contextlib
 import time
 import warnings
 import weakref
@@ -10,6 +11,9 @@ from typing import Any
 
 import asyncpg
 
+from tdd_monitor.plugin import shared_work
+
+from .databases import FOR_ALL_TESTS
 from .pool_holders import PoolExhaustedError, PoolHolder, describe_exhaustion, describe_leak, note_holder
 from .warm_connections import descriptor_of
 
@@ -172,10 +176,12 @@ class _LoopPool:
             return
         async with self._opening:
             if not self._is_open:
-                await self.real
-                self._is_open = True
                 loop: Any = asyncio.get_running_loop()
-                if getattr(loop, "is_kept", False):
+                is_kept = getattr(loop, "is_kept", False)
+                with shared_work(FOR_ALL_TESTS) if is_kept else contextlib.nullcontext():
+                    await self.real
+                self._is_open = True
+                if is_kept:
                     loop.residents.add(self)
                 else:
                     self._keeper = self._keep()

@@ -11,6 +11,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
+from tdd_monitor.plugin import ignore_thread
+
 from . import database_names as names
 from .database_server import DatabaseServer
 from .worker_databases import Database, Settings, claim_or_make, drop, make, spares_of
@@ -95,6 +97,7 @@ class SpareDatabases:
             self._thread.start()
 
     def _run(self) -> None:
+        ignore_thread()
         while self._wait_for_work():
             try:
                 self._server.administer(self._work)

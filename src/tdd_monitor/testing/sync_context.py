@@ -1,5 +1,6 @@
 """`tdd_sync_context`: the same for plain tests, on psycopg 3 (the extra `psycopg`)."""
 
+import contextlib
 import threading
 import weakref
 from contextlib import suppress
@@ -10,9 +11,12 @@ from typing import Any, Self
 
 import asyncpg
 
+from tdd_monitor.plugin import shared_work
+
 from .base_context import BaseContext
 from .database_manager import get_database_manager, note_ending
 from .database_server import CONNECT_TIMEOUT_S
+from .databases import FOR_ALL_TESTS
 from .isolation import Ending
 from .schemas import Schema
 from .warm_connections import IDLE_AT_MOST, TESTS_PER_CONNECTION
@@ -82,6 +86,11 @@ class SyncConnections:
         """Let go of a connection that must not be used again."""
         with self._lock:
             self._lent.discard(warm)
+
+    @property
+    def opens_for_all(self) -> bool:
+        """Whether a connection must be opened, which will serve test after test."""
+        return not self._idle and not self._lent
 
     def lends(self, database: Database) -> bool:
         """Tell whether a context is open in the database."""
@@ -191,10 +200,12 @@ class TDDSyncContext(BaseContext):
         if _connections not in self._manager.lenders:
             self._manager.lenders.append(_connections)
         started_ns = self.now()
-        self._warm = _connections.take(database)
+        for_all = _connections.opens_for_all
+        with shared_work(FOR_ALL_TESTS) if for_all else contextlib.nullcontext():
+            self._warm = _connections.take(database)
         took_ms = (self.now() - started_ns) / 1e6
         if self._warm.tests == 1:
-            self.timings.connection_open_ms = took_ms
+            self.note_opened(took_ms, for_all=for_all)
         else:
             self.timings.connection_acquire_ms = took_ms
         self._database = database

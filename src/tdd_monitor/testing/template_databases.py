@@ -62,6 +62,10 @@ class TemplateDatabases:
                 self._own.append(name)
         return template
 
+    def has(self, schema: Schema) -> bool:
+        """Tell whether `get` would have nothing to build or to look for."""
+        return schema.hash in self._ready
+
     def drop_own(self) -> None:
         """Drop the templates that are for this process alone."""
         own, self._own = self._own, []

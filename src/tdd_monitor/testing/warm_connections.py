@@ -48,6 +48,11 @@ class WarmConnections:
             connection.terminate()
         return None
 
+    @property
+    def opens_for_all(self) -> bool:
+        """Whether the connection that is opened next will serve test after test."""
+        return self._is_kept and not self._lent
+
     def lends(self, database: Database) -> bool:
         """Tell whether a context is open in the database."""
         return any(connection.database == database.name for connection in self._lent)
