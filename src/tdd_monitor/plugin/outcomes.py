@@ -37,11 +37,22 @@ def longrepr(report: Any) -> str:
     """Traceback, or why it was skipped or expected to fail."""
     where = report.longrepr
     skipped = isinstance(where, tuple) and len(where) == 3
-    text = "%s:%s: %s" % where if skipped else report.longreprtext
+    text = "%s:%s: %s" % where if skipped else _text(report)
     reason = getattr(report, "wasxfail", "")
     if reason:
         text = "%s\n\n%s" % (reason, text) if text else str(reason)
     return shorten(text)
+
+
+def _text(report: Any) -> str:
+    """The traceback as pytest prints it: `longreprtext` has lost the indent of its first line."""
+    text = str(report.longreprtext)
+    try:
+        first = report.longrepr.chain[0][0].reprentries[0].lines[0]
+    except (AttributeError, IndexError, TypeError):  # another style, or another plugin's
+        return text
+    indent = first[: len(first) - len(first.lstrip())]
+    return indent + text if text.startswith(first.strip()) else text
 
 
 def sections(report: Any, seen: int) -> Tuple[Section, ...]:

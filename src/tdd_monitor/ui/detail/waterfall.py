@@ -15,6 +15,13 @@ from tdd_monitor.verdict.alerts import severity
 from .subject import Subject, headline, text_rows
 from .traceback import bounded
 
+_CHAINED = frozenset(
+    {
+        "The above exception was the direct cause of the following exception:",
+        "During handling of the above exception, another exception occurred:",
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -55,11 +62,18 @@ def _why(record: FinishedTest, width: int) -> Iterator[Row]:
     failed = [phase for phase in record.phases if phase.outcome == "failed" and phase.longrepr]
     for phase in failed:
         lines = bounded(phase.longrepr)
-        text = next((line[1:].strip() for line in lines if line.startswith("E ")), lines[0].strip())
+        text = _headline(lines)
         said = f"✗ {format.visible(phase.when)}  {text}"
         yield row((format.fit(said, width), "failed"))
     if failed:
         yield BLANK
+
+
+def _headline(lines: list[str]) -> str:
+    """What was raised; of chained exceptions the last, as pytest's own summary has it."""
+    start = max((number for number, line in enumerate(lines) if line.strip() in _CHAINED), default=0)
+    said = (line[1:].strip() for line in lines[start:] if line.startswith("E "))
+    return next(said, lines[0].strip())
 
 
 def _without_record(subject: Subject, width: int) -> Iterator[Row]:
