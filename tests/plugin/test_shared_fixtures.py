@@ -451,7 +451,8 @@ def test_the_toolkits_database_is_no_tests(suite: Suite, database: str) -> None:
     assert (made.scope, made.cached, made.first_user) == ("session", False, "test_toolkit.py::test_first")
     assert queries(made.db)[1] >= 4  # the template and its two tables, the database
     assert works["test_again"].cached and works["test_last"].cached
-    assert not works["test_plain"].cached  # its connection is another one
+    assert not works["test_plain"].cached  # its connection is another one, and psycopg had to be imported
+    assert works["test_plain"].rss_delta_bytes > 4 * MB > run.phase("::test_plain", "setup").rss_delta_bytes
     assert queries(works["test_pool"].db)[1] >= 1  # pools have a database of their own
     setup = run.phase("::test_first", "setup")
     assert made.self_ns <= setup.shared_ns <= setup.wall_ns

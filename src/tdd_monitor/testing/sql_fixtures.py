@@ -3,7 +3,10 @@
 PYTEST_DONT_REWRITE: part of every start of pytest, and nothing here asserts for tests.
 """
 
+import contextlib
+import sys
 from collections.abc import Generator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,12 +20,24 @@ if TYPE_CHECKING:
     from .sync_context import TDDSyncContext
 
 
+def _importing(module: str) -> AbstractContextManager[None]:
+    """Around an import that takes the first test long, for all that come: it is not that test's work."""
+    if f"{__package__}.{module}" in sys.modules:
+        return contextlib.nullcontext()
+    from tdd_monitor.plugin import shared_work
+
+    from .databases import FOR_ALL_TESTS
+
+    return shared_work(FOR_ALL_TESTS)
+
+
 @pytest.fixture
 def tdd_sync_context(
     request: pytest.FixtureRequest, tdd_schema: Any
 ) -> "Generator[TDDSyncContext, None, None]":
     """A warm psycopg connection in a transaction that is rolled back: `tdd_sync_context.connection`."""
-    from .sync_context import TDDSyncContext
+    with _importing("sync_context"):
+        from .sync_context import TDDSyncContext
 
     with TDDSyncContext(request.node.nodeid, tdd_schema) as context:
         request.node.user_properties.append(("database", context.path))
@@ -32,7 +47,8 @@ def tdd_sync_context(
 @pytest.fixture
 def tdd_async_engine(tdd_test_context: "TDDTestContext") -> "AsyncEngine":
     """An engine for code under test; all its connections are inside `tdd_test_context`."""
-    from .sqlalchemy_sessions import tdd_async_engine
+    with _importing("sqlalchemy_sessions"):
+        from .sqlalchemy_sessions import tdd_async_engine
 
     return tdd_async_engine()
 
@@ -40,7 +56,8 @@ def tdd_async_engine(tdd_test_context: "TDDTestContext") -> "AsyncEngine":
 @pytest.fixture
 def tdd_engine(tdd_sync_context: "TDDSyncContext") -> "Engine":
     """An engine for code under test; all its connections are inside `tdd_sync_context`."""
-    from .sqlalchemy_sessions import tdd_engine
+    with _importing("sqlalchemy_sessions"):
+        from .sqlalchemy_sessions import tdd_engine
 
     return tdd_engine()
 
@@ -48,7 +65,8 @@ def tdd_engine(tdd_sync_context: "TDDSyncContext") -> "Engine":
 @pytest.fixture
 def tdd_session(tdd_sync_context: "TDDSyncContext") -> "Generator[Session, None, None]":
     """A session inside `tdd_sync_context`, which may commit."""
-    from .sqlalchemy_sessions import joined_session
+    with _importing("sqlalchemy_sessions"):
+        from .sqlalchemy_sessions import joined_session
 
     with joined_session() as session:
         yield session
