@@ -5,6 +5,7 @@ setting that silently does nothing costs more than one that stops.
 """
 
 import difflib
+import functools
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -35,6 +36,7 @@ class Thresholds:
     server_connections: float = 0.8  # share of the database server's max_connections in use at once
     repeated_queries: float = 10.0  # the same SELECT, literals aside, in one test
 
+    @functools.cache  # noqa: B019  (a process has one or two of these; every test is judged by them)
     def items(self) -> dict[str, float]:
         """All of them by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}

@@ -5,7 +5,7 @@ the time. Both are told from each other by what the process held after its tests
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 MARKS = 128  # after so many every other one is dropped, and from then on half as many are kept
@@ -34,7 +34,7 @@ class Growth:
             marks = (*marks, rss_bytes)
         if len(marks) > MARKS:
             marks, every = marks[1::2], 2 * every
-        return replace(self, latest_bytes=rss_bytes, tests=tests, marks=marks, every=every)
+        return Growth(self.before_bytes, rss_bytes, tests, marks, every)
 
     def lasting_bytes(self) -> int:
         """What it gained and kept, without its largest step; 0 when it has levelled off.

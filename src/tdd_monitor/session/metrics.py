@@ -1,5 +1,6 @@
 """Figures of one attempt, under their public names. Pure functions of a record."""
 
+import functools
 import re
 
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Phase, PoolUse, Statement
@@ -45,33 +46,34 @@ def is_shared(fixture: FixtureUse) -> bool:
 
 def shared_ns(record: FinishedTest) -> int:
     """Time of shared fixtures that this attempt happened to set up or tear down."""
-    return sum(use.self_ns + use.teardown_ns for use in record.fixtures if is_shared(use))
+    return sum([use.self_ns + use.teardown_ns for use in record.fixtures if use.scope != "function"])
 
 
 def total_ns(record: FinishedTest) -> int:
     """Wall time of all phases, shared fixtures included: what `--durations` adds up."""
-    return sum(phase.wall_ns for phase in record.phases)
+    return sum([phase.wall_ns for phase in record.phases])
 
 
 def own_ns(record: FinishedTest) -> int:
     """The test's own time: all phases without the shared fixtures it happened to start or end."""
     # Of an older plugin only the fixtures tell.
-    return max(0, total_ns(record) - (sum(phase.shared_ns for phase in record.phases) or shared_ns(record)))
+    shared = sum([phase.shared_ns for phase in record.phases]) or shared_ns(record)
+    return max(0, total_ns(record) - shared)
 
 
 def cpu_ns(record: FinishedTest) -> int:
     """CPU time of all phases, without shared fixtures."""
-    return sum(phase.cpu_ns for phase in record.phases)
+    return sum([phase.cpu_ns for phase in record.phases])
 
 
 def memory_delta_bytes(record: FinishedTest) -> int:
     """Growth of the process over the attempt, without what shared fixtures added."""
-    return sum(phase.rss_delta_bytes for phase in record.phases)
+    return sum([phase.rss_delta_bytes for phase in record.phases])
 
 
 def queries(record: FinishedTest) -> int:
     """Statements that the attempt sent to databases, DDL included, as far as they are counted."""
-    return sum(use.queries for use in record.db)
+    return sum([use.queries for use in record.db])
 
 
 def unmeasured_queries(record: FinishedTest) -> str:
@@ -99,7 +101,7 @@ def metric_values(record: FinishedTest) -> dict[str, float]:
     }
     if has_queries(record):
         values["queries"] = float(queries(record))
-    setups = [use.self_ns for use in record.fixtures if use.self_ns and not is_shared(use)]
+    setups = [use.self_ns for use in record.fixtures if use.self_ns and use.scope == "function"]
     if setups:
         values["fixture_setup_ms"] = max(setups) / NS_PER_MS
     values.update(_database_metrics(record.db))
@@ -111,15 +113,19 @@ def metric_values(record: FinishedTest) -> dict[str, float]:
 
 
 def _database_metrics(db: tuple[PoolUse, ...]) -> dict[str, float]:
-    values = {}
-    if any(use.acquires for use in db):
-        values["connection_acquire_ms"] = max(use.acquire_max_ns for use in db) / NS_PER_MS
-    if any(use.ddl for use in db):
-        values["schema_operation_ms"] = max(use.ddl_max_ns for use in db) / NS_PER_MS
-    if db:
-        values["query_ms"] = sum(use.query_ns for use in db) / NS_PER_MS
-        values["leaked_connections"] = float(sum(use.leaked for use in db))
-        values["pool_peak"] = float(max(use.peak for use in db))
+    if not db:
+        return {}
+    values = {
+        "query_ms": sum([use.query_ns for use in db]) / NS_PER_MS,
+        "leaked_connections": float(sum([use.leaked for use in db])),
+        "pool_peak": float(max([use.peak for use in db])),
+    }
+    acquired = [use.acquire_max_ns for use in db if use.acquires]
+    if acquired:
+        values["connection_acquire_ms"] = max(acquired) / NS_PER_MS
+    changed = [use.ddl_max_ns for use in db if use.ddl]
+    if changed:
+        values["schema_operation_ms"] = max(changed) / NS_PER_MS
     return values
 
 
@@ -128,6 +134,7 @@ _DDL = re.compile(r"[\s(]*(CREATE|ALTER|DROP|TRUNCATE|COMMENT|GRANT|REVOKE|REIND
 _WRITE = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 
 
+@functools.lru_cache(maxsize=4096)  # the same statements come with every test
 def is_read(sql: str) -> bool:
     """True for a statement that only reads: repeated, it is a query in a loop (N+1).
 
