@@ -80,7 +80,7 @@ async def test_everything_that_comes_in_is_shown_with_the_frames(make_app: MakeA
         assert "p50" in shown["durations"] and "◆ critical" in shown["alerts"]
         assert "peak 86.1 MB" in shown["memory"] and "peak 10/10" in shown["pools"]
         assert "main" in shown["workers"]
-        assert "11 critical" in str(main(app).panels[1].border_title)
+        assert "8 critical" in str(main(app).panels[1].border_title)
 
 
 @pytest.mark.asyncio

@@ -22,7 +22,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
     """One block a pool."""
     record = subject.record
     if record is not None and record.unwatched:
-        yield text_row(f"Queries {metrics.unmeasured_queries(record)}.", "warning")
+        yield text_row(f"Queries {format.visible(metrics.unmeasured_queries(record))}.", "warning")
         text = "Connections of that kind are open in the test process: any test may use them, unseen."
         yield from text_rows(text, width, "dim")
         yield BLANK

@@ -55,7 +55,7 @@ def heading(subject: Subject, width: int) -> list[tuple[Part, ...]]:
         if count := queries(record):
             facts.append(wording.plural(count, "query").replace("querys", "queries"))
         elif record.unwatched:
-            facts.append(f"queries {unmeasured_queries(record)}")
+            facts.append(f"queries {format.visible(unmeasured_queries(record))}")
         facts.append(wording.size(memory_delta_bytes(record), signed=True))
     if item.line:
         facts.append(f"{format.visible(item.file)}:{item.line}")
