@@ -403,6 +403,10 @@ def test_queries_that_nobody_counted_are_unknown() -> None:
     record = FinishedTest("t.py::a", "passed", 1, unwatched=("psycopg2",))
     lines = [Line(1, 1, "", RunRequest("r", "all")), Line(2, 2, "", record)]
     assert "Queries not measured (psycopg2)." in detail("Queries", "t.py::a", lines)
+    foreign = [lines[0], Line(2, 2, "", record._replace(unwatched=("\x1b[2J",)))]
+    view = view_of(foreign)
+    check(view, 80, 5)
+    assert "\x1b" not in detail("Queries", "t.py::a", foreign)
     view = view_of(lines)
     facts = columns.Facts(view.board.session.items["t.py::a"], record, (), 100.0, 0, "")
     assert columns.QUERIES.cell(facts, 7) == (("unknown", "dim"),)
