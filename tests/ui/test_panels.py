@@ -19,6 +19,7 @@ from tdd_monitor.protocol.events import (
     Phase,
     PoolSample,
     PoolUse,
+    Printed,
     RunCancel,
     RunFinish,
     RunRequest,
@@ -30,7 +31,7 @@ from tdd_monitor.ui import format
 from tdd_monitor.ui.detail import TABS, Subject, fixture
 from tdd_monitor.ui.detail.subject import heading
 from tdd_monitor.ui.overview import Sweep
-from tdd_monitor.ui.pages import PAGES
+from tdd_monitor.ui.pages import PAGES, first_page
 from tdd_monitor.ui.panels import alerts, banner, columns, durations, header, memory, pools, workers
 from tdd_monitor.ui.parts import ROLES, Parts, Row, Target, width_of
 from tdd_monitor.ui.view import View
@@ -181,12 +182,12 @@ def test_the_header_shows_collection_and_cancelling_and_an_eta() -> None:
     ("status", "word", "advice"),
     [
         (0, "✓ all passed", ""),
-        (1, "✗ failures", ""),
-        (2, "■ interrupted", ""),
+        (1, "! exit status 1", "although no test failed"),
+        (2, "■ interrupted", "although no test failed"),
         (3, "! internal error", "press o"),
         (4, "! usage error", "did not accept its arguments"),
         (5, "no tests found", "check the path"),
-        (99, "! exit status 99", ""),
+        (99, "! exit status 99", "although no test failed"),
     ],
 )
 def test_an_exit_status_is_words_and_advice(status: int, word: str, advice: str) -> None:
@@ -531,9 +532,33 @@ def test_pages_show_output_errors_notices_and_warnings() -> None:
     view = view_of(
         streams.collection_errors(), output=["tests/a.py F", "\x1b[31mE  boom\x1b[0m"], notices=("no",)
     )
-    output, errors, notices, _warnings = (text(page.rows(view)) for page in PAGES)
+    output, _summary, errors, notices, _warnings = (text(page.rows(view)) for page in PAGES)
     assert output == "tests/a.py F\nE  boom"
     assert "cannot import name 'Basket'" in errors and "SyntaxError" in errors
     assert notices.startswith("! no")
-    assert "pool.acquire() without timeout" in text(PAGES[3].rows(view_of(streams.shop())))
+    assert "pool.acquire() without timeout" in text(PAGES[4].rows(view_of(streams.shop())))
     assert "Segmentation fault" in text(PAGES[0].rows(view_of(streams.lost())))
+
+
+def below_the_limit(exitstatus: int = 1) -> streams.Stream:
+    """A run whose only trouble is its coverage."""
+    stream = streams.Stream()
+    stream.open("r", "all", "")
+    stream.test(streams.Script("t.py::test_x"))
+    stream.emit(Printed("header", "Using --randomly-seed=7\n"))
+    stream.emit(Printed("summary", "\x1b[31mFAIL Required test coverage\x1b[0m\n"))
+    stream.emit(RunFinish(exitstatus))
+    return stream
+
+
+def test_what_plugins_print_is_a_page_and_the_first_one_where_it_is_the_reason() -> None:
+    view = view_of(below_the_limit().lines, output=["..."])
+    assert text(PAGES[1].rows(view)) == "Using --randomly-seed=7\nFAIL Required test coverage"
+    assert PAGES[1].count(view) == 2
+    assert first_page(view) == "summary"
+    assert "exit code 1, although no test failed" in text(banner.lines(view, 120))
+    passed = view_of(below_the_limit(0).lines, output=["..."])
+    assert first_page(passed) == "output" and not banner.lines(passed, 120)
+    assert first_page(view_of(below_the_limit(0).lines)) == "summary"  # a replay has nothing else
+    assert first_page(view_of([])) == "output"
+    assert text(PAGES[1].rows(view_of([]))).startswith("pytest and its plugins had nothing to say")

@@ -1,5 +1,9 @@
 """The command line: one module a command."""
 
+import io
+import os
+import sys
+
 import click
 
 from tdd_monitor import __version__
@@ -16,6 +20,22 @@ from .watch import watch
 @click.version_option(__version__, prog_name="tdd-monitor")
 def main() -> None:
     """A live performance monitor for pytest, in the terminal."""
+    _mend_standard_streams()
+
+
+def _mend_standard_streams() -> None:
+    """Make standard streams that are closed, or cannot spell everything, usable."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            # Else the next file that is opened gets the number, and whoever prints writes into it.
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115, PTH123
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 for command in (watch, run, demo, replay, bench, postgres):

@@ -29,7 +29,7 @@ def bench(json_file: Path | None, against: str, strict: bool, runs: float) -> No
     import asyncpg
 
     from tdd_monitor.reports import bench as report_on
-    from tdd_monitor.reports.console import make_console
+    from tdd_monitor.reports.output import make_console
     from tdd_monitor.testing.postgres import EmbeddedPostgresError
 
     if against:

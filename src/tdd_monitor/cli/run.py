@@ -8,6 +8,7 @@ import click
 
 from tdd_monitor.runner.engine import Engine
 from tdd_monitor.runner.headless import run_headless
+from tdd_monitor.runner.last_words import timeout_stacks
 from tdd_monitor.runner.server import ServerError
 
 from .options import PytestCommand, UsageError, make_engine, pytest_options, settings_here
@@ -28,23 +29,18 @@ def run(
 
     What stands behind '--' goes to pytest unchanged: tdd-monitor run tests/ --json out.json -- -n 4
     """
-    engine = make_engine(settings_here(), paths, python, record, memory)
-    code = execute(engine)
-    if json_file is not None:
-        from tdd_monitor.reports import json as json_report
-
-        try:
-            json_report.write(engine.board, code, json_file)
-        except OSError as error:
-            raise click.ClickException(f"Cannot write {json_file}: {error.strerror}.") from error
-    sys.exit(code)
+    sys.exit(execute(make_engine(settings_here(), paths, python, record, memory), json_file))
 
 
-def execute(engine: Engine) -> int:
-    """Run once, print progress and summary; returns the exit code. Raises UsageError."""
+def execute(engine: Engine, json_file: Path | None = None) -> int:
+    """Run once, write the JSON, print progress and summary; returns the exit code.
+
+    Raises UsageError, and ClickException when the JSON cannot be written.
+    """
     from tdd_monitor.reports import console as report
+    from tdd_monitor.reports.output import make_console
 
-    console = report.make_console()
+    console = make_console()
     reporter = report.Reporter(engine.board, console)
     engine.subscribe(reporter.on_delta)
     try:
@@ -52,5 +48,20 @@ def execute(engine: Engine) -> int:
             code = asyncio.run(run_headless(engine))
     except ServerError as error:
         raise UsageError(str(error)) from error
-    report.summary(engine.board, console, code, list(engine.notices))
+    # First: whatever becomes of the summary on its way to a terminal or a pipe, the file is there.
+    trouble = _write_json(engine, code, json_file) if json_file is not None else ""
+    output = list(engine.output)
+    report.summary(engine.board, console, code, [*timeout_stacks(output), *engine.notices], output)
+    if trouble:
+        raise click.ClickException(trouble)
     return code
+
+
+def _write_json(engine: Engine, code: int, file: Path) -> str:
+    from tdd_monitor.reports import json as json_report
+
+    try:
+        json_report.write(engine.board, code, file)
+    except OSError as error:
+        return f"Cannot write {file}: {error.strerror}."
+    return ""

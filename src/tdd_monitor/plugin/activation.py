@@ -22,6 +22,7 @@ from tdd_monitor.plugin.recorder import Instruments, Recorder
 from tdd_monitor.plugin.reporter import CollectReporter, RunReporter, warn
 from tdd_monitor.plugin.sampler import Sampler
 from tdd_monitor.plugin.stream import Stream
+from tdd_monitor.plugin.terminal_text import TerminalText
 from tdd_monitor.plugin.transport import SocketTransport
 from tdd_monitor.protocol.events import PROTOCOL, Hello
 
@@ -67,7 +68,9 @@ class Activation:
         self._recorder: Optional[Recorder] = None
         self._fixtures: Optional[FixtureClock] = None
         self._run: Optional[RunReporter] = None
+        self._terminal: Optional[TerminalText] = None
         self._greeted = False
+        self._sent_to_terminal = False
         _follow_forks(self)
 
     def record_metric(self, name: str, value: float) -> None:
@@ -102,6 +105,17 @@ class Activation:
     def _tell_unwatched(self) -> None:
         while self._greeted and self._unwatched:
             warn(self._stream, self._unwatched.pop())
+
+    def pytest_enter_pdb(self) -> None:
+        """--pdb, --trace or breakpoint(): its standard input is empty, so it ends at once."""
+        try:
+            from tdd_monitor.plugin.debugger import advice
+
+            if not self._sent_to_terminal:
+                self._sent_to_terminal = True
+                warn(self._stream, advice(self._recorder.running if self._recorder is not None else ""))
+        except Exception as error:
+            self._guard.fault(error)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self) -> Generator[None, Any, Any]:
@@ -139,6 +153,8 @@ class Activation:
         if role != "worker":
             self._run = RunReporter(self._guard, self._stream, self._config)
             self._register("run", self._run)
+            self._terminal = TerminalText(self._guard, self._stream, self._config)
+            self._register("terminal", self._terminal)
         rename: Callable[[str], str] = str
         if role != "single":
             from tdd_monitor.plugin import xdist
@@ -197,6 +213,8 @@ class Activation:
                 # --help and the like, or a usage error: there was no session.
                 self._stream.greet(lambda: self._hello("single"))
                 self._run = RunReporter(self._guard, self._stream, self._config)
+            if self._terminal is not None:
+                self._terminal.finish()
             if self._run is not None:
                 self._run.finish(exitstatus)
             self._stream.close()

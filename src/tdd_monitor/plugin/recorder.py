@@ -79,6 +79,11 @@ class Recorder:
         self._last_rss_bytes = 0  # where the last phase ended, of whichever test
         self._drift_bytes = 0
 
+    @property
+    def running(self) -> str:
+        """Node id of the attempt that is going, "" between attempts."""
+        return "" if self._attempt is None else self._attempt.nodeid
+
     @guarded
     def record_metric(self, name: str, value: float) -> None:
         """Add to the named values of the running attempt; what is no finite number is left out."""

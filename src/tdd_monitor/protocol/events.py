@@ -271,6 +271,13 @@ class WarningRaised(Record):
     line: int = 0
 
 
+class Printed(Record):
+    """What pytest and its plugins print around the tests, without what other events tell."""
+
+    part: str  # header: lines above the tests; summary: from the end of the session on
+    text: str = ""
+
+
 class WorkerUp(Record):
     """The xdist controller started a worker."""
 
@@ -342,6 +349,7 @@ Event = Union[
     ServerSeen,
     ServerSample,
     WarningRaised,
+    Printed,
     WorkerUp,
     WorkerDown,
     RunCancel,
@@ -364,6 +372,7 @@ WIRE_NAMES = {
     ServerSeen: "server_seen",
     ServerSample: "server_sample",
     WarningRaised: "warning",
+    Printed: "printed",
     WorkerUp: "worker_up",
     WorkerDown: "worker_down",
     RunCancel: "run_cancel",

@@ -1,10 +1,8 @@
 """A run without a screen: one live line on a terminal, plain lines elsewhere, a summary at the end."""
 
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,11 +17,13 @@ from rich.text import Text
 from tdd_monitor.session import completeness, metrics, queries
 from tdd_monitor.session.model import FAILURES, Delta, Run, RunState
 from tdd_monitor.session.pool_life import labels
+from tdd_monitor.terminal import plain_lines, visible
 from tdd_monitor.verdict import Board, Severity, wording
+
+from . import pytest_words
 
 SLOWEST = 10
 MAX_POOLS = 20
-PLAIN_WIDTH = 200
 STYLES = {
     "passed": "green",
     "failed": "bold red",
@@ -31,11 +31,6 @@ STYLES = {
     "lost": "bold red",
     "skipped": "yellow",
 }
-
-
-def make_console() -> Console:
-    """Standard output. A log has no width of its own, and a node id that is cut cannot be pasted."""
-    return Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
 
 
 def counts_text(counts: dict[str, int]) -> str:
@@ -94,7 +89,7 @@ class Reporter:
                 and nodeid not in self._told
             ):
                 self._told.add(nodeid)
-                self._console.print(Text(f"{item.outcome.upper()} {nodeid}", STYLES[item.outcome]))
+                self._console.print(Text(f"{item.outcome.upper()} {visible(nodeid)}", STYLES[item.outcome]))
         if self._console.is_terminal:
             description = run.state.value if not run.done else counts_text(run.counts)
             self._progress.update(
@@ -105,12 +100,21 @@ class Reporter:
             self._console.print(f"{run.done}/{run.expected} {counts_text(run.counts)}", highlight=False)
 
 
-def summary(board: Board, console: Console, exitcode: int, notices: Iterable[str] = ()) -> None:
-    """Failures, slowest tests, what broke a threshold, memory, pools, servers, and the counts last."""
+def summary(
+    board: Board,
+    console: Console,
+    exitcode: int,
+    notices: Iterable[str] = (),
+    output: Sequence[str] = (),
+) -> None:
+    """Failures, slowest tests, what broke a threshold, memory, pools, servers; then pytest's own words.
+
+    The reason of the exit code and the counts come last. `output` is everything that pytest printed.
+    """
     run = board.session.run
     if run is None:
         for notice in notices:
-            console.print(Text(notice))
+            console.print(Text("\n".join(plain_lines(notice))), soft_wrap=True)
         return
     _failures(board, run, console)
     _slowest(board, console)
@@ -119,33 +123,42 @@ def summary(board: Board, console: Console, exitcode: int, notices: Iterable[str
     _unwatched(board, run, console)
     _pools(board, console)
     _servers(board, console)
+    pytest_words.print_words(run, console, output)
+    pytest_words.print_advice(((each.category, each.message) for each in board.session.warnings), console)
     for notice in notices:
-        console.print(Text(notice, "yellow"))
+        console.print(Text("\n".join(plain_lines(notice)), "yellow"), soft_wrap=True)
     problems = completeness.problems(run)
     for problem in problems:
         console.print(Text(f"INCOMPLETE: {problem}", "bold red"))
     if problems:
         console.print(Text(completeness.ADVICE, "red"))
+    reason = pytest_words.unexplained(run)
+    if reason:
+        console.print(Text(reason, "bold red"))
     _last_line(run, console, exitcode)
 
 
 def _failures(board: Board, run: Run, console: Console) -> None:
     for error in run.collect_errors:
-        console.rule(f"ERROR collecting {escape(error.nodeid)}", style="red")
-        console.print(Text(error.longrepr))
+        console.rule(Text(f"ERROR collecting {visible(error.nodeid)}"), style="red")
+        console.print(_captured(error.longrepr))
     for nodeid in queries.failed(board.session):
         item = board.session.items[nodeid]
         if item.record_run != run.number:
             continue
-        console.rule(f"{item.outcome.upper()} {escape(nodeid)}", style="red")
+        console.rule(Text(f"{item.outcome.upper()} {visible(nodeid)}"), style="red")
         if item.outcome == "lost" or item.record is None:
             console.print("was running when pytest died")
             continue
-        console.print(Text(metrics.longrepr(item.record)))
+        console.print(_captured(metrics.longrepr(item.record)))
         for phase in item.record.phases:
             for section in phase.sections:
-                console.print(Text(f"--- {section.title} ---", "dim"))
-                console.print(Text(section.text))
+                console.print(Text(f"--- {visible(section.title)} ---", "dim"))
+                console.print(_captured(section.text))
+
+
+def _captured(text: str) -> Text:
+    return Text("\n".join(plain_lines(text)))
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -173,7 +186,7 @@ def _slowest(board: Board, console: Console) -> None:
             f"{item.own_ns / 1e6:.1f}",
             f"{metrics.cpu_ns(item.record) / 1e6:.1f}",
             *(f"{metrics.phase_ns(phase) / 1e6:.1f}" if phase else "" for phase in phases),
-            Text(item.nodeid),
+            Text(visible(item.nodeid)),
         )
     console.print(table)
 
@@ -190,7 +203,7 @@ def _alerts(board: Board, console: Console) -> None:
             wording.value(alert.metric, alert.value),
             wording.limit(alert.metric, alert.threshold),
             Text(wording.word(alert.metric)),
-            Text(f"{alert.subject}  {alert.detail}".rstrip()),
+            Text(visible(f"{alert.subject}  {alert.detail}".rstrip())),
         )
     console.print(table)
     if len(alerts) > 2 * SLOWEST:
@@ -259,7 +272,7 @@ def _last_line(run: Run, console: Console, exitcode: int) -> None:
         how = (lost.signal if lost else "") or f"exit code {lost.exitcode if lost else exitcode}"
         text = f"pytest died ({how}): {text}"
     elif run.cancel_reason:
-        text += f" (stopped early: {run.cancel_reason})"
+        text += f" (stopped early: {pytest_words.stopped(run)})"
     if completeness.problems(run):
         text = f"incomplete: {text}"
-    console.print(Text(text, "bold green" if exitcode == 0 else "bold red"))
+    console.print(Text(visible(text), "bold green" if exitcode == 0 else "bold red"))

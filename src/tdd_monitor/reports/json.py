@@ -7,6 +7,7 @@ from typing import Any
 from tdd_monitor.protocol.events import Phase
 from tdd_monitor.session import completeness, metrics
 from tdd_monitor.session.model import Item, Run, SharedFixture
+from tdd_monitor.terminal import plain_lines
 from tdd_monitor.verdict import Alert, Board
 
 COUNTED = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
@@ -52,6 +53,18 @@ def document(board: Board, exitcode: int) -> dict[str, Any]:
         ],
         "lost": list(run.lost_nodeids) if run else [],
         "incomplete": _incomplete(run) if run else None,
+        "pytest": _pytest(run) if run else {},
+    }
+
+
+def _pytest(run: Run) -> dict[str, Any]:
+    """What pytest said itself, without escape sequences."""
+    return {
+        "header": "\n".join(plain_lines(run.header)),
+        "summary": "\n".join(plain_lines(run.summary)),
+        "stopped": run.cancel_reason,
+        "stopped_because": run.cancel_detail,
+        "last_output": run.lost.output if run.lost else "",
     }
 
 

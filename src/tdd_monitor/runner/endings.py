@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from tdd_monitor.session.model import FAILURES, Run, Worker
-
-TESTS_FAILED = 1  # pytest's exit status
+from tdd_monitor.session.model import Run, Worker
 
 
 def reason(output: Iterable[str]) -> str:
@@ -26,8 +24,6 @@ def peculiarities(run: Run, workers: Iterable[Worker], code: int, output: Iterab
             f"pytest reported exit code {run.exitstatus}, but its process ended with exit code {code}: "
             f"something failed after the last test.{words}"
         )
-    elif code == TESTS_FAILED and not any(run.counts[outcome] for outcome in FAILURES):
-        yield f"pytest ended with exit code {code}, though no test failed.{words}"
     crashed = [worker.id for worker in workers if worker.crashed and worker.id]
     if crashed and not run.tested:
         which = "worker " + crashed[0] if len(crashed) == 1 else "workers " + ", ".join(crashed)

@@ -31,6 +31,7 @@ from tdd_monitor.verdict import Board
 from .control import Listener
 from .endings import peculiarities
 from .journal import Journal
+from .last_words import last_words
 from .launch import environment, pytest_command
 from .process import INTERRUPT_GRACE_S, TERMINATE_GRACE_S, PytestProcess, StartError, signal_name
 from .save_watch import SaveWatch
@@ -248,7 +249,7 @@ class Engine:
         if self._held_finish is not None:
             self._journal.take(*self._held_finish)
         else:
-            last = "\n".join(list(self.output)[-50:])
+            last = "\n".join(last_words(list(self.output)))
             self._journal.emit(RunLost(_exit_code(code), signal_name(code), last))
         run = self.board.session.run
         assert run is not None

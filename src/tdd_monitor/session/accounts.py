@@ -1,11 +1,13 @@
 """What processes, pools, servers and shared fixtures cost: the reducer's accounts beside the items."""
 
-from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Sample, ServerSample
+from tdd_monitor.protocol.codec import shorten
+from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Printed, Sample, ServerSample
 
 from . import metrics, pool_life, pools
 from .growth import Growth
-from .model import MAX_WORKERS, DatabaseServer, Delta, Held, Session, SharedFixture, Worker
+from .model import MAX_WORKERS, DatabaseServer, Delta, Held, Run, Session, SharedFixture, Worker
 
+MAX_PRINTED_CHARS = 128 * 1024
 _MEMORY_STEP_NS = 50_000_000  # finer than the series can show
 
 
@@ -18,6 +20,14 @@ def worker_of(session: Session, id: str, delta: Delta) -> Worker:
         worker = session.workers[id] = Worker(id, role="worker" if id else "single")
         delta.run = True
     return worker
+
+
+def add_printed(run: Run, event: Printed) -> None:
+    """Add to what pytest said above or below the tests; of more than 128 KiB the ends are kept."""
+    if event.part == "header":
+        run.header = shorten(run.header + event.text, MAX_PRINTED_CHARS)
+    elif event.part == "summary":
+        run.summary = shorten(run.summary + event.text, MAX_PRINTED_CHARS)
 
 
 def _forget_worker(session: Session) -> None:

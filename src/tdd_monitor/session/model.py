@@ -29,6 +29,7 @@ MAX_RUNS = 100  # figures of a run are kept so long, texts only until the next o
 MAX_WORKERS = 1000  # xdist replaces each one that crashes, for ever
 
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed", "lost")
+USAGE_ERROR, NO_TESTS_COLLECTED = 4, 5  # exit codes of pytest
 FAILURES = frozenset({"failed", "error", "lost"})
 
 
@@ -106,6 +107,8 @@ class Run:
     reported_counts: dict[str, int] = field(default_factory=dict)
     collect_errors: list[CollectError] = field(default_factory=list)
     collect_skips: list[CollectSkip] = field(default_factory=list)
+    header: str = ""  # what pytest's plugins print above the tests
+    summary: str = ""  # what pytest and its plugins print at the end, without failures and counts
     cancel_reason: str = ""
     cancel_detail: str = ""
     exitstatus: int | None = None

@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from . import metrics
-from .model import FAILURES, Item, ItemState, Session
+from .model import (
+    FAILURES,
+    NO_TESTS_COLLECTED,
+    USAGE_ERROR,
+    Item,
+    ItemState,
+    Run,
+    RunState,
+    Session,
+)
 
 SortKey = Callable[[Item], tuple[float | str, ...]]
 
@@ -196,3 +205,13 @@ def known(session: Session, nodeids: Iterable[str]) -> list[str]:
     """Those of `nodeids` that still exist, in collection order."""
     items = [session.items[nodeid] for nodeid in nodeids if nodeid in session.items]
     return [item.nodeid for item in sorted(items, key=lambda item: item.index)]
+
+
+def unexplained_exit(run: Run) -> bool:
+    """True when pytest ended with an exit code that nothing else tells the reason of.
+
+    Such as a coverage that is too low, or a plugin that sets the exit code.
+    """
+    told = run.state is not RunState.FINISHED or run.cancel_reason or run.collect_errors
+    failed = any(run.counts.get(word) for word in FAILURES)
+    return run.exitstatus not in (None, 0, USAGE_ERROR, NO_TESTS_COLLECTED) and not told and not failed

@@ -18,6 +18,7 @@ from tdd_monitor.protocol.events import (
     Hello,
     Line,
     LinesLost,
+    Printed,
     RunCancel,
     RunFinish,
     RunLost,
@@ -31,9 +32,7 @@ from tdd_monitor.protocol.events import (
 )
 
 from . import accounts, deletion, metrics, pool_life
-from .model import HISTORY, MAX_RUNS, Delta, Item, ItemState, Run, RunState, Session
-
-USAGE_ERROR = 4  # pytest's exit status
+from .model import HISTORY, MAX_RUNS, USAGE_ERROR, Delta, Item, ItemState, Run, RunState, Session
 
 
 def apply(session: Session, line: Line) -> Delta:
@@ -83,6 +82,7 @@ def _on_request(session: Session, line: Line, event: RunRequest, delta: Delta) -
 def _drop_texts(run: Run) -> None:
     """Nobody reads an old run's tracebacks, and a file that cannot be imported adds some at every save."""
     run.collect_errors, run.collect_skips = [], []
+    run.header = run.summary = ""
     run.lost, run.lost_nodeids = None, ()
 
 
@@ -265,6 +265,12 @@ def _on_warning(session: Session, line: Line, event: WarningRaised, delta: Delta
     delta.run = True
 
 
+def _on_printed(session: Session, line: Line, event: Printed, delta: Delta) -> None:
+    run = _current_run(session, line, delta)
+    accounts.add_printed(run, event)
+    delta.run = True
+
+
 def _on_worker_up(session: Session, line: Line, event: WorkerUp, delta: Delta) -> None:
     accounts.worker_of(session, event.id, delta).alive = True
     delta.run = True
@@ -361,6 +367,7 @@ _HANDLERS: dict[type, Callable[[Session, Line, Any, Delta], None]] = {
     Sample: _on_sample,
     ServerSample: _on_server_sample,
     WarningRaised: _on_warning,
+    Printed: _on_printed,
     WorkerUp: _on_worker_up,
     WorkerDown: _on_worker_down,
     RunCancel: _on_cancel,

@@ -1,7 +1,9 @@
-"""Pages of text around a run: pytest's own output, collection errors, notices, warnings."""
+"""Pages of text around a run: pytest's output and summary, collection errors, notices, warnings."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from tdd_monitor.session import queries
 
 from .detail import traceback
 from .format import plain_lines, visible
@@ -32,6 +34,19 @@ def _output(view: View) -> Iterator[Row]:
         yield text_row("pytest has printed nothing.", "dim")
     else:
         yield from traceback.printed(output)
+
+
+def _printed(view: View) -> str:
+    run = view.board.session.run
+    return run.header + run.summary if run is not None else ""
+
+
+def _summary(view: View) -> Iterator[Row]:
+    text = _printed(view)
+    if not text:
+        yield text_row("pytest and its plugins had nothing to say beside the outcomes.", "dim")
+    else:
+        yield from traceback.lines(text)
 
 
 def _errors(view: View) -> Iterator[Row]:
@@ -93,6 +108,7 @@ def _error_count(view: View) -> int:
 
 PAGES = (
     Page("output", "Output", _output, lambda view: len(view.output)),
+    Page("summary", "Summary", _summary, lambda view: _printed(view).count("\n")),
     Page("errors", "Not collected", _errors, _error_count),
     Page("notices", "Notices", _notices, lambda view: len(view.notices)),
     Page("warnings", "Warnings", _warnings, lambda view: len(view.board.session.warnings)),
@@ -102,4 +118,10 @@ PAGES = (
 def first_page(view: View) -> str:
     """The page that is most likely wanted."""
     run = view.board.session.run
-    return "errors" if run is not None and run.collect_errors else "output"
+    if run is None:
+        return "output"
+    if run.collect_errors:
+        return "errors"
+    # A replay has no output but this.
+    wanted = run.summary and (queries.unexplained_exit(run) or not view.output)
+    return "summary" if wanted else "output"

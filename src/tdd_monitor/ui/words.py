@@ -5,7 +5,7 @@ A colour never says anything alone: every state has its own glyph and word too.
 
 from dataclasses import dataclass
 
-from tdd_monitor.session import completeness
+from tdd_monitor.session import completeness, queries
 from tdd_monitor.session.model import Item, ItemState, Run, RunState
 from tdd_monitor.verdict import Severity
 
@@ -86,6 +86,8 @@ def of_run(run: Run) -> Word:
     status = run.exitstatus if run.exitstatus is not None else 0
     if status == 0 and completeness.problems(run):
         return Word("!", "incomplete", "error")
+    if status == 1 and queries.unexplained_exit(run):
+        return Word("!", "exit status 1", "error")
     return EXIT_STATUS.get(status, Word("!", f"exit status {status}", "error"))
 
 

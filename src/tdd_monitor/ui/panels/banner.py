@@ -1,6 +1,6 @@
 """One or two lines under the header for what needs an answer: lost, errors, notices, no tests."""
 
-from tdd_monitor.session import completeness
+from tdd_monitor.session import completeness, queries
 from tdd_monitor.session.model import Run, RunState
 from tdd_monitor.ui import format, words
 from tdd_monitor.ui.parts import Part, Parts
@@ -50,6 +50,9 @@ def _of_run(view: View, run: Run) -> list[list[Part]]:
         left = run.expected - run.done
         more = f", {wording.plural(left, 'test')} not run" if left > 0 else ""
         return [[("■ ", "warning"), (f"{words.of_cancel(run).capitalize()}{more}.", "text")]]
+    if queries.unexplained_exit(run):
+        text = f"pytest ended with exit code {run.exitstatus}, although no test failed: o shows what it said."
+        return [[("! ", "error"), (text, "text")]]
     return []
 
 

@@ -1,0 +1,179 @@
+"""Keeps what pytest and its plugins print around the tests: a coverage table, a seed, why it exits.
+
+Failures, errors and the line of counts are told by other events, and left out here.
+"""
+
+from collections import deque
+from typing import Any, Callable, Deque, Dict, Generator, List
+
+import pytest
+
+from tdd_monitor.plugin.guard import Guard, guarded
+from tdd_monitor.plugin.stream import Stream
+from tdd_monitor.protocol.codec import shorten
+from tdd_monitor.protocol.events import Printed
+
+# The end matters most: that is where the reason of an exit code stands.
+HEAD_CHARS = 32_000
+TAIL_CHARS = 96_000
+HEADER_CHARS = 8_000
+# Lines of pytest's own header that `hello` tells too.
+_KNOWN = ("rootdir:", "configfile:", "testpaths:", "plugins:", "cachedir:")
+# Methods of the terminal reporter that print what other events tell.
+_TOLD_OTHERWISE = ("summary_errors", "summary_failures")
+# Of -r: failed, errors, and warnings, which have a section of their own.
+_FAILURES_ONLY = frozenset("fEw")
+
+
+class Excerpt:
+    """The beginning and the end of a text of any length, in bounded memory."""
+
+    def __init__(self) -> None:
+        self._head: List[str] = []
+        self._head_chars = 0
+        self._tail: Deque[str] = deque()
+        self._tail_chars = 0
+        self._cut_chars = 0
+
+    def add(self, text: str) -> None:
+        """Append."""
+        room = max(0, HEAD_CHARS - self._head_chars)
+        if room:
+            self._head.append(text[:room])
+            self._head_chars += len(self._head[-1])
+        rest = text[room:]
+        if rest:
+            self._tail.append(rest)
+            self._tail_chars += len(rest)
+        while self._tail_chars > TAIL_CHARS and len(self._tail) > 1:
+            dropped = len(self._tail.popleft())
+            self._tail_chars -= dropped
+            self._cut_chars += dropped
+
+    def text(self) -> str:
+        """What is left, with a mark where something was cut."""
+        mark = ["\n... [%s characters cut] ...\n" % format(self._cut_chars, ",")] if self._cut_chars else []
+        return shorten("".join([*self._head, *mark, *self._tail]), HEAD_CHARS + TAIL_CHARS)
+
+
+class _Tee:
+    """A file that tells what is written into it; everything else is the file's own."""
+
+    def __init__(self, file: Any, hear: Callable[[str], None]) -> None:
+        self._file = file
+        self._hear = hear
+
+    def write(self, text: str) -> Any:
+        written = self._file.write(text)
+        self._hear(text)
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+class TerminalText:
+    """Pytest plugin of the process that has the terminal: the single one or the xdist controller."""
+
+    def __init__(self, guard: Guard, stream: Stream, config: Any) -> None:
+        self.guard = guard
+        self._stream = stream
+        self._config = config
+        self._heard = Excerpt()
+        self._muted = 0
+        self._restore: List[Callable[[], None]] = []
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_report_header(self) -> Generator[None, Any, Any]:
+        """The lines that plugins put above the tests, such as the seed of a random order."""
+        lines = yield
+        self._tell_header(lines)
+        return lines
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_report_collectionfinish(self) -> Generator[None, Any, Any]:
+        """The lines that plugins put below "collected 3 items"."""
+        lines = yield
+        self._tell_header(lines)
+        return lines
+
+    @guarded
+    def _tell_header(self, found: List[Any]) -> None:
+        lines: List[str] = []
+        for each in reversed(found):  # the order in which pytest prints them
+            lines += [each] if isinstance(each, str) else [str(line) for line in each]
+        lines = [line for line in lines if line and not line.startswith(_KNOWN)]
+        if lines:
+            self._stream.emit(Printed("header", shorten("\n".join(lines) + "\n", HEADER_CHARS)))
+
+    @pytest.hookimpl(tryfirst=True)
+    @guarded
+    def pytest_collection_finish(self) -> None:
+        """With --collect-only, the list that follows is all there is."""
+        if self._config.option.collectonly:
+            self._listen()
+
+    @pytest.hookimpl(tryfirst=True)
+    @guarded
+    def pytest_sessionfinish(self) -> None:
+        """What is printed from now on is about the run as a whole."""
+        self._listen()
+
+    def _listen(self) -> None:
+        # Asked for now: plugins put reporters of their own in its place.
+        terminal = self._config.pluginmanager.getplugin("terminalreporter")
+        writer = getattr(terminal, "_tw", None)
+        file = getattr(writer, "_file", None)
+        if writer is None or file is None or self._restore:
+            return
+        writer._file = _Tee(file, self._hear)
+        self._restore.append(lambda: setattr(writer, "_file", file))
+        names = list(_TOLD_OTHERWISE)
+        if not self._config.option.collectonly:
+            names.append("summary_stats")
+        if _FAILURES_ONLY.issuperset(getattr(terminal, "reportchars", "")):
+            names.append("short_test_summary")
+        for name in names:
+            self._mute(terminal, name)
+
+    def _mute(self, terminal: Any, name: str) -> None:
+        method = getattr(terminal, name, None)
+        if not callable(method):
+            return
+        own: Dict[str, Any] = vars(terminal)
+        before = own.get(name)
+
+        def unheard(*args: Any, **kwargs: Any) -> Any:
+            self._muted += 1
+            try:
+                return method(*args, **kwargs)
+            finally:
+                self._muted -= 1
+
+        def restore() -> None:
+            if before is None:
+                del own[name]
+            else:
+                own[name] = before
+
+        own[name] = unheard
+        self._restore.append(restore)
+
+    def _hear(self, text: str) -> None:
+        try:
+            if not self._muted:
+                self._heard.add(text)
+        except Exception as error:
+            self.guard.fault(error)
+
+    def finish(self) -> None:
+        """Let the terminal alone again, and tell what it said."""
+        while self._restore:
+            self._restore.pop()()
+        self._tell_summary()
+
+    @guarded
+    def _tell_summary(self) -> None:
+        text = self._heard.text()
+        if text.strip():
+            self._stream.emit(Printed("summary", text.strip("\n") + "\n"))
