@@ -54,8 +54,8 @@ def made(version: str, requirements: tuple[str, ...]) -> Interpreter:
     target, failed = place / key, place / f"{key}.failed"
     with (place / f"{key}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        python = target / "bin" / "python"
-        if python.exists():
+        python, whole = target / "bin" / "python", target / "whole"
+        if whole.exists():
             return Interpreter(str(python))
         if failed.exists() and time.time() - failed.stat().st_mtime < _RETRY_S:
             return Interpreter(reason=failed.read_text())
@@ -64,12 +64,13 @@ def made(version: str, requirements: tuple[str, ...]) -> Interpreter:
             failed.write_text(reason)
             shutil.rmtree(target, ignore_errors=True)
             return Interpreter(reason=reason)
+        whole.touch()  # whoever was interrupted before this has left half of one
         return Interpreter(str(python))
 
 
 def _make(base: str, target: Path, requirements: tuple[str, ...]) -> str:
     for command in (
-        [base, "-m", "venv", str(target)],
+        [base, "-m", "venv", "--clear", str(target)],
         [str(target / "bin" / "python"), "-m", "pip", "install", "--quiet", *requirements],
     ):
         try:

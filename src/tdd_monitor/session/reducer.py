@@ -76,7 +76,15 @@ def _on_request(session: Session, line: Line, event: RunRequest, delta: Delta) -
     session.servers.clear()
     if event.scope == "all":
         session.warnings.clear()
+        _forget_shared_fixtures(session)
     delta.run = delta.samples = True
+
+
+def _forget_shared_fixtures(session: Session) -> None:
+    """Keep those of the last run of everything, from which the time left is told, and of what followed it."""
+    last = next((run.number for run in reversed(session.runs[:-1]) if run.scope == "all"), 0)
+    fixtures = session.shared_fixtures
+    session.shared_fixtures = {key: life for key, life in fixtures.items() if life.run >= last}
 
 
 def _drop_texts(run: Run) -> None:
