@@ -254,7 +254,7 @@ ACTIONS: tuple[Action, ...] = (
         "o",
         "output",
         "output",
-        "Output of pytest, collection errors, notices, warnings",
+        "Output and summary of pytest, collection errors, notices, warnings",
         ("app",),
         ("elsewhere",),
         footer=16,
