@@ -24,10 +24,11 @@ _COPY = ("_copy_in", "_copy_out")
 _RECORDS = ("copy_records_to_table",)  # the one copy that does not pass through those
 _PREPARED = ("fetch", "fetchval", "fetchrow", "fetchmany", "executemany")
 
-# Pools have slots and no weak references; the queue of their free connections has, and lives as long.
-_tallies: "weakref.WeakKeyDictionary[Any, Tally]" = weakref.WeakKeyDictionary()
+# Any: the `data` of a weak dictionary is not declared. Pools have slots and no weak references; the queue of
+# their free connections has, and lives as long.
+_tallies: Any = weakref.WeakKeyDictionary()
 # Connections that another library's pool has taken over (SQLAlchemy).
-adopted: "weakref.WeakKeyDictionary[Any, Tally]" = weakref.WeakKeyDictionary()
+adopted: Any = weakref.WeakKeyDictionary()
 
 
 def install(registry: Registry) -> None:
@@ -119,10 +120,11 @@ def _run(
 def _tally_of(registry: Registry, connection: Any) -> Tally:
     proxy = connection._proxy
     if proxy is not None:
-        tally = _tallies.get(proxy._holder._pool._queue)
+        tally: Optional[Tally] = _tallies.data.get(weakref.ref(proxy._holder._pool._queue))
         if tally is not None:
             return tally
-    return adopted.get(connection) or registry.loose(ENGINE)
+    # Looked at first: a weak dictionary takes longer to ask than all the rest.
+    return (adopted.get(connection) if adopted.data else None) or registry.loose(ENGINE)
 
 
 def _acquire(registry: Registry) -> Tuple[Begin, End]:

@@ -113,7 +113,7 @@ class Tally:
     def ran(self, sql: str, took_ns: int, calls: int = 1) -> None:
         """A statement is done, also with an error. `calls` 0 adds time to one that was counted."""
         with self._registry.lock:
-            book = self._book()
+            book = self._books.get(self._registry.account) or self._book()
             entry = book.statements.get(sql)
             if entry is None:
                 if len(book.statements) >= MAX_STATEMENTS:
@@ -122,7 +122,8 @@ class Tally:
                 entry = book.statements.setdefault(sql, [0, 0, 0])
             entry[0] += calls
             entry[1] += took_ns
-            entry[2] = max(entry[2], took_ns)
+            if took_ns > entry[2]:  # noqa: PLR1730  (max() takes 0.2 us a query)
+                entry[2] = took_ns
 
     def forget(self) -> None:
         """Count from zero, on every account."""

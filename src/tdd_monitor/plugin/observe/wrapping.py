@@ -10,7 +10,7 @@ import functools
 import inspect
 import sys
 from types import CodeType
-from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 # Called with the object and the first argument; None: nobody wants to know this time.
 Begin = Callable[[Any, Any], Any]
@@ -118,6 +118,7 @@ def {name}({parameters}):
 
 
 _ANY = ("*args, **kwargs", "*args, **kwargs", "", "")  # of a function that is not written in Python
+_AWAITABLE = _AROUND_RESULT.replace("_tdd_method({passed})", "_tdd_unawaited(_tdd_method({passed}))")
 
 
 def wrap(owner: Any, name: str, hooks: Hooks) -> None:
@@ -166,12 +167,9 @@ def _shape(method: Any, hooks: Hooks) -> Tuple[str, Dict[str, Any]]:
         }
     # Decorated: called, it checks or prepares something, and returns what the function inside makes.
     inner = inspect.unwrap(method)
-    around = _AROUND.get(_kind(inner))
-    return (
-        (_TEMPLATES[_plain], {})
-        if around is None
-        else (_AROUND_RESULT, {"_tdd_around": around(inner, hooks)})
-    )
+    template, around = _AROUND.get(_kind(inner), (_TEMPLATES[_plain], None))
+    extras = {"_tdd_unawaited": _Unawaited}
+    return template, extras if around is None else {**extras, "_tdd_around": around(inner, hooks)}
 
 
 def _plain(method: Any) -> bool:
@@ -258,20 +256,27 @@ class _Unawaited:
 
 
 def _awaiting(inner: Any, hooks: Hooks) -> Callable[..., Any]:
+    begin, end, fault = hooks
+
     async def wait(pending: _Unawaited, owner: Any, first: Any) -> Any:
         __tracebackhide__ = True
-        token = _start(hooks, owner, first)
+        # As _start and _finish do, without calls: this is on the way of every prepared statement.
+        try:
+            token = begin(owner, first)
+        except Exception as error:
+            token = None
+            fault(error)
         try:
             return await pending.coroutine
         finally:
-            _finish(hooks, token)
+            if token is not None:
+                try:
+                    end(token, None)
+                except Exception as error:
+                    fault(error)
 
     wait.__name__, wait.__qualname__ = inner.__name__, inner.__qualname__
-
-    def around(coroutine: Any, owner: Any, first: Any) -> Any:
-        return wait(_Unawaited(coroutine), owner, first)
-
-    return around
+    return wait
 
 
 def _managing(inner: Any, hooks: Hooks) -> Callable[..., Any]:
@@ -308,10 +313,11 @@ _TEMPLATES: Dict[Callable[[Any], bool], str] = {
     inspect.isgeneratorfunction: _GENERATOR,
     _plain: _FUNCTION.replace("{kind}", "").replace("{wait}", ""),
 }
-_AROUND: Dict[Callable[[Any], bool], Callable[[Any, Hooks], Callable[..., Any]]] = {
-    inspect.iscoroutinefunction: _awaiting,
-    inspect.isasyncgenfunction: _managing_async,
-    inspect.isgeneratorfunction: _managing,
+_Around = Callable[[Any, Hooks], Callable[..., Any]]
+_AROUND: Dict[Callable[[Any], bool], Tuple[str, Optional[_Around]]] = {
+    inspect.iscoroutinefunction: (_AWAITABLE, _awaiting),
+    inspect.isasyncgenfunction: (_AROUND_RESULT, _managing_async),
+    inspect.isgeneratorfunction: (_AROUND_RESULT, _managing),
 }
 
 
