@@ -207,9 +207,11 @@ def test_queries_of_drivers_that_nobody_watches_are_not_zero() -> None:
 
 def test_pools_of_one_name_are_told_apart_and_only_so_many() -> None:
     pools = tuple(PoolSample("shop", "asyncpg", n % 3, 0, 3, 3, id=n + 1, peak=n % 3) for n in range(30))
-    text = summary_of(board_of(Sample(pools=pools), RunFinish(0)))
+    board = board_of(Sample(pools=pools, more_pools=9970), RunFinish(0))
+    assert (len(document(board, 0)["pools"]), document(board, 0)["more_pools"]) == (30, 9970)
+    text = summary_of(board)
     assert "Pool shop (asyncpg): peak 0 of 3 in use" in text
     assert "Pool shop #3 (asyncpg): peak 2 of 3 in use" in text
-    assert "... and 10 more pools; --json has them" in text
+    assert "... and 9,980 more pools" in text
     closed = pools[1]._replace(closed=True, pools=12)
     assert "Pool shop (asyncpg), 12 pools: peak 1 of 3" in summary_of(board_of(Sample(pools=(closed,))))

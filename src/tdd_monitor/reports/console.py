@@ -249,10 +249,10 @@ def _pools(board: Board, console: Console) -> None:
             highlight=False,
             markup=False,
         )
-    if len(session.pools) > MAX_POOLS:
-        console.print(
-            f"... and {len(session.pools) - MAX_POOLS} more pools; --json has them", highlight=False
-        )
+    listed = min(len(session.pools), MAX_POOLS)
+    more = len(session.pools) - listed + sum(session.more_pools.values())
+    if more:
+        console.print(f"... and {more:,} more pools", highlight=False)
 
 
 def _servers(board: Board, console: Console) -> None:

@@ -46,6 +46,7 @@ def document(board: Board, exitcode: int) -> dict[str, Any]:
             | {"peak_waiting": pool.peak_waiting, "closed": pool.closed}
             for pool in session.pools.values()
         ],
+        "more_pools": sum(session.more_pools.values()),
         "servers": [
             {**server.latest._asdict(), "max_connections": server.max_connections}
             | {"peak_connections": server.peak}

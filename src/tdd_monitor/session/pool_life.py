@@ -36,8 +36,6 @@ def close_all(session: Session, worker: str | None = None) -> None:
     """The processes (or one of them) are gone, and their pools and connections with them."""
     for pool in session.pools.values():
         pool.closed |= worker is None or pool.worker == worker
-    for id in [id for id in session.more_pools if worker in (None, id)]:
-        del session.more_pools[id]
     for held in session.held.values():
         held.now.pop(worker or "", None)
 
