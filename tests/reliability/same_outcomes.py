@@ -20,6 +20,7 @@ from pathlib import Path
 LOGGER = """
 import collections, json, os
 seen = collections.defaultdict(list)
+IGNORED = ("", "warnings", "deselected", "subtests passed")
 
 def pytest_runtest_logreport(report):
     outcome = report.outcome
@@ -32,7 +33,7 @@ def pytest_terminal_summary(terminalreporter, config):
     if not hasattr(config, "workerinput"):
         stats = terminalreporter.stats
         counts = {word: sum(getattr(r, "count_towards_summary", True) for r in reports)
-                  for word, reports in stats.items() if word not in ("", "warnings", "deselected")}
+                  for word, reports in stats.items() if word not in IGNORED}
         with open(os.environ["OUTCOMES_TO"], "w") as file:
             json.dump({"tests": seen, "counts": counts}, file)
 """
@@ -100,6 +101,8 @@ def monitored(python: str, project: Path, arguments: list[str], directory: Path)
 def compare(before: Ending, watched: Ending, after: Ending) -> bool:
     """Print the differences; True when there are none that the suite does not have by itself."""
     flaky = {n for n in before.outcomes if before.outcomes[n] != after.outcomes.get(n)}
+    if any(nodeid not in after.outcomes for nodeid in flaky):
+        flaky |= watched.outcomes.keys() - before.outcomes.keys()  # names with a date or a random number
     different = {
         nodeid
         for nodeid in before.outcomes.keys() | watched.outcomes.keys()
@@ -121,11 +124,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("project", type=Path)
     parser.add_argument("--python", default=sys.executable, help="interpreter of the suite")
-    parser.add_argument("arguments", nargs="*", help="pytest's arguments, after --")
-    given = parser.parse_args()
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
+    given, arguments = parser.parse_args(words[:end]), words[end + 1 :]
     with tempfile.TemporaryDirectory() as name:
         runs = [
-            run(given.python, given.project, given.arguments, Path(name)) for run in (plain, monitored, plain)
+            run(given.python, given.project, arguments, Path(name)) for run in (plain, monitored, plain)
         ]
     same = compare(*runs)
     print("same" if same else "DIFFERENT")
