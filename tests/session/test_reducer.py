@@ -45,7 +45,7 @@ def play(*events: Event | tuple[str, Event], session: Session | None = None) -> 
 
 def tell(session: Session, event: Event | tuple[str, Event]) -> Delta:
     worker, said = ("", event) if hasattr(event, "_fields") else event
-    return reducer.apply(session, Line(0, session.now_ns + MS, worker, said))  # type: ignore[arg-type]
+    return reducer.apply(session, Line(session.now_ns, session.now_ns + MS, worker, said))  # type: ignore[arg-type]
 
 
 def passed(nodeid: str, call_ms: float = 1, attempt: int = 1, outcome: str = "passed") -> FinishedTest:
@@ -300,10 +300,11 @@ def test_the_first_reason_to_cancel_is_the_cause() -> None:
     assert (session.run.cancel_reason, session.run.cancel_detail) == ("cancelled", "a key")
 
 
-def test_collection_errors_and_skips_count_once_each() -> None:
+def test_a_file_that_fails_or_skips_as_a_module_and_as_doctests_counts_twice_and_is_shown_once() -> None:
     session = play(RunRequest("r", "all"), *(CollectError("a.py"), CollectSkip("b.py", "no database")) * 2)
     assert session.run is not None
-    assert +session.run.counts == {"error": 1, "skipped": 1}
+    assert +session.run.counts == {"error": 2, "skipped": 2}
+    assert (len(session.run.collect_errors), len(session.run.collect_skips)) == (1, 1)
     assert +session.counts == {}
 
 

@@ -107,6 +107,7 @@ class Run:
     reported_counts: dict[str, int] = field(default_factory=dict)
     collect_errors: list[CollectError] = field(default_factory=list)
     collect_skips: list[CollectSkip] = field(default_factory=list)
+    collect_lines: set[tuple[str, int, str]] = field(default_factory=set)  # worker, number, node id of both
     header: str = ""  # what pytest's plugins print above the tests
     summary: str = ""  # what pytest and its plugins print at the end, without failures and counts
     cancel_reason: str = ""

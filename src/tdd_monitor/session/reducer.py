@@ -90,6 +90,7 @@ def _forget_shared_fixtures(session: Session) -> None:
 def _drop_texts(run: Run) -> None:
     """Nobody reads an old run's tracebacks, and a file that cannot be imported adds some at every save."""
     run.collect_errors, run.collect_skips = [], []
+    run.collect_lines.clear()
     run.header = run.summary = ""
     run.lost, run.lost_nodeids = None, ()
 
@@ -155,19 +156,26 @@ def _on_collect_finish(session: Session, line: Line, event: CollectFinish, delta
     delta.run = True
 
 
+def _is_news(run: Run, line: Line, nodeid: str) -> bool:
+    """False for a line told twice; a file that is collected as a module and for doctests counts twice."""
+    known = len(run.collect_lines)
+    run.collect_lines.add((line.worker, line.seq, nodeid))
+    return len(run.collect_lines) > known
+
+
 def _on_collect_error(session: Session, line: Line, event: CollectError, delta: Delta) -> None:
     run = _current_run(session, line, delta)
-    if all(known.nodeid != event.nodeid for known in run.collect_errors):
+    run.counts["error"] += _is_news(run, line, event.nodeid)
+    if event not in run.collect_errors:
         run.collect_errors.append(event)
-        run.counts["error"] += 1
     delta.run = True
 
 
 def _on_collect_skip(session: Session, line: Line, event: CollectSkip, delta: Delta) -> None:
     run = _current_run(session, line, delta)
-    if all(known.nodeid != event.nodeid for known in run.collect_skips):
+    run.counts["skipped"] += _is_news(run, line, event.nodeid)
+    if event not in run.collect_skips:
         run.collect_skips.append(event)
-        run.counts["skipped"] += 1
     delta.run = True
 
 
