@@ -144,6 +144,17 @@ def test_an_exit_code_that_nobody_explains_is_named(tmp_path: Path) -> None:
     assert "exit code 7, although no test failed" in last_lines(done)
 
 
+def test_a_failure_after_the_last_test_is_told(tmp_path: Path) -> None:
+    project = write(tmp_path, test_it=PASSES)
+    (project / "tests" / "conftest.py").write_text(
+        "def pytest_sessionfinish(): raise MemoryError('no room')\n"
+    )
+    done = run(project)
+    assert done.returncode == 1
+    assert "exit code 1, although no test failed" in last_lines(done)
+    assert "MemoryError: no room" in done.stdout
+
+
 def test_what_fails_behind_the_summary_is_shown(tmp_path: Path) -> None:
     project = write(tmp_path, test_it="import warnings\ndef test_warns(): warnings.warn('w')\n")
     (project / "tests" / "conftest.py").write_text(

@@ -128,9 +128,7 @@ def main() -> None:
     end = words.index("--") if "--" in words else len(words)
     given, arguments = parser.parse_args(words[:end]), words[end + 1 :]
     with tempfile.TemporaryDirectory() as name:
-        runs = [
-            run(given.python, given.project, arguments, Path(name)) for run in (plain, monitored, plain)
-        ]
+        runs = [run(given.python, given.project, arguments, Path(name)) for run in (plain, monitored, plain)]
     same = compare(*runs)
     print("same" if same else "DIFFERENT")
     sys.exit(not same)

@@ -226,14 +226,6 @@ async def test_a_signal_interrupts_a_run_without_a_screen(tmp_path: Path, number
     assert (tmp_path / "ended").exists()
 
 
-async def test_a_failure_after_the_last_test_is_told(tmp_path: Path) -> None:
-    root = write(tmp_path, test_ok=OK)
-    (root / "conftest.py").write_text("def pytest_sessionfinish(): raise MemoryError('no room')\n")
-    engine = engine_for(root)
-    assert await run_headless(engine) == 1
-    assert "exit code 1" in engine.notices[-1] and "MemoryError: no room" in engine.notices[-1]
-
-
 async def test_workers_that_die_in_collection_are_told(tmp_path: Path) -> None:
     root = write(tmp_path, test_it="import os, sys\nif 'PYTEST_XDIST_WORKER' in os.environ: os._exit(7)\n")
     engine = engine_for(root, "-n", "2")

@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from tdd_monitor.testing.postgres import (
     reset_server,
     server_status,
     stop_server,
+    system,
 )
 from tdd_monitor.testing.postgres.messages import Running
 from tdd_monitor.testing.postgres.places import find_home
@@ -253,3 +256,22 @@ def test_reset_is_a_way_out_of_any_damage_and_follows_no_link(empty_cache: Path,
     assert not list(home.directory.glob("postgres-*"))
     with acquire_server() as lease:
         assert ask(lease.address) == 1
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere a full queue makes a caller wait, or refuses it"
+)
+def test_a_caller_waits_where_too_many_others_do() -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener, ExitStack() as others:
+        listener.bind(control := f"\0tdd-monitor-test-{os.getpid()}")
+        listener.listen(1)
+        with suppress(BlockingIOError):
+            while True:
+                other = others.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                other.setblocking(False)
+                other.connect(control)
+        with ThreadPoolExecutor() as pool:
+            dialled = pool.submit(system.dial, control, 30.0)
+            while not dialled.done():
+                listener.accept()[0].close()
+        dialled.result().close()

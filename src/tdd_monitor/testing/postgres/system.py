@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ _PR_SET_PDEATHSIG = 1
 _PIDFD_OPEN = 434
 _PR_SET_CHILD_SUBREAPER = 36
 _SIGINT = 2
+_DIAL_AGAIN_S = 0.02
 
 if sys.platform == "win32":
     import msvcrt
@@ -114,12 +116,20 @@ def dial(control: str, timeout_s: float) -> socket.socket:
         return socket.create_connection(("127.0.0.1", int(control)), timeout_s)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(timeout_s)
+    until_s = time.monotonic() + timeout_s
     try:
-        connection.connect(control)
+        while True:
+            try:
+                connection.connect(control)
+                return connection
+            except BlockingIOError:
+                # Too many others wait to be accepted: a Unix-domain socket does not wait for that by itself.
+                if time.monotonic() > until_s:
+                    raise
+                time.sleep(_DIAL_AGAIN_S)
     except BaseException:
         connection.close()
         raise
-    return connection
 
 
 class ProcessWatch:
