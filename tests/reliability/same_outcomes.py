@@ -74,7 +74,7 @@ def plain(python: str, project: Path, arguments: list[str], directory: Path) -> 
         "OUTCOMES_TO": str(told),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(directory), os.environ.get("PYTHONPATH")))),
     }
-    command = [python, "-m", "pytest", "-p", "outcome_logger", "-q", "-p", "no:cacheprovider", *arguments]
+    command = [python, "-m", "pytest", "-p", "outcome_logger", "-q", *arguments]
     done = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, check=False)
     if not told.exists():
         sys.exit(f"plain pytest ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-2000:]}")
@@ -88,7 +88,7 @@ def monitored(python: str, project: Path, arguments: list[str], directory: Path)
     report = directory / "report.json"
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "tdd_monitor", "run", "--python", python, "--json", str(report)]
-    command += ["--", "-p", "no:cacheprovider", *arguments]
+    command += ["--", *arguments]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     if not report.exists():
         sys.exit(f"the monitor ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr}")
