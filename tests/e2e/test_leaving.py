@@ -9,31 +9,17 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.projects import write
+from support.projects import SLOW_END, write
 from support.terminal import Terminal
 
 from tdd_monitor.history import recording
 from tdd_monitor.protocol.events import Hello, RunFinish, RunLost
 
-SLOW = """
-import pathlib, time, pytest
-
-@pytest.fixture(scope="session", autouse=True)
-def server():
-    yield
-    pathlib.Path("ending").touch()
-    time.sleep({seconds})
-    pathlib.Path("ended").touch()
-
-def test_waits():
-    pathlib.Path("up").touch()
-    time.sleep(60)
-"""
 ENTERS_SCREEN, LEAVES_SCREEN = b"\x1b[?1049h", b"\x1b[?1049l"  # the alternate screen
 
 
 def watching(root: Path, seconds: float) -> Terminal:
-    write(root, test_it=SLOW.format(seconds=seconds))
+    write(root, test_it=SLOW_END.format(seconds=seconds))
     terminal = Terminal([sys.executable, "-m", "tdd_monitor", "watch", "tests", "--record", "r"], root)
     until((root / "up").exists)
     terminal.shows("test_waits", "running")

@@ -61,3 +61,15 @@ def require(interpreter: interpreters.Interpreter) -> str:
     if not interpreter.python:
         pytest.skip(interpreter.reason)
     return interpreter.python
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """URL of the embedded PostgreSQL."""
+    from tdd_monitor.testing.postgres import PostgresUnavailable, acquire_server
+
+    try:
+        with acquire_server() as lease:
+            yield lease.address.url()
+    except PostgresUnavailable as error:
+        pytest.skip(str(error))

@@ -1,6 +1,5 @@
 """Pools and queries: asyncpg, SQLAlchemy on several drivers, psycopg and its pools."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -219,19 +218,6 @@ OTHERS = """
         for url in (on("asyncpg"), on("psycopg"), f"sqlite+aiosqlite:///{tmp_path}/leak.db"):
             asyncio.run(leak(url))
 """
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    """URL of the embedded PostgreSQL."""
-    from tdd_monitor.testing.postgres import PostgresUnavailable, acquire_server
-
-    pytest.importorskip("asyncpg")
-    try:
-        with acquire_server() as lease:
-            yield lease.address.url()
-    except PostgresUnavailable as error:
-        pytest.skip(str(error))
 
 
 def samples_of(run: Run, engine: str) -> list[PoolSample]:

@@ -1,9 +1,5 @@
 """Pools from their first use to their end: apart by identity, counted when it happens, closed, bounded."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from plugin.conftest import Suite
 from plugin.harness import Run, run_pytest
 from tdd_monitor.plugin.observe.open_pools import MAX_SHOWN
@@ -58,18 +54,6 @@ MANY = """
             with kept[-1].connect() as connection: connection.exec_driver_sql("SELECT 2")
     def test_none(): pass
 """
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    """URL of the embedded PostgreSQL."""
-    from tdd_monitor.testing.postgres import PostgresUnavailable, acquire_server
-
-    try:
-        with acquire_server() as lease:
-            yield lease.address.url()
-    except PostgresUnavailable as error:
-        pytest.skip(str(error))
 
 
 def session_of(run: Run) -> Session:

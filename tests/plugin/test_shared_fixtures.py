@@ -1,7 +1,6 @@
 """What shared fixtures do is theirs, wherever it happens: in every test, only its own query is left."""
 
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
@@ -343,19 +342,6 @@ RUNNERS = {
         "name": "of_anyio",
     },
 }
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    """URL of the embedded PostgreSQL."""
-    from tdd_monitor.testing.postgres import PostgresUnavailable, acquire_server
-
-    pytest.importorskip("asyncpg")
-    try:
-        with acquire_server() as lease:
-            yield lease.address.url()
-    except PostgresUnavailable as error:
-        pytest.skip(str(error))
 
 
 @pytest.mark.parametrize("runner", RUNNERS)

@@ -1,9 +1,6 @@
 """Drivers that nobody watches: what tests did with them is unknown, where they could have used them."""
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from plugin.conftest import Suite
 from plugin.harness import run_pytest
@@ -35,18 +32,6 @@ COVERED = """
     import sqlite3
     def test_nothing(): pass
 """
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    """URL of the embedded PostgreSQL."""
-    from tdd_monitor.testing.postgres import PostgresUnavailable, acquire_server
-
-    try:
-        with acquire_server() as lease:
-            yield lease.address.url()
-    except PostgresUnavailable as error:
-        pytest.skip(str(error))
 
 
 def test_unknown_from_the_first_connection_on(suite: Suite, newest: str) -> None:

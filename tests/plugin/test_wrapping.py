@@ -2,10 +2,7 @@
 
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from plugin.conftest import Suite
 from plugin.harness import environment, run_pytest
@@ -191,18 +188,6 @@ def test_every_wrapped_name_of_every_driver(suite: Suite, newest: str) -> None:
         record.nodeid.partition("[")[2].partition(":")[0].partition(".")[0] for record in run.records
     )
     assert wrapped.keys() >= DRIVERS and wrapped["asyncpg"] >= 18 and wrapped["psycopg"] >= 14, wrapped
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    """URL of the embedded PostgreSQL."""
-    from tdd_monitor.testing.postgres import PostgresUnavailable, acquire_server
-
-    try:
-        with acquire_server() as lease:
-            yield lease.address.url()
-    except PostgresUnavailable as error:
-        pytest.skip(str(error))
 
 
 def outcomes(directory: Path, python: str, database: str) -> str:

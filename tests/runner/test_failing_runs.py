@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.projects import ended, engine_for, reached, started, write
+from support.projects import SLOW_END, ended, engine_for, reached, started, write
 
 from tdd_monitor.history import recording
 from tdd_monitor.protocol.events import Hello, RunFinish, RunLost
@@ -116,20 +116,6 @@ async def test_what_keeps_pytest_from_starting_is_named(
         assert (await reached(session, ended(3))).counts == {"passed": 1}
 
 
-SLOW_END = """
-import pathlib, time, pytest
-
-@pytest.fixture(scope="session", autouse=True)
-def server():
-    yield
-    pathlib.Path("ending").touch()
-    time.sleep({seconds})
-    pathlib.Path("ended").touch()
-
-def test_waits():
-    pathlib.Path("up").touch()
-    time.sleep(60)
-"""
 STUBBORN = """
 import pathlib, signal, time
 

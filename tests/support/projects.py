@@ -68,3 +68,20 @@ async def reached(session: Session, condition: Callable[[Run], bool], timeout_s:
 def ended(number: int) -> Callable[[Run], bool]:
     """True for run `number` once it is over."""
     return lambda run: run.number == number and not run.active
+
+
+# A test that waits, and a shared fixture whose teardown takes so many seconds.
+SLOW_END = """
+import pathlib, time, pytest
+
+@pytest.fixture(scope="session", autouse=True)
+def server():
+    yield
+    pathlib.Path("ending").touch()
+    time.sleep({seconds})
+    pathlib.Path("ended").touch()
+
+def test_waits():
+    pathlib.Path("up").touch()
+    time.sleep(60)
+"""
