@@ -257,9 +257,12 @@ class Engine:
             self._journal.notice(text)
 
     def _arguments(self, selection: Selection) -> list[str]:
+        return selection.arguments(self._told_rootdir(), self.target.cwd, self.target.paths)
+
+    def _told_rootdir(self) -> str:
+        """pytest's rootdir, "" before the first hello."""
         hello = next((run.hello for run in reversed(self.board.session.runs) if run.hello), None)
-        rootdir = hello.rootdir if hello else ""
-        return selection.arguments(rootdir, self.target.cwd, self.target.paths)
+        return hello.rootdir if hello else ""
 
     def _interrupt(self, why: str) -> None:
         if self._over.is_set() or self._cancelled:
@@ -306,8 +309,8 @@ class Engine:
         self._wished.set()
 
     def _rootdir(self) -> Path:
-        hello = next((run.hello for run in reversed(self.board.session.runs) if run.hello), None)
-        return Path(hello.rootdir) if hello else self.settings.root
+        rootdir = self._told_rootdir()
+        return Path(rootdir) if rootdir else self.settings.root
 
     # Lines
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tdd_monitor.ui import format, words
 from tdd_monitor.ui.parts import BLANK, Row, row, text_row
-from tdd_monitor.verdict import wording
+from tdd_monitor.verdict import Alert, wording
 
 from .subject import Subject, text_rows
 
@@ -16,15 +16,20 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
         yield text_row(text, "passed" if subject.record else "dim")
         return
     for alert in subject.alerts:
-        word = words.SEVERITIES[alert.severity]
-        yield row(
-            (f"{word.glyph} {word.word}  ", word.role),
-            (f"{wording.word(alert.metric)}  ", "strong"),
-            (f"{wording.value(alert.metric, alert.value)}  ", word.role),
-            (wording.comparison(alert.metric, alert.value, alert.threshold), "dim"),
-        )
+        yield severity_row(alert)
         if alert.detail:
             yield from text_rows(format.visible(alert.detail), width, "text")
         if alert.advice:
             yield from text_rows(f"→ {alert.advice}", width, "accent")
         yield BLANK
+
+
+def severity_row(alert: Alert) -> Row:
+    """How bad it is, of what, how much, and how that compares with the threshold."""
+    word = words.SEVERITIES[alert.severity]
+    return row(
+        (f"{word.glyph} {word.word}  ", word.role),
+        (f"{wording.word(alert.metric)}  ", "strong"),
+        (f"{wording.value(alert.metric, alert.value)}  ", word.role),
+        (wording.comparison(alert.metric, alert.value, alert.threshold), "dim"),
+    )

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from tdd_monitor.ui import format, words
+from tdd_monitor.ui import format
 from tdd_monitor.ui.parts import BLANK, Row, Target, row, text_row
 from tdd_monitor.verdict import Alert, Board, wording
 
+from .alerts import severity_row
 from .subject import text_rows
 
 SHOWN = 500
@@ -13,13 +14,7 @@ SHOWN = 500
 
 def rows(alert: Alert, board: Board, width: int) -> Iterator[Row]:
     """The alert in full, then its tests, the worst one first."""
-    word = words.SEVERITIES[alert.severity]
-    yield row(
-        (f"{word.glyph} {word.word}  ", word.role),
-        (f"{wording.word(alert.metric)}  ", "strong"),
-        (f"{wording.value(alert.metric, alert.value)}  ", word.role),
-        (wording.comparison(alert.metric, alert.value, alert.threshold), "dim"),
-    )
+    yield severity_row(alert)
     yield from text_rows(alert.subject, width, "text")
     if alert.detail:
         yield from text_rows(alert.detail, width, "dim")
