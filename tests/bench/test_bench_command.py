@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tdd_monitor.testing.database_server import DatabaseServer
+from tdd_monitor.testing.databases.server import DatabaseServer
 
 PUBLIC = [
     "individual_test",

@@ -20,7 +20,7 @@ from typing import Any
 from tdd_monitor.bench.measurement import PUBLISHED_MS
 from tdd_monitor.testing import get_database_manager, tdd_test_context
 
-PLUGIN = "tdd_monitor.testing.fixtures"
+PLUGIN = "tdd_monitor.testing.pytest_plugin.database"
 Measure = Callable[[], Awaitable[object]]
 
 TEMP_TABLE = "CREATE TEMP TABLE bench (id serial PRIMARY KEY, name text, value int)"

@@ -19,7 +19,7 @@ WAITS = "test_waits_for_a_connection_of_the_exhausted_pool"
 Traces = dict[str, dict[str, Any]]
 
 
-OWN_PLUGINS = ("-p", "asyncio", "-p", "tdd_monitor.testing.fixtures")
+OWN_PLUGINS = ("-p", "asyncio", "-p", "tdd_monitor.testing.pytest_plugin.database")
 
 
 def run_suite(directory: Path, *args: str) -> tuple[dict[str, int], str]:

@@ -419,10 +419,10 @@ TOOLKIT = """
 
 
 def test_the_toolkits_database_is_no_tests(suite: Suite, database: str) -> None:
-    from tdd_monitor.testing.databases import FOR_ALL_TESTS
+    from tdd_monitor.testing.databases.by_schema import FOR_ALL_TESTS
 
     directory = suite(test_toolkit=TOOLKIT.format(name="t" + uuid.uuid4().hex))
-    run = run_pytest(directory, "-p", "asyncio", "-p", "tdd_monitor.testing.fixtures")
+    run = run_pytest(directory, "-p", "asyncio", "-p", "tdd_monitor.testing.pytest_plugin.database")
     assert run.exitcode == 0, run.output
     for record in run.records:
         assert queries(record.db)[1] == 0, record.nodeid

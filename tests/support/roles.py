@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from tdd_monitor.plugin.observe.servers import server_url
-from tdd_monitor.testing.database_server import run_apart
+from tdd_monitor.testing.databases.server import run_apart
 from tdd_monitor.testing.postgres import PostgresUnavailable, ServerAddress, acquire_server
 
 

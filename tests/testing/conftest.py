@@ -15,7 +15,7 @@ import pytest
 from tdd_monitor.testing import get_database_manager
 from tdd_monitor.testing.postgres import stop_server
 
-PLUGIN = "tdd_monitor.testing.fixtures"
+PLUGIN = "tdd_monitor.testing.pytest_plugin.database"
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Look = Callable[..., Awaitable[Any]]

@@ -13,8 +13,8 @@ import pytest
 
 from tdd_monitor import plugin
 from tdd_monitor.testing import TDDTestContext, get_database_manager, tdd_test_context
-from tdd_monitor.testing.databases import FOR_ALL_TESTS
-from tdd_monitor.testing.warm_connections import TESTS_PER_CONNECTION
+from tdd_monitor.testing.connections.warm import TESTS_PER_CONNECTION
+from tdd_monitor.testing.databases.by_schema import FOR_ALL_TESTS
 
 from .conftest import Look
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tdd_monitor.testing import DatabaseUnreachableError
-from tdd_monitor.testing.database_server import DatabaseServer
-from tdd_monitor.testing.database_url import DatabaseUrl, find_database_url, with_database
+from tdd_monitor.testing.databases.server import DatabaseServer
+from tdd_monitor.testing.databases.url import DatabaseUrl, find_database_url, with_database
 
 from .conftest import Run
 
@@ -99,8 +99,9 @@ def test_a_server_that_does_not_answer_costs_one_wait_and_is_named(
     silent_port = silent_server.getsockname()[1]
     url = f"postgresql://me:secret@127.0.0.1:{silent_port}/shop"
     monkeypatch.setenv("TDD_MONITOR_DATABASE_URL", url)
-    wait = "from tdd_monitor.testing import database_server, warm_connections\n"
-    wait += "database_server.CONNECT_TIMEOUT_S = warm_connections.CONNECT_TIMEOUT_S = 2.0\n"
+    wait = "from tdd_monitor.testing.connections import warm\n"
+    wait += "from tdd_monitor.testing.databases import server\n"
+    wait += "server.CONNECT_TIMEOUT_S = warm.CONNECT_TIMEOUT_S = 2.0\n"
     result = run_pytest("-q", "--tb=line", conftest=wait, test_it=TWO_TESTS)
     assert "22 errors" in result.stdout, result.stdout
     told = (

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tdd_monitor.testing import kept_loop
-from tdd_monitor.testing.kept_loop import KeptLoop, LoopKeeper, lending_policy
+from tdd_monitor.testing.connections import kept_loop
+from tdd_monitor.testing.connections.kept_loop import KeptLoop, LoopKeeper, lending_policy
 
 from .conftest import Run
 

@@ -47,7 +47,7 @@ async def test_reset(place, statement):
 
 def test_what_a_killed_run_has_left(tmp_path):
     import os
-    from tdd_monitor.testing.database_server import DatabaseServer
+    from tdd_monitor.testing.databases.server import DatabaseServer
     server = DatabaseServer(None)
     server.execute("ALTER ROLE postgres SET default_transaction_read_only = on")
     server.close()

@@ -14,7 +14,7 @@ from tdd_monitor.testing import (
     PerformanceMonitor,
     RegressionDetector,
 )
-from tdd_monitor.testing.memory import MEGABYTE, watch_memory
+from tdd_monitor.testing.measuring.memory import MEGABYTE, watch_memory
 
 
 class Node:

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from tdd_monitor.testing import SchemaError, get_database_manager, tdd_database
-from tdd_monitor.testing.own_database import TDDDatabase
+from tdd_monitor.testing.contexts.own_database import TDDDatabase
 
 from .conftest import Look
 from .test_schemas import unique

@@ -3,7 +3,7 @@
 import pytest
 
 from tdd_monitor.testing import COMMON_SCHEMA_TEMPLATES, TDDTestContext, register_schema_template
-from tdd_monitor.testing.schema_templates import quote_identifier
+from tdd_monitor.testing.schema.templates import quote_identifier
 
 NASTY = 'x"; DROP TABLE users; --'
 

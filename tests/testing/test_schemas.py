@@ -16,7 +16,7 @@ from tdd_monitor.testing import (
     schema_hash,
     tdd_test_context,
 )
-from tdd_monitor.testing.schemas import count_statements
+from tdd_monitor.testing.schema.declare import count_statements
 
 from .conftest import Look, Run
 

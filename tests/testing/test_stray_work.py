@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from tdd_monitor.testing import tdd_test_context
-from tdd_monitor.testing.lent_connection import LentConnection
+from tdd_monitor.testing.connections.lent import LentConnection
 
 from .conftest import Look, Run
 

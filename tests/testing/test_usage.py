@@ -1,6 +1,6 @@
 """The line at the end of a run."""
 
-from tdd_monitor.testing.usage import Usage
+from tdd_monitor.testing.contexts.usage import Usage
 
 from .conftest import Run
 
@@ -17,7 +17,7 @@ async def test_it(tdd_test_context, n): pass
 async def test_own(tdd_database): pass
 
 def test_progress():
-    from tdd_monitor.testing import project
+    from tdd_monitor.testing.databases import project
     project.on_progress("Starting, at once")
     project.on_progress("Preparing, for a while")
     project.on_progress("Starting, at last")
@@ -42,7 +42,7 @@ def test_who_does_not_use_the_toolkit_reads_nothing_of_it(run_pytest: Run) -> No
     module = """
 import sys
 def test_it():
-    assert not {"asyncpg", "tdd_monitor.testing.database_manager"} & set(sys.modules)
+    assert not {"asyncpg", "tdd_monitor.testing.contexts.manager"} & set(sys.modules)
 """
     output = run_pytest("-p", "no:anyio", "-p", "no:asyncio", test_it=module).stdout
     assert "1 passed" in output, output

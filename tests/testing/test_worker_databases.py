@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tdd_monitor.testing import IsolationError, database_manager, tdd_test_context
-from tdd_monitor.testing.database_manager import DatabaseManager
-from tdd_monitor.testing.database_names import is_orphan, kind, on_named_server, own, spares
-from tdd_monitor.testing.database_server import DatabaseServer
-from tdd_monitor.testing.database_url import DatabaseUrl
-from tdd_monitor.testing.owner_session import OwnerSession, held_keys
-from tdd_monitor.testing.spare_databases import SpareDatabases
-from tdd_monitor.testing.worker_databases import WorkerDatabases
+from tdd_monitor.testing import IsolationError, tdd_test_context
+from tdd_monitor.testing.contexts.manager import DatabaseManager
+from tdd_monitor.testing.databases.names import is_orphan, kind, on_named_server, own, spares
+from tdd_monitor.testing.databases.owner_session import OwnerSession, held_keys
+from tdd_monitor.testing.databases.server import DatabaseServer
+from tdd_monitor.testing.databases.spare import SpareDatabases
+from tdd_monitor.testing.databases.url import DatabaseUrl
+from tdd_monitor.testing.databases.worker import WorkerDatabases
 
 from .conftest import Look, Run
 
@@ -186,7 +186,7 @@ def on_the_users_database(
     server.execute("CREATE DATABASE of_the_user")
     monkeypatch.setenv("TDD_MONITOR_DATABASE_URL", server.url_of("of_the_user"))
     manager = DatabaseManager()
-    monkeypatch.setattr(database_manager, "_manager", manager)
+    monkeypatch.setattr(manager, "_manager", manager)
     yield server.url_of("of_the_user")
     manager.close_now()
     server.execute("DROP DATABASE of_the_user WITH (FORCE)")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from tdd_monitor.testing import TDDTestContext, get_database_manager, tdd_test_context
-from tdd_monitor.testing.schemas import Schema, declare_schema
+from tdd_monitor.testing.schema.declare import Schema, declare_schema
 
 from .measurement import Measurement, Report
 

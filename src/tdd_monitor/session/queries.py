@@ -6,16 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from . import metrics
-from .model import (
-    FAILURES,
-    NO_TESTS_COLLECTED,
-    USAGE_ERROR,
-    Item,
-    ItemState,
-    Run,
-    RunState,
-    Session,
-)
+from .model import FAILURES, NO_TESTS_COLLECTED, USAGE_ERROR, Item, ItemState, Run, RunState, Session
 
 SortKey = Callable[[Item], tuple[float | str, ...]]
 

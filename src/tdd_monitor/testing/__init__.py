@@ -9,70 +9,70 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .context import TDDTestContext as TDDTestContext
-    from .context import tdd_test_context as tdd_test_context
-    from .database_manager import DatabaseManager as DatabaseManager
-    from .database_manager import get_database_manager as get_database_manager
-    from .database_server import DatabaseUnreachableError as DatabaseUnreachableError
-    from .isolation import IsolationError as IsolationError
-    from .isolation import IsolationWarning as IsolationWarning
-    from .memory import MemoryGrowthWarning as MemoryGrowthWarning
-    from .memory import MemoryOptimizer as MemoryOptimizer
-    from .memory import MemoryRelief as MemoryRelief
-    from .memory import MemorySnapshot as MemorySnapshot
-    from .own_database import TDDDatabase as TDDDatabase
-    from .own_database import tdd_database as tdd_database
-    from .parallel import ParallelTestManager as ParallelTestManager
-    from .performance import GateResult as GateResult
-    from .performance import MetricSummary as MetricSummary
-    from .performance import PerformanceAlert as PerformanceAlert
-    from .performance import PerformanceGate as PerformanceGate
-    from .performance import PerformanceMonitor as PerformanceMonitor
-    from .pool_holders import PoolExhaustedError as PoolExhaustedError
-    from .pools import OPTIMIZED_POOL_CONFIG as OPTIMIZED_POOL_CONFIG
-    from .pools import SHARED_POOL_CONFIG as SHARED_POOL_CONFIG
-    from .pools import GuardedPool as GuardedPool
-    from .regression import BaselineError as BaselineError
-    from .regression import RegressionCheck as RegressionCheck
-    from .regression import RegressionDetector as RegressionDetector
-    from .schema_cache import SchemaCache as SchemaCache
-    from .schema_templates import COMMON_SCHEMA_TEMPLATES as COMMON_SCHEMA_TEMPLATES
-    from .schema_templates import SchemaTemplate as SchemaTemplate
-    from .schema_templates import register_schema_template as register_schema_template
-    from .schemas import Schema as Schema
-    from .schemas import SchemaError as SchemaError
-    from .schemas import declare_schema as declare_schema
-    from .schemas import schema_hash as schema_hash
-    from .sqlalchemy_sessions import joined_async_session as joined_async_session
-    from .sqlalchemy_sessions import joined_session as joined_session
-    from .sqlalchemy_sessions import tdd_async_engine as tdd_async_engine
-    from .sqlalchemy_sessions import tdd_engine as tdd_engine
-    from .sync_context import TDDSyncContext as TDDSyncContext
-    from .sync_context import tdd_sync_context as tdd_sync_context
+    from .connections.isolation import IsolationError as IsolationError
+    from .connections.isolation import IsolationWarning as IsolationWarning
+    from .contexts.async_context import TDDTestContext as TDDTestContext
+    from .contexts.async_context import tdd_test_context as tdd_test_context
+    from .contexts.manager import DatabaseManager as DatabaseManager
+    from .contexts.manager import get_database_manager as get_database_manager
+    from .contexts.own_database import TDDDatabase as TDDDatabase
+    from .contexts.own_database import tdd_database as tdd_database
+    from .contexts.sqlalchemy import joined_async_session as joined_async_session
+    from .contexts.sqlalchemy import joined_session as joined_session
+    from .contexts.sqlalchemy import tdd_async_engine as tdd_async_engine
+    from .contexts.sqlalchemy import tdd_engine as tdd_engine
+    from .contexts.sync_context import TDDSyncContext as TDDSyncContext
+    from .contexts.sync_context import tdd_sync_context as tdd_sync_context
+    from .databases.server import DatabaseUnreachableError as DatabaseUnreachableError
+    from .measuring.memory import MemoryGrowthWarning as MemoryGrowthWarning
+    from .measuring.memory import MemoryOptimizer as MemoryOptimizer
+    from .measuring.memory import MemoryRelief as MemoryRelief
+    from .measuring.memory import MemorySnapshot as MemorySnapshot
+    from .measuring.parallel import ParallelTestManager as ParallelTestManager
+    from .measuring.performance import GateResult as GateResult
+    from .measuring.performance import MetricSummary as MetricSummary
+    from .measuring.performance import PerformanceAlert as PerformanceAlert
+    from .measuring.performance import PerformanceGate as PerformanceGate
+    from .measuring.performance import PerformanceMonitor as PerformanceMonitor
+    from .measuring.regression import BaselineError as BaselineError
+    from .measuring.regression import RegressionCheck as RegressionCheck
+    from .measuring.regression import RegressionDetector as RegressionDetector
+    from .pools.guarded import OPTIMIZED_POOL_CONFIG as OPTIMIZED_POOL_CONFIG
+    from .pools.guarded import SHARED_POOL_CONFIG as SHARED_POOL_CONFIG
+    from .pools.guarded import GuardedPool as GuardedPool
+    from .pools.holders import PoolExhaustedError as PoolExhaustedError
+    from .schema.cache import SchemaCache as SchemaCache
+    from .schema.declare import Schema as Schema
+    from .schema.declare import SchemaError as SchemaError
+    from .schema.declare import declare_schema as declare_schema
+    from .schema.declare import schema_hash as schema_hash
+    from .schema.templates import COMMON_SCHEMA_TEMPLATES as COMMON_SCHEMA_TEMPLATES
+    from .schema.templates import SchemaTemplate as SchemaTemplate
+    from .schema.templates import register_schema_template as register_schema_template
 
 _ROOMS = {
-    "context": ("TDDTestContext", "tdd_test_context"),
-    "database_manager": ("DatabaseManager", "get_database_manager"),
-    "database_server": ("DatabaseUnreachableError",),
-    "isolation": ("IsolationError", "IsolationWarning"),
-    "memory": ("MemoryGrowthWarning", "MemoryOptimizer", "MemoryRelief", "MemorySnapshot"),
-    "own_database": ("TDDDatabase", "tdd_database"),
-    "parallel": ("ParallelTestManager",),
-    "performance": (
+    "contexts.async_context": ("TDDTestContext", "tdd_test_context"),
+    "contexts.manager": ("DatabaseManager", "get_database_manager"),
+    "databases.server": ("DatabaseUnreachableError",),
+    "connections.isolation": ("IsolationError", "IsolationWarning"),
+    "measuring.memory": ("MemoryGrowthWarning", "MemoryOptimizer", "MemoryRelief", "MemorySnapshot"),
+    "contexts.own_database": ("TDDDatabase", "tdd_database"),
+    "measuring.parallel": ("ParallelTestManager",),
+    "measuring.performance": (
         "GateResult",
         "MetricSummary",
         "PerformanceAlert",
         "PerformanceGate",
         "PerformanceMonitor",
     ),
-    "pool_holders": ("PoolExhaustedError",),
-    "pools": ("OPTIMIZED_POOL_CONFIG", "SHARED_POOL_CONFIG", "GuardedPool"),
-    "regression": ("BaselineError", "RegressionCheck", "RegressionDetector"),
-    "schema_cache": ("SchemaCache",),
-    "schema_templates": ("COMMON_SCHEMA_TEMPLATES", "SchemaTemplate", "register_schema_template"),
-    "schemas": ("Schema", "SchemaError", "declare_schema", "schema_hash"),
-    "sqlalchemy_sessions": ("joined_async_session", "joined_session", "tdd_async_engine", "tdd_engine"),
-    "sync_context": ("TDDSyncContext", "tdd_sync_context"),
+    "pools.holders": ("PoolExhaustedError",),
+    "pools.guarded": ("OPTIMIZED_POOL_CONFIG", "SHARED_POOL_CONFIG", "GuardedPool"),
+    "measuring.regression": ("BaselineError", "RegressionCheck", "RegressionDetector"),
+    "schema.cache": ("SchemaCache",),
+    "schema.templates": ("COMMON_SCHEMA_TEMPLATES", "SchemaTemplate", "register_schema_template"),
+    "schema.declare": ("Schema", "SchemaError", "declare_schema", "schema_hash"),
+    "contexts.sqlalchemy": ("joined_async_session", "joined_session", "tdd_async_engine", "tdd_engine"),
+    "contexts.sync_context": ("TDDSyncContext", "tdd_sync_context"),
 }
 
 

@@ -1,6 +1,6 @@
 """How a test is told that its changes could not simply be rolled back.
 
-Texts only: who notices is `connection`, who cleans up is `database_manager`.
+Texts only: the connections notice, the manager cleans up.
 """
 
 from enum import Enum

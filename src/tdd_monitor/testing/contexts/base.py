@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from tdd_monitor.plugin import record_metric, use_shared_work
+from tdd_monitor.testing.connections import isolation
+from tdd_monitor.testing.connections.isolation import Ending, IsolationWarning
+from tdd_monitor.testing.databases.by_schema import FOR_ALL_TESTS, Provided
+from tdd_monitor.testing.databases.worker import Database
+from tdd_monitor.testing.schema.declare import Schema, schema_of
 
-from . import isolation
-from .database_manager import DatabaseManager, get_database_manager
-from .databases import FOR_ALL_TESTS, Provided
-from .isolation import Ending, IsolationWarning
-from .schemas import Schema, schema_of
-from .worker_databases import Database
+from .manager import DatabaseManager, get_database_manager
 
 
 @dataclass(init=False)  # every test makes one: so the zeros below are nobody's work

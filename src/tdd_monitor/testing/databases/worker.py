@@ -11,10 +11,10 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from . import database_names as names
-from .database_server import DatabaseServer
+from . import names
 from .left_overs import LeftOvers, reset_settings
 from .owner_session import OwnerSession, held_keys
+from .server import DatabaseServer
 
 _SWEPT_AT_ONCE = 10
 _LIST = "SELECT datname FROM pg_database WHERE starts_with(datname, 'tdd_')"

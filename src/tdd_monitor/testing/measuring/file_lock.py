@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .postgres import system
+from tdd_monitor.testing.postgres import system
 
 _PAUSE_S = 0.002
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tdd_monitor.plugin import shared_work
+from tdd_monitor.testing.schema.declare import Schema
 
-from .database_server import DatabaseServer
-from .schemas import Schema
-from .spare_databases import SpareDatabases
-from .template_databases import Template, TemplateDatabases
-from .worker_databases import Database, WorkerDatabases
+from .server import DatabaseServer
+from .spare import SpareDatabases
+from .template import Template, TemplateDatabases
+from .worker import Database, WorkerDatabases
 
 Result = TypeVar("Result")
 

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import database_names as names
-from .database_server import DatabaseServer
-from .schemas import Schema, SchemaError, is_async
-from .worker_databases import drop
+from tdd_monitor.testing.schema.declare import Schema, SchemaError, is_async
+
+from . import names
+from .server import DatabaseServer
+from .worker import drop
 
 _KEPT = 20
 _STATE = """

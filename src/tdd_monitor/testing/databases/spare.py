@@ -13,9 +13,9 @@ from typing import Any
 
 from tdd_monitor.plugin import ignore_thread
 
-from . import database_names as names
-from .database_server import DatabaseServer
-from .worker_databases import Database, Settings, claim_or_make, drop, make, spares_of
+from . import names
+from .server import DatabaseServer
+from .worker import Database, Settings, claim_or_make, drop, make, spares_of
 
 AHEAD = 1
 _SPARES_AT_MOST = 12

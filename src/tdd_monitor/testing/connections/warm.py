@@ -11,8 +11,9 @@ from typing import Any
 
 import asyncpg
 
-from .connection import ContextConnection
-from .worker_databases import Database
+from tdd_monitor.testing.databases.worker import Database
+
+from .asyncpg import ContextConnection
 
 # After so many tests the backend's memory and its caches of catalogs have grown.
 TESTS_PER_CONNECTION = 2000

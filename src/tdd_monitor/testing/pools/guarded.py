@@ -12,10 +12,10 @@ from typing import Any
 import asyncpg
 
 from tdd_monitor.plugin import shared_work
+from tdd_monitor.testing.connections.warm import descriptor_of
+from tdd_monitor.testing.databases.by_schema import FOR_ALL_TESTS
 
-from .databases import FOR_ALL_TESTS
-from .pool_holders import PoolExhaustedError, PoolHolder, describe_exhaustion, describe_leak, note_holder
-from .warm_connections import descriptor_of
+from .holders import PoolExhaustedError, PoolHolder, describe_exhaustion, describe_leak, note_holder
 
 OPTIMIZED_POOL_CONFIG: Mapping[str, Any] = MappingProxyType(
     {"min_size": 2, "max_size": 10, "command_timeout": 30.0, "server_settings": {"jit": "off"}}

@@ -34,7 +34,7 @@ def set_up(
 
 def _with_kept_loop(fixturedef: Any) -> Generator[None, object, object]:
     """Offer our loop where pytest-asyncio would use asyncio's default."""
-    from .kept_loop import keeper, lending_policy
+    from tdd_monitor.testing.connections.kept_loop import keeper, lending_policy
 
     make = fixturedef.func
 

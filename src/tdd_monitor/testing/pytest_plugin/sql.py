@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
     from sqlalchemy.orm import Session
 
-    from .context import TDDTestContext
-    from .sync_context import TDDSyncContext
+    from tdd_monitor.testing.contexts.async_context import TDDTestContext
+    from tdd_monitor.testing.contexts.sync_context import TDDSyncContext
 
 
 def _importing(module: str) -> AbstractContextManager[None]:
@@ -25,8 +25,7 @@ def _importing(module: str) -> AbstractContextManager[None]:
     if f"{__package__}.{module}" in sys.modules:
         return contextlib.nullcontext()
     from tdd_monitor.plugin import shared_work
-
-    from .databases import FOR_ALL_TESTS
+    from tdd_monitor.testing.databases.by_schema import FOR_ALL_TESTS
 
     return shared_work(FOR_ALL_TESTS)
 
@@ -37,7 +36,7 @@ def tdd_sync_context(
 ) -> "Generator[TDDSyncContext, None, None]":
     """A warm psycopg connection in a transaction that is rolled back: `tdd_sync_context.connection`."""
     with _importing("sync_context"):
-        from .sync_context import TDDSyncContext
+        from tdd_monitor.testing.contexts.sync_context import TDDSyncContext
 
     with TDDSyncContext(request.node.nodeid, tdd_schema) as context:
         request.node.user_properties.append(("database", context.path))
@@ -48,7 +47,7 @@ def tdd_sync_context(
 def tdd_async_engine(tdd_test_context: "TDDTestContext") -> "AsyncEngine":
     """An engine for code under test; all its connections are inside `tdd_test_context`."""
     with _importing("sqlalchemy_sessions"):
-        from .sqlalchemy_sessions import tdd_async_engine
+        from tdd_monitor.testing.contexts.sqlalchemy import tdd_async_engine
 
     return tdd_async_engine()
 
@@ -57,7 +56,7 @@ def tdd_async_engine(tdd_test_context: "TDDTestContext") -> "AsyncEngine":
 def tdd_engine(tdd_sync_context: "TDDSyncContext") -> "Engine":
     """An engine for code under test; all its connections are inside `tdd_sync_context`."""
     with _importing("sqlalchemy_sessions"):
-        from .sqlalchemy_sessions import tdd_engine
+        from tdd_monitor.testing.contexts.sqlalchemy import tdd_engine
 
     return tdd_engine()
 
@@ -66,7 +65,7 @@ def tdd_engine(tdd_sync_context: "TDDSyncContext") -> "Engine":
 def tdd_session(tdd_sync_context: "TDDSyncContext") -> "Generator[Session, None, None]":
     """A session inside `tdd_sync_context`, which may commit."""
     with _importing("sqlalchemy_sessions"):
-        from .sqlalchemy_sessions import joined_session
+        from tdd_monitor.testing.contexts.sqlalchemy import joined_session
 
     with joined_session() as session:
         yield session

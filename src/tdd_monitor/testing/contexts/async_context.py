@@ -9,13 +9,14 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Self
 
-from .base_context import BaseContext
-from .connection import ContextConnection
-from .isolation import Ending
-from .lent_connection import LentConnection
-from .schemas import Schema
-from .warm_connections import WarmConnections
-from .worker_databases import Database
+from tdd_monitor.testing.connections.asyncpg import ContextConnection
+from tdd_monitor.testing.connections.isolation import Ending
+from tdd_monitor.testing.connections.lent import LentConnection
+from tdd_monitor.testing.connections.warm import WarmConnections
+from tdd_monitor.testing.databases.worker import Database
+from tdd_monitor.testing.schema.declare import Schema
+
+from .base import BaseContext
 
 
 class TDDTestContext(BaseContext):

@@ -13,22 +13,23 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 import asyncpg
 
 from tdd_monitor.plugin import shared_work
+from tdd_monitor.testing.connections import isolation
+from tdd_monitor.testing.connections.asyncpg import ContextConnection
+from tdd_monitor.testing.connections.isolation import Ending, IsolationError
+from tdd_monitor.testing.connections.warm import WarmConnections
+from tdd_monitor.testing.databases import busy_backends, project
+from tdd_monitor.testing.databases.by_schema import FOR_ALL_TESTS, Databases, Provided
+from tdd_monitor.testing.databases.server import CONNECT_TIMEOUT_S, DatabaseServer
+from tdd_monitor.testing.databases.url import find_database_url
+from tdd_monitor.testing.databases.worker import Database
+from tdd_monitor.testing.schema.cache import SchemaCache
+from tdd_monitor.testing.schema.declare import Schema
 
-from . import busy_backends, isolation, project
-from .connection import ContextConnection
-from .database_server import CONNECT_TIMEOUT_S, DatabaseServer
-from .database_url import find_database_url
-from .databases import FOR_ALL_TESTS, Databases, Provided
-from .isolation import Ending, IsolationError
-from .schema_cache import SchemaCache
-from .schemas import Schema
 from .usage import Usage
-from .warm_connections import WarmConnections
-from .worker_databases import Database
 
 if TYPE_CHECKING:
-    from .base_context import BaseContext
-    from .context import TDDTestContext
+    from .async_context import TDDTestContext
+    from .base import BaseContext
 
 Result = TypeVar("Result")
 

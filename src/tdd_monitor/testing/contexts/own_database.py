@@ -10,12 +10,12 @@ from typing import Any, Self
 import asyncpg
 
 from tdd_monitor.plugin import record_metric
+from tdd_monitor.testing.connections.warm import close_quietly
+from tdd_monitor.testing.databases.by_schema import Provided
+from tdd_monitor.testing.schema.declare import Schema, schema_of
 
-from .base_context import current_test
-from .database_manager import DatabaseManager, get_database_manager
-from .databases import Provided
-from .schemas import Schema, schema_of
-from .warm_connections import close_quietly
+from .base import current_test
+from .manager import DatabaseManager, get_database_manager
 
 
 class TDDDatabase:

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
+from tdd_monitor.testing.postgres import system
+from tdd_monitor.testing.postgres.places import make_private
+
 from .file_lock import locked
-from .postgres import system
-from .postgres.places import make_private
 
 _KEPT_S = 86400.0
 _PAUSE_S = 0.01

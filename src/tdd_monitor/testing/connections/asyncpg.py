@@ -15,7 +15,7 @@ from asyncpg.exceptions import InvalidSavepointSpecificationError, NoActiveSQLTr
 from asyncpg.transaction import Transaction, TransactionState
 
 from .isolation import Ending
-from .lent_connection import Lease, LentConnection
+from .lent import Lease, LentConnection
 
 # ROLLBACK does not undo prepared statements and advisory locks of the session; it does undo SET,
 # LISTEN, cursors WITH HOLD and temporary tables.

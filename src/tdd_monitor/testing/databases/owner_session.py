@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from .database_server import CONNECT_TIMEOUT_S, DatabaseServer, run_apart
+from .server import CONNECT_TIMEOUT_S, DatabaseServer, run_apart
 
 Result = TypeVar("Result")
 

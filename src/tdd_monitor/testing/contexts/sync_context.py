@@ -12,21 +12,21 @@ from typing import Any, Self
 import asyncpg
 
 from tdd_monitor.plugin import shared_work
+from tdd_monitor.testing.connections.isolation import Ending
+from tdd_monitor.testing.connections.warm import IDLE_AT_MOST, TESTS_PER_CONNECTION
+from tdd_monitor.testing.databases.by_schema import FOR_ALL_TESTS
+from tdd_monitor.testing.databases.server import CONNECT_TIMEOUT_S
+from tdd_monitor.testing.databases.worker import Database
+from tdd_monitor.testing.schema.declare import Schema
 
-from .base_context import BaseContext
-from .database_manager import get_database_manager, note_ending
-from .database_server import CONNECT_TIMEOUT_S
-from .databases import FOR_ALL_TESTS
-from .isolation import Ending
-from .schemas import Schema
-from .warm_connections import IDLE_AT_MOST, TESTS_PER_CONNECTION
-from .worker_databases import Database
+from .base import BaseContext
+from .manager import get_database_manager, note_ending
 
 try:
     import psycopg
 
-    from . import sync_connection
-    from .sync_connection import SyncConnection
+    from tdd_monitor.testing.connections import psycopg as sync_connection
+    from tdd_monitor.testing.connections.psycopg import SyncConnection
 except ImportError as error:
     raise ImportError("Plain tests need psycopg 3: pip install 'tdd-monitor[psycopg]'") from error
 

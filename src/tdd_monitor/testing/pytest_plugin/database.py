@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import measuring_fixtures, project, sql_fixtures
+from tdd_monitor.testing.databases import project
+
+from . import measuring, sql
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from .context import TDDTestContext
-    from .database_manager import DatabaseManager
-    from .own_database import TDDDatabase
-    from .pools import GuardedPool
+    from tdd_monitor.testing.contexts.async_context import TDDTestContext
+    from tdd_monitor.testing.contexts.manager import DatabaseManager
+    from tdd_monitor.testing.contexts.own_database import TDDDatabase
+    from tdd_monitor.testing.pools.guarded import GuardedPool
 
 _POOLS = frozenset(["optimized_connection_pool", "shared_connection_pool"])
 _ON_A_LOOP = _POOLS | {"tdd_test_context", "tdd_database", "tdd_async_session"}
@@ -65,7 +67,7 @@ async def _tdd_test_context(
     request: pytest.FixtureRequest, tdd_schema: Any
 ) -> "AsyncGenerator[TDDTestContext, None]":
     """A warm asyncpg connection in a transaction that is rolled back: `tdd_test_context.connection`."""
-    from .context import TDDTestContext
+    from tdd_monitor.testing.contexts.async_context import TDDTestContext
 
     async with TDDTestContext(request.node.nodeid, tdd_schema) as context:
         request.node.user_properties.append(("database", context.path))
@@ -77,7 +79,7 @@ async def _tdd_database(
     request: pytest.FixtureRequest, tdd_schema: Any
 ) -> "AsyncGenerator[TDDDatabase, None]":
     """A database of its own for a test that must commit: `tdd_database.connection`, `tdd_database.url`."""
-    from .own_database import TDDDatabase
+    from tdd_monitor.testing.contexts.own_database import TDDDatabase
 
     async with TDDDatabase(request.node.nodeid, tdd_schema) as database:
         request.node.user_properties.append(("database", database.path))
@@ -87,7 +89,7 @@ async def _tdd_database(
 @for_any_runner
 async def _tdd_async_session(tdd_test_context: "TDDTestContext") -> "AsyncGenerator[AsyncSession, None]":
     """A session inside `tdd_test_context`, which may commit."""
-    from .sqlalchemy_sessions import joined_async_session
+    from tdd_monitor.testing.contexts.sqlalchemy import joined_async_session
 
     async with joined_async_session() as session:
         yield session
@@ -101,7 +103,7 @@ tdd_async_session = pytest.fixture(name="tdd_async_session")(_tdd_async_session)
 @pytest.fixture
 def tdd_database_url(request: pytest.FixtureRequest, tdd_schema: Any) -> Generator[str, None, None]:
     """The URL of a database of its own, for plain tests and other drivers."""
-    from .own_database import TDDDatabase
+    from tdd_monitor.testing.contexts.own_database import TDDDatabase
 
     database = TDDDatabase(request.node.nodeid, tdd_schema).take()
     request.node.user_properties.append(("database", database.path))
@@ -122,13 +124,13 @@ def shared_connection_pool(tdd_schema: Any) -> "Generator[GuardedPool, None, Non
 
 
 def _pool(config: str, schema: Any) -> "Generator[GuardedPool, None, None]":
-    from . import pools
-    from .database_manager import get_database_manager
-    from .kept_loop import keeper
-    from .schemas import schema_of
+    from tdd_monitor.testing.connections.kept_loop import keeper
+    from tdd_monitor.testing.contexts.manager import get_database_manager
+    from tdd_monitor.testing.pools import guarded
+    from tdd_monitor.testing.schema.declare import schema_of
 
     url = get_database_manager().pool_url
-    pool = pools.GuardedPool(lambda: url(schema_of(schema)), **getattr(pools, config))
+    pool = guarded.GuardedPool(lambda: url(schema_of(schema)), **getattr(guarded, config))
     yield pool
     keeper.run(pool.close)
 
@@ -139,7 +141,7 @@ def pytest_configure(config: pytest.Config) -> None:
         project.tell(config.rootpath, _Progress(config))
     _configured.append(config)
     # Not by `pytest_plugins`: for each name there pytest looks through all installed packages.
-    for module in (measuring_fixtures, sql_fixtures):
+    for module in (measuring, sql):
         config.pluginmanager.register(module, module.__name__)
 
 
@@ -161,7 +163,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     ]
     if not users or session.config.option.collectonly:
         return
-    from .database_manager import get_database_manager
+    from tdd_monitor.testing.contexts.manager import get_database_manager
 
     # A schema of the user is not known before its fixture runs; then only the server can start.
     schemas = {each for item in users for each in _schemas_of(item)}
@@ -198,7 +200,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     manager, workers = _used_manager(), config.stash.get(_workers, [])
     if (manager is None and not workers) or terminalreporter.verbosity < 0:
         return
-    from .usage import Usage, left_line
+    from tdd_monitor.testing.contexts.usage import Usage, left_line
 
     total = Usage()
     for counts in [*workers, *([manager.counts().plain()] if manager is not None else [])]:
@@ -218,7 +220,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     project.tell(None, None)
     manager = _used_manager()
     if manager is not None:
-        from .kept_loop import keeper
+        from tdd_monitor.testing.connections.kept_loop import keeper
 
         keeper.close(manager.close)
         manager.close_now()
@@ -226,7 +228,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def _used_manager() -> "DatabaseManager | None":
     """The manager, if a test has used it; nothing is imported to find out."""
-    module = sys.modules.get("tdd_monitor.testing.database_manager")
+    module = sys.modules.get("tdd_monitor.testing.contexts.manager")
     return module.used_manager() if module is not None else None
 
 

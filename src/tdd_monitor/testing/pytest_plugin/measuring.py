@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from .memory import MemoryOptimizer
-    from .parallel import ParallelTestManager
-    from .performance import PerformanceGate, PerformanceMonitor
-    from .regression import RegressionDetector
+    from tdd_monitor.testing.measuring.memory import MemoryOptimizer
+    from tdd_monitor.testing.measuring.parallel import ParallelTestManager
+    from tdd_monitor.testing.measuring.performance import PerformanceGate, PerformanceMonitor
+    from tdd_monitor.testing.measuring.regression import RegressionDetector
 
 _MARKER = (
     "parallel_resources(*names, wait_s=0): what `parallel_safe_test` must have for itself in all workers,"
@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def parallel_test_manager() -> "ParallelTestManager":
     """Coordinates the tests of this run, in all workers. Override it for another `max_concurrent`."""
-    from .parallel import ParallelTestManager
+    from tdd_monitor.testing.measuring.parallel import ParallelTestManager
 
     return ParallelTestManager()
 
@@ -51,7 +51,7 @@ def parallel_safe_test(
 @pytest.fixture
 def memory_optimized_test(request: pytest.FixtureRequest) -> "Generator[MemoryOptimizer, None, None]":
     """Frees memory before and after the test; warns when the test has left more than 5 MB behind."""
-    from .memory import watch_memory
+    from tdd_monitor.testing.measuring.memory import watch_memory
 
     with watch_memory(request.node.nodeid, 5, optimize=True) as optimizer:
         yield optimizer
@@ -60,7 +60,7 @@ def memory_optimized_test(request: pytest.FixtureRequest) -> "Generator[MemoryOp
 @pytest.fixture
 def memory_tracker(request: pytest.FixtureRequest) -> "Generator[MemoryOptimizer, None, None]":
     """Warns when the test has left more than 10 MB behind."""
-    from .memory import watch_memory
+    from tdd_monitor.testing.measuring.memory import watch_memory
 
     with watch_memory(request.node.nodeid, 10) as optimizer:
         yield optimizer
@@ -69,7 +69,7 @@ def memory_tracker(request: pytest.FixtureRequest) -> "Generator[MemoryOptimizer
 @pytest.fixture
 def performance_monitor() -> "PerformanceMonitor":
     """Collects values of this test and holds them against thresholds."""
-    from .performance import PerformanceMonitor
+    from tdd_monitor.testing.measuring.performance import PerformanceMonitor
 
     return PerformanceMonitor()
 
@@ -77,7 +77,7 @@ def performance_monitor() -> "PerformanceMonitor":
 @pytest.fixture(scope="session")
 def performance_gate() -> "PerformanceGate":
     """One gate for the run (of each worker)."""
-    from .performance import PerformanceGate
+    from tdd_monitor.testing.measuring.performance import PerformanceGate
 
     return PerformanceGate()
 
@@ -85,7 +85,7 @@ def performance_gate() -> "PerformanceGate":
 @pytest.fixture
 def regression_detector(request: pytest.FixtureRequest) -> "RegressionDetector":
     """Compares with `tdd_performance_baseline.json` in the root directory of the project."""
-    from .regression import BASELINE_FILE, RegressionDetector
+    from tdd_monitor.testing.measuring.regression import BASELINE_FILE, RegressionDetector
 
     root: Any = request.config.rootpath
     return RegressionDetector(root / BASELINE_FILE)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .schemas import count_statements
+from .declare import count_statements
 
 
 @dataclass

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from .context import current_context
+from .async_context import current_context
 
 try:
     from sqlalchemy import create_engine

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .database_url import DatabaseUrl, with_database
+from .url import DatabaseUrl, with_database
 
 if TYPE_CHECKING:
-    from .postgres import ServerLease
+    from tdd_monitor.testing.postgres import ServerLease
 
 Result = TypeVar("Result")
 
@@ -40,7 +40,7 @@ class DatabaseServer:
         """Start the embedded server again after a crash; it keeps its databases."""
         if self.given is not None:
             return
-        from .postgres import acquire_server
+        from tdd_monitor.testing.postgres import acquire_server
 
         lease, self._lease = self._lease, acquire_server(self._on_progress)
         if lease is not None:

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import errors, pq
 
 from .isolation import Ending
-from .lent_connection import over
+from .lent import over
 
 # Gone when the test has ended the transaction itself; nobody can set it again without knowing its name.
 _WITNESS = f"tdd_monitor_{secrets.token_hex(8)}"

@@ -1,0 +1,1 @@
+"""Memory, performance, regressions and parallel tests: what a suite measures and coordinates itself."""

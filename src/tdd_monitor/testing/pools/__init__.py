@@ -1,0 +1,1 @@
+"""Connection pools for tests that say who holds each connection."""

@@ -1,0 +1,1 @@
+"""The tables that tests declare: their DDL, templates and cache."""
