@@ -33,7 +33,7 @@ from tdd_monitor.protocol.events import (
 )
 from tdd_monitor.session import reducer
 from tdd_monitor.session.model import Session
-from tdd_monitor.ui.frame import Collector
+from tdd_monitor.ui.frames.pace import Collector
 from tdd_monitor.verdict import Board
 
 GOAL_EVENTS_PER_S = 20_000

@@ -2,7 +2,7 @@
 
 from plugin.conftest import Suite
 from plugin.harness import run_pytest
-from tdd_monitor.ui.detail.waterfall import _headline
+from tdd_monitor.ui.tabs.waterfall import _headline
 
 
 def test_the_first_line_keeps_its_indent(suite: Suite) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tdd_monitor.ui import actions
 from tdd_monitor.ui.screens.help import rows
-from tdd_monitor.ui.widgets.keys import chosen, line
+from tdd_monitor.ui.widgets.footer import chosen, line
 
 EVERYTHING = frozenset(actions.NEEDS)
 PLACES = ("main", "detail", "pages", "fixture", "rows", "app")

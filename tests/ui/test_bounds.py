@@ -19,12 +19,12 @@ from tdd_monitor.protocol.events import (
     WorkerUp,
 )
 from tdd_monitor.ui.app import MonitorApp
-from tdd_monitor.ui.detail.traceback import LINES_MAX, TEXT_MAX
+from tdd_monitor.ui.frames.view import View
 from tdd_monitor.ui.panels import workers
 from tdd_monitor.ui.screens.detail import DetailScreen
 from tdd_monitor.ui.screens.main import PATTERN_MAX, FilterInput
 from tdd_monitor.ui.screens.pages import PagesScreen
-from tdd_monitor.ui.view import View
+from tdd_monitor.ui.tabs.traceback import LINES_MAX, TEXT_MAX
 from tdd_monitor.verdict import Board
 
 MakeApp = Callable[..., MonitorApp]

@@ -8,7 +8,7 @@ import pytest
 from support import streams
 
 from tdd_monitor.ui.app import MonitorApp
-from tdd_monitor.ui.frame import Collector
+from tdd_monitor.ui.frames.pace import Collector
 
 MakeApp = Callable[..., MonitorApp]
 
@@ -54,7 +54,9 @@ def test_collections_take_one_hundredth_of_the_time(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(10_000))
-    monkeypatch.setattr("tdd_monitor.ui.frame.time.perf_counter", lambda: next(clock) * 0.5)  # 0.5 s each
+    monkeypatch.setattr(
+        "tdd_monitor.ui.frames.pace.time.perf_counter", lambda: next(clock) * 0.5
+    )  # 0.5 s each
     done: list[int] = []
     monkeypatch.setattr(gc, "collect", lambda: done.append(1))
     for tenth in range(36_000):

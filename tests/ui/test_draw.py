@@ -1,47 +1,47 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tdd_monitor.ui import draw
-from tdd_monitor.ui.parts import width_of
+from tdd_monitor.ui.text import charts
+from tdd_monitor.ui.text.parts import width_of
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50)
 
 
 @given(st.floats(-1, 3), st.integers(1, 80))
 def test_a_bar_has_its_width_and_is_empty_only_at_nothing(fraction: float, width: int) -> None:
-    parts = draw.bar(fraction, width, "good")
+    parts = charts.bar(fraction, width, "good")
     assert width_of(parts) == width
     assert bool(parts[0][0]) == (fraction > 0)
 
 
 def test_a_bar_shows_halves() -> None:
-    assert draw.bar(0.25, 10, "good")[0][0] == "━━╸"
-    assert draw.bar(1.0, 4, "good")[0][0] == "━━━━"
+    assert charts.bar(0.25, 10, "good")[0][0] == "━━╸"
+    assert charts.bar(1.0, 4, "good")[0][0] == "━━━━"
 
 
 @given(VALUES, st.integers(1, 6))
 def test_a_sparkline_has_a_column_a_value(values: list[float], height: int) -> None:
-    lines = draw.sparkline(values, height, min(values), max(values))
+    lines = charts.sparkline(values, height, min(values), max(values))
     assert len(lines) == height
     assert all(len(line) == len(values) for line in lines)
     assert " " not in lines[-1]
 
 
 def test_a_sparkline_reaches_the_top_at_its_highest_value() -> None:
-    assert draw.sparkline([0, 8, 16], 2, 0, 16) == ["  █", "▁██"]
+    assert charts.sparkline([0, 8, 16], 2, 0, 16) == ["  █", "▁██"]
 
 
 def test_a_stretch_without_a_reading_keeps_the_value_before() -> None:
-    assert draw.resample([(0, 1.0), (50, 5.0)], 10, 100) == [1, 1, 1, 1, 1, 5, 5, 5, 5, 5]
+    assert charts.resample([(0, 1.0), (50, 5.0)], 10, 100) == [1, 1, 1, 1, 1, 5, 5, 5, 5, 5]
 
 
 def test_a_stretch_shows_its_highest_value() -> None:
-    assert draw.resample([(0, 1.0), (1, 9.0), (2, 2.0), (99, 3.0)], 2, 100) == [9.0, 3.0]
+    assert charts.resample([(0, 1.0), (1, 9.0), (2, 2.0), (99, 3.0)], 2, 100) == [9.0, 3.0]
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=13), st.integers(1, 8))
 def test_every_count_is_seen_in_the_histogram(counts: list[int], height: int) -> None:
-    lines = draw.columns(counts, height)
+    lines = charts.columns(counts, height)
     assert len(lines) == height
     for column, count in enumerate(counts):
         assert (lines[-1][column] == " ") == (count == 0)
@@ -51,11 +51,11 @@ def test_every_count_is_seen_in_the_histogram(counts: list[int], height: int) ->
 def test_a_span_is_within_its_axis_and_never_invisible(
     start: int, length: int, total: int, width: int
 ) -> None:
-    parts = draw.span(start, length, total, width, "call")
+    parts = charts.span(start, length, total, width, "call")
     assert width_of(parts) == width
     assert total <= 0 or any("━" in text for text, _role in parts)
 
 
 @given(st.text("0123456789 ms", max_size=8), st.integers(0, 60))
 def test_the_axis_has_its_width(label: str, width: int) -> None:
-    assert len(draw.axis(label, width)) == width
+    assert len(charts.axis(label, width)) == width

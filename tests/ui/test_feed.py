@@ -8,10 +8,10 @@ from support import streams
 
 from tdd_monitor.protocol.events import Line, RunRequest, StartedTest
 from tdd_monitor.session import metrics, queries
-from tdd_monitor.ui import overview as module
-from tdd_monitor.ui.feed import Feed
-from tdd_monitor.ui.frame import Pace, freeze
-from tdd_monitor.ui.overview import Sweep
+from tdd_monitor.ui.frames import overview as module
+from tdd_monitor.ui.frames.feed import Feed
+from tdd_monitor.ui.frames.overview import Sweep
+from tdd_monitor.ui.frames.pace import Pace, freeze
 from tdd_monitor.verdict import Board
 
 

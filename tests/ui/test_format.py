@@ -3,7 +3,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tdd_monitor.ui import format
+from tdd_monitor.ui.text import format
 
 TEXTS = st.text(max_size=60)
 WIDTHS = st.integers(1, 60)

@@ -17,8 +17,8 @@ from tdd_monitor.protocol.events import (
 )
 from tdd_monitor.session import queries
 from tdd_monitor.session.model import FAILURES, Delta, ItemState
-from tdd_monitor.ui import listing as module
-from tdd_monitor.ui.listing import VIEWS, Listing
+from tdd_monitor.ui.frames import order as module
+from tdd_monitor.ui.frames.order import VIEWS, Listing
 from tdd_monitor.verdict import Board
 
 NAMES = [f"tests/test_{number % 3}.py::test_{number}" for number in range(12)]

@@ -27,14 +27,14 @@ from tdd_monitor.protocol.events import (
     ServerSample,
     Statement,
 )
-from tdd_monitor.ui import format
-from tdd_monitor.ui.detail import TABS, Subject, fixture
-from tdd_monitor.ui.detail.subject import heading
-from tdd_monitor.ui.overview import Sweep
-from tdd_monitor.ui.pages import PAGES, first_page
+from tdd_monitor.ui.frames.overview import Sweep
+from tdd_monitor.ui.frames.view import View
 from tdd_monitor.ui.panels import alerts, banner, columns, durations, header, memory, pools, workers
-from tdd_monitor.ui.parts import ROLES, Parts, Row, Target, width_of
-from tdd_monitor.ui.view import View
+from tdd_monitor.ui.tabs import TABS, Subject, fixture
+from tdd_monitor.ui.tabs.run import PAGES, first_page
+from tdd_monitor.ui.tabs.subject import heading
+from tdd_monitor.ui.text import format
+from tdd_monitor.ui.text.parts import ROLES, Parts, Row, Target, width_of
 from tdd_monitor.verdict import Board
 from tdd_monitor.verdict.alerts import of_test
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tdd_monitor.ui import styles
-from tdd_monitor.ui.parts import ROLES
+from tdd_monitor.ui.text.parts import ROLES
 
 UI = Path(styles.__file__).parent
 

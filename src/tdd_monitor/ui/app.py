@@ -18,8 +18,8 @@ from tdd_monitor.session.model import RunState
 from tdd_monitor.terminal import shell_word
 
 from . import actions
-from .feed import Feed
-from .frame import FRAMES_PER_SECOND, Collector
+from .frames.feed import Feed
+from .frames.pace import FRAMES_PER_SECOND, Collector
 from .screens.choice import EndingScreen, QuitScreen
 from .screens.live import LiveScreen
 from .screens.main import MainScreen
@@ -30,7 +30,7 @@ from .widgets import RowsView
 
 
 def _palette() -> type[Provider]:
-    from .palette import ActionProvider
+    from .screens.palette import ActionProvider
 
     return ActionProvider
 
@@ -236,14 +236,14 @@ class MonitorApp(App[None]):
 
     def action_command_palette(self) -> None:
         """Commands by name."""
-        from .palette import ActionPalette
+        from .screens.palette import ActionPalette
 
         if not isinstance(self.screen, ActionPalette):
             self.push_screen(ActionPalette(id="--command-palette"))
 
     def action_output(self) -> None:
         """Pages of text around the run."""
-        from .pages import first_page
+        from .tabs.run import first_page
 
         self._open_page(first_page(self.feed.view()))
 

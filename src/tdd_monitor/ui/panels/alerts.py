@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from tdd_monitor.ui import format, words
-from tdd_monitor.ui.parts import Part, Row, Target, row, text_row, width_of
-from tdd_monitor.ui.view import View
+from tdd_monitor.ui.frames.view import View
+from tdd_monitor.ui.text import format, words
+from tdd_monitor.ui.text.parts import Part, Row, Target, row, text_row, width_of
 from tdd_monitor.verdict import Alert, Severity, wording
 
 ONE_LINE = 58  # cells from which an alert and its test fit into one line

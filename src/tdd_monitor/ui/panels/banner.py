@@ -2,9 +2,9 @@
 
 from tdd_monitor.session import completeness, queries
 from tdd_monitor.session.model import Run, RunState
-from tdd_monitor.ui import format, words
-from tdd_monitor.ui.parts import Part, Parts
-from tdd_monitor.ui.view import View
+from tdd_monitor.ui.frames.view import View
+from tdd_monitor.ui.text import format, words
+from tdd_monitor.ui.text.parts import Part, Parts
 from tdd_monitor.verdict import wording
 
 LINES = 3

@@ -8,8 +8,8 @@ from rich.cells import cell_len
 from tdd_monitor.protocol.events import FinishedTest
 from tdd_monitor.session import metrics
 from tdd_monitor.session.model import Item, ItemState, Run
-from tdd_monitor.ui import draw, format, words
-from tdd_monitor.ui.parts import Part, Parts
+from tdd_monitor.ui.text import charts, format, words
+from tdd_monitor.ui.text.parts import Part, Parts
 from tdd_monitor.verdict import Alert, Board, Severity, wording
 
 
@@ -97,11 +97,11 @@ def _threshold(facts: Facts, width: int) -> Parts:
     length = width - mark
     role = "running" if facts.elapsed_ns else "good"
     if ratio <= 1:
-        return (*draw.bar(ratio, length, role), (" " * mark, "text"))
+        return (*charts.bar(ratio, length, role), (" " * mark, "text"))
     role = _over_role(ratio)
     word = words.SEVERITIES[Severity.CRITICAL if role == "critical" else Severity.WARNING]
     text = format.fit(f" {word.glyph} {wording.factor(ratio)}", mark)
-    return (*draw.bar(1.0, length, role), (text, role))
+    return (*charts.bar(1.0, length, role), (text, role))
 
 
 def _phase(when: str) -> Callable[[Facts, int], Parts]:

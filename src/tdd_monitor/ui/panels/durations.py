@@ -6,9 +6,9 @@ from rich.cells import cell_len
 
 from tdd_monitor.session.metrics import NS_PER_MS
 from tdd_monitor.session.queries import BUCKET_EDGES_MS, Durations
-from tdd_monitor.ui import draw, format
-from tdd_monitor.ui.parts import BLANK, Part, Row, Target, row, text_row
-from tdd_monitor.ui.view import View
+from tdd_monitor.ui.frames.view import View
+from tdd_monitor.ui.text import charts, format
+from tdd_monitor.ui.text.parts import BLANK, Part, Row, Target, row, text_row
 from tdd_monitor.verdict import wording
 
 LABELS = ["0", *(f"{edge // 1000}s" if edge >= 1000 else str(edge) for edge in BUCKET_EDGES_MS)]
@@ -58,7 +58,7 @@ def histogram(buckets: tuple[int, ...], limit_ms: float, width: int, height: int
     shown = range(first, last + 1)
     pitch = max(2, min(6, width // len(shown)))
     bar = pitch - 1
-    lines = draw.columns([buckets[index] for index in shown], height)
+    lines = charts.columns([buckets[index] for index in shown], height)
     for line in lines:
         parts: list[Part] = []
         for index, char in zip(shown, line, strict=True):

@@ -4,9 +4,9 @@ from rich.cells import cell_len
 
 from tdd_monitor.session import completeness
 from tdd_monitor.session.model import OUTCOMES, Run, RunState
-from tdd_monitor.ui import draw, format, words
-from tdd_monitor.ui.parts import Part, Parts, spread, width_of
-from tdd_monitor.ui.view import View
+from tdd_monitor.ui.frames.view import View
+from tdd_monitor.ui.text import charts, format, words
+from tdd_monitor.ui.text.parts import Part, Parts, spread, width_of
 from tdd_monitor.verdict import wording
 
 NAME = "tdd-monitor"
@@ -78,7 +78,7 @@ def progress(view: View, run: Run, width: int) -> Parts:
         text += "  x again kills"
     bad = any(run.counts[outcome] for outcome in ("failed", "error", "lost")) or completeness.problems(run)
     role = "failed" if bad else "passed" if not run.active else "accent"
-    return (*draw.bar(share, max(4, min(60, width - len(text))), role), (text, "text"))
+    return (*charts.bar(share, max(4, min(60, width - len(text))), role), (text, "text"))
 
 
 def counts(view: View, run: Run, width: int) -> Parts:

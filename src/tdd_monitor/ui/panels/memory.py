@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from tdd_monitor.session.metrics import MB
-from tdd_monitor.ui import draw, format
-from tdd_monitor.ui.parts import BLANK, Part, Row, Target, row, text_row, width_of
-from tdd_monitor.ui.view import View
+from tdd_monitor.ui.frames.view import View
+from tdd_monitor.ui.text import charts, format
+from tdd_monitor.ui.text.parts import BLANK, Part, Row, Target, row, text_row, width_of
 from tdd_monitor.verdict import wording
 
 LEAST_BYTES = MB / 20  # less would read 0.0 MB
@@ -54,11 +54,11 @@ def _figures(view: View, width: int) -> Iterator[Row]:
 
 def _chart(view: View, width: int, height: int) -> Iterator[Row]:
     points = [(t_ns, float(size)) for t_ns, size in view.board.session.memory]
-    values = draw.resample(points, width, points[-1][0])
+    values = charts.resample(points, width, points[-1][0])
     low, high = min(values), max(values)
     # Noise of less than two megabytes is not stretched to the full height.
     slack = max(0.0, 2 * MB - (high - low)) / 2
-    for line in draw.sparkline(values, height, low - slack, high + slack):
+    for line in charts.sparkline(values, height, low - slack, high + slack):
         yield text_row(line, "chart")
 
 

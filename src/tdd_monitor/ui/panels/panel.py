@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 
 from textual import events
 
-from tdd_monitor.ui.parts import Row
-from tdd_monitor.ui.view import View
+from tdd_monitor.ui.frames.view import View
+from tdd_monitor.ui.text.parts import Row
 from tdd_monitor.ui.widgets import LinesView
 
 from . import alerts, durations, memory, pools, workers

@@ -6,9 +6,9 @@ from rich.cells import cell_len
 
 from tdd_monitor.session.model import DatabaseServer, Pool
 from tdd_monitor.session.pool_life import labels
-from tdd_monitor.ui import draw, format
-from tdd_monitor.ui.parts import Part, Parts, Row, row, text_row, width_of
-from tdd_monitor.ui.view import View
+from tdd_monitor.ui.frames.view import View
+from tdd_monitor.ui.text import charts, format
+from tdd_monitor.ui.text.parts import Part, Parts, Row, row, text_row, width_of
 from tdd_monitor.verdict import wording
 
 MAX_LISTED = 20
@@ -79,11 +79,11 @@ def _pool(view: View, pool: Pool, label: str, width: int, chart: int) -> Iterato
     left_width = min(cell_len(name), width - len(numbers) - BAR_MIN - 1)
     room = width - left_width - 1 - len(numbers)
     left: Part = (format.fit(name, left_width) + " ", "strong")
-    yield row(left, *draw.bar(fill, max(3, room), role), (numbers, role if role != "good" else "text"))
+    yield row(left, *charts.bar(fill, max(3, room), role), (numbers, role if role != "good" else "text"))
     points = [(t_ns, float(in_use)) for t_ns, in_use, _waiting in pool.history]
     if chart and points and any(in_use for _, in_use in points):
         end_ns = max(points[-1][0], view.board.session.now_ns)
-        for line in draw.sparkline(draw.resample(points, width, end_ns), chart, 0.0, float(maximum)):
+        for line in charts.sparkline(charts.resample(points, width, end_ns), chart, 0.0, float(maximum)):
             yield text_row(line, "chart")
     yield row(*_details(pool))
 
@@ -135,10 +135,10 @@ def _counted(view: View, server: DatabaseServer, width: int) -> Iterator[Row]:
     room -= len(word)
     if room < SERVER_NAME_MIN:
         yield row((SERVER, "dim"), (format.cut_left(name, width - len(SERVER)), "text"))
-        yield row(*draw.bar(fill, max(1, width - width_of(figures)), role), *figures)
+        yield row(*charts.bar(fill, max(1, width - width_of(figures)), role), *figures)
         return
     name = format.cut_left(name, room)
-    bar = draw.bar(fill, SERVER_BAR_MIN + room - cell_len(name), role)
+    bar = charts.bar(fill, SERVER_BAR_MIN + room - cell_len(name), role)
     yield row((SERVER, "dim"), (name + " ", "text"), *bar, *figures)
 
 

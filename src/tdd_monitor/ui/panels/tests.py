@@ -10,10 +10,10 @@ from textual.geometry import Size
 from textual.strip import Strip
 
 from tdd_monitor.session.model import FAILURES, Delta, Item, ItemState
-from tdd_monitor.ui import format
-from tdd_monitor.ui.listing import VIEWS, Listing
-from tdd_monitor.ui.parts import Target
-from tdd_monitor.ui.view import View
+from tdd_monitor.ui.frames.order import VIEWS, Listing
+from tdd_monitor.ui.frames.view import View
+from tdd_monitor.ui.text import format
+from tdd_monitor.ui.text.parts import Target
 from tdd_monitor.ui.widgets import RowsView
 from tdd_monitor.verdict import Board, wording
 

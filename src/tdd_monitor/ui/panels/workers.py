@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from tdd_monitor.session.metrics import NS_PER_MS
 from tdd_monitor.session.model import Worker
-from tdd_monitor.ui import format
-from tdd_monitor.ui.parts import Part, Row, Target, row, text_row
-from tdd_monitor.ui.view import View
+from tdd_monitor.ui.frames.view import View
+from tdd_monitor.ui.text import format
+from tdd_monitor.ui.text.parts import Part, Row, Target, row, text_row
 from tdd_monitor.verdict import wording
 
 NAME_WIDTH = 5

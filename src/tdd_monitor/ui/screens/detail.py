@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 
 from tdd_monitor.session.model import Delta, ItemState
 from tdd_monitor.ui import actions
-from tdd_monitor.ui.detail import TABS, Subject, cause, fixture
-from tdd_monitor.ui.detail.subject import heading
-from tdd_monitor.ui.parts import Row, text_row
-from tdd_monitor.ui.view import View
+from tdd_monitor.ui.frames.view import View
+from tdd_monitor.ui.tabs import TABS, Subject, cause, fixture
+from tdd_monitor.ui.tabs.subject import heading
+from tdd_monitor.ui.text.parts import Row, text_row
 from tdd_monitor.ui.widgets import LinesView, PaintedLines, TabLine
 from tdd_monitor.verdict import wording
 

@@ -8,8 +8,9 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import ModalScreen
 
-from tdd_monitor.ui import actions, format
-from tdd_monitor.ui.parts import Part, Parts, Row, row, width_of
+from tdd_monitor.ui import actions
+from tdd_monitor.ui.text import format
+from tdd_monitor.ui.text.parts import Part, Parts, Row, row, width_of
 from tdd_monitor.ui.widgets import LinesView
 
 KEYS_WIDTH = 12

@@ -6,8 +6,8 @@ from textual.widgets import Static
 
 from tdd_monitor.session.model import FAILURES, Delta
 from tdd_monitor.ui import actions
-from tdd_monitor.ui.parts import Target
-from tdd_monitor.ui.view import View
+from tdd_monitor.ui.frames.view import View
+from tdd_monitor.ui.text.parts import Target
 from tdd_monitor.ui.widgets import KeyLine, RowsView
 
 TOO_SMALL = "The terminal is too small.\nAt least 60 columns and 15 lines are needed."

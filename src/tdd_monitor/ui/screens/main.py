@@ -12,12 +12,12 @@ from textual.widgets import Input, Label
 
 from tdd_monitor.session.model import Delta
 from tdd_monitor.ui import actions
-from tdd_monitor.ui.frame import Pace
-from tdd_monitor.ui.listing import VIEWS
+from tdd_monitor.ui.frames.order import VIEWS
+from tdd_monitor.ui.frames.pace import Pace
+from tdd_monitor.ui.frames.view import View
 from tdd_monitor.ui.panels import banner, header
 from tdd_monitor.ui.panels.panel import Panel, make_panels, title
 from tdd_monitor.ui.panels.tests import TestTable
-from tdd_monitor.ui.view import View
 from tdd_monitor.ui.widgets import PaintedLines, Palette, RowsView
 
 from .choice import SortScreen

@@ -7,9 +7,9 @@ from textual.app import ComposeResult
 
 from tdd_monitor.session.model import Delta
 from tdd_monitor.ui import actions
-from tdd_monitor.ui.frame import Pace
-from tdd_monitor.ui.pages import PAGES
-from tdd_monitor.ui.view import View
+from tdd_monitor.ui.frames.pace import Pace
+from tdd_monitor.ui.frames.view import View
+from tdd_monitor.ui.tabs.run import PAGES
 from tdd_monitor.ui.widgets import LinesView, TabLine
 
 from .live import LiveScreen

@@ -1,6 +1,6 @@
 """What the panels and screens are made of: painted lines, rows with a cursor, the line of keys."""
 
-from .keys import KeyLine
+from .footer import KeyLine
 from .lines import LinesView
 from .painted import Painted, PaintedLines, Palette
 from .rows import RowsView

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textual.geometry import Size
 from textual.strip import Strip
 
-from tdd_monitor.ui.parts import Row, Target, width_of
+from tdd_monitor.ui.text.parts import Row, Target, width_of
 
 from .rows import RowsView
 

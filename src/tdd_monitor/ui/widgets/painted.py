@@ -15,8 +15,8 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tdd_monitor.ui.format import visible
-from tdd_monitor.ui.parts import ROLES, Part, Parts
+from tdd_monitor.ui.text.format import visible
+from tdd_monitor.ui.text.parts import ROLES, Part, Parts
 
 
 @dataclass(frozen=True, slots=True)

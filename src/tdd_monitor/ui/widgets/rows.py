@@ -11,7 +11,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tdd_monitor.ui import actions
-from tdd_monitor.ui.parts import Target
+from tdd_monitor.ui.text.parts import Target
 
 from .painted import Painted
 

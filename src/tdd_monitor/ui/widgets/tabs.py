@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tdd_monitor.ui.parts import Part, width_of
+from tdd_monitor.ui.text.parts import Part, width_of
 
 from .painted import PaintedLines
 

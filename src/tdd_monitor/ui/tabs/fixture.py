@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from tdd_monitor.protocol.events import FixtureUse
 from tdd_monitor.session import pools
 from tdd_monitor.session.model import Session
-from tdd_monitor.ui import format
-from tdd_monitor.ui.parts import BLANK, Row, Target, row, text_row
+from tdd_monitor.ui.text import format
+from tdd_monitor.ui.text.parts import BLANK, Row, Target, row, text_row
 from tdd_monitor.verdict import wording
 
 from .queries import pool_rows

@@ -4,8 +4,8 @@ import statistics
 from collections.abc import Iterator
 
 from tdd_monitor.session.metrics import NS_PER_MS
-from tdd_monitor.ui import draw, format
-from tdd_monitor.ui.parts import BLANK, Row, row, text_row
+from tdd_monitor.ui.text import charts, format
+from tdd_monitor.ui.text.parts import BLANK, Row, row, text_row
 from tdd_monitor.verdict import wording
 
 from .subject import Subject
@@ -36,7 +36,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
         role = "warning" if over else "good"
         yield row(
             (format.fit(label, 11), "dim"),
-            *draw.bar(value / highest, max(10, width - 26), role),
+            *charts.bar(value / highest, max(10, width - 26), role),
             (format.fit(wording.milliseconds(value), 10, right=True), role if over else "text"),
             (" ▲" if over else "  ", "warning"),
         )

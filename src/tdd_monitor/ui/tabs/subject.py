@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from tdd_monitor.protocol.events import FinishedTest
 from tdd_monitor.session.metrics import NS_PER_MS, memory_delta_bytes, own_ns, queries, unmeasured_queries
 from tdd_monitor.session.model import Item, ItemState
-from tdd_monitor.ui import format, words
-from tdd_monitor.ui.parts import Part, Row, row
-from tdd_monitor.ui.view import View
+from tdd_monitor.ui.frames.view import View
+from tdd_monitor.ui.text import format, words
+from tdd_monitor.ui.text.parts import Part, Row, row
 from tdd_monitor.verdict import Alert, wording
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from tdd_monitor.session.metrics import own_ns
-from tdd_monitor.ui import format, words
-from tdd_monitor.ui.parts import BLANK, Row, row, text_row
+from tdd_monitor.ui.text import format, words
+from tdd_monitor.ui.text.parts import BLANK, Row, row, text_row
 from tdd_monitor.verdict import wording
 
 from . import traceback

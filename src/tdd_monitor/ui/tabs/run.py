@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tdd_monitor.session import queries
+from tdd_monitor.ui.frames.view import View
+from tdd_monitor.ui.text.format import plain_lines, visible
+from tdd_monitor.ui.text.parts import BLANK, Row, Target, row, text_row
 
-from .detail import traceback
-from .format import plain_lines, visible
-from .parts import BLANK, Row, Target, row, text_row
-from .view import View
+from . import traceback
 
 SHOWN = 200  # files that could not be collected, and as many that were skipped
 ROWS = 5000  # of tracebacks together; what comes then is only named

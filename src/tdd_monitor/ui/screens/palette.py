@@ -4,8 +4,9 @@ from functools import partial
 
 from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
-from . import actions
-from .screens.live import LiveScreen
+from tdd_monitor.ui import actions
+
+from .live import LiveScreen
 
 
 class ActionPalette(CommandPalette):

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tdd_monitor.protocol.events import FinishedTest
-from tdd_monitor.ui import format
-from tdd_monitor.ui.parts import BLANK, Row, Target, row, text_row
+from tdd_monitor.ui.text import format
+from tdd_monitor.ui.text.parts import BLANK, Row, Target, row, text_row
 
 from .subject import Subject, headline
 

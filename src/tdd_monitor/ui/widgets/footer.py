@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textual import events
 
 from tdd_monitor.ui.actions import Action
-from tdd_monitor.ui.parts import Parts, width_of
+from tdd_monitor.ui.text.parts import Parts, width_of
 
 from .painted import PaintedLines
 

@@ -8,8 +8,8 @@ from tdd_monitor.session import queries
 from tdd_monitor.session.model import Delta
 from tdd_monitor.verdict import Alert
 
-from .frame import Pace, freeze
 from .overview import Sweep
+from .pace import Pace, freeze
 from .view import View
 
 SWEEP_BUDGET_S = 0.004  # of a frame of 50 ms

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from tdd_monitor.ui import format
-from tdd_monitor.ui.parts import BLANK, Row, Target, row, text_row
+from tdd_monitor.ui.text import format
+from tdd_monitor.ui.text.parts import BLANK, Row, Target, row, text_row
 from tdd_monitor.verdict import Alert, Board, wording
 
 from .alerts import severity_row

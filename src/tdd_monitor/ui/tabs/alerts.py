@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from tdd_monitor.ui import format, words
-from tdd_monitor.ui.parts import BLANK, Row, row, text_row
+from tdd_monitor.ui.text import format, words
+from tdd_monitor.ui.text.parts import BLANK, Row, row, text_row
 from tdd_monitor.verdict import Alert, wording
 
 from .subject import Subject, text_rows

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from tdd_monitor.session.metrics import MB, memory_delta_bytes
-from tdd_monitor.ui import format
-from tdd_monitor.ui.parts import BLANK, Part, Row, row, text_row
+from tdd_monitor.ui.text import format
+from tdd_monitor.ui.text.parts import BLANK, Part, Row, row, text_row
 from tdd_monitor.verdict import wording
 
 from .subject import Subject, headline, text_rows

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from tdd_monitor.protocol.events import PoolUse, Statement
 from tdd_monitor.session import metrics
-from tdd_monitor.ui import format
-from tdd_monitor.ui.parts import BLANK, Part, Row, Target, row, text_row
+from tdd_monitor.ui.text import format
+from tdd_monitor.ui.text.parts import BLANK, Part, Row, Target, row, text_row
 from tdd_monitor.verdict import wording
 
 from .subject import Subject, headline, text_rows

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tdd_monitor.ui.parts import Row
+from tdd_monitor.ui.text.parts import Row
 
 from . import alerts, attempts, history, memory, queries, traceback, waterfall
 from .subject import Subject

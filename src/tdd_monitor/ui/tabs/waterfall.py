@@ -7,8 +7,8 @@ from rich.cells import cell_len
 
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse
 from tdd_monitor.session import metrics
-from tdd_monitor.ui import draw, format, words
-from tdd_monitor.ui.parts import BLANK, Part, Row, Target, clip, row, text_row
+from tdd_monitor.ui.text import charts, format, words
+from tdd_monitor.ui.text.parts import BLANK, Part, Row, Target, clip, row, text_row
 from tdd_monitor.verdict import Severity, wording
 from tdd_monitor.verdict.alerts import severity
 
@@ -141,10 +141,10 @@ def _bars(bars: list[Stretch], total_ns: int, width: int) -> Iterator[Row]:
         time = format.fit(wording.nanoseconds(bar.own_ns), 9, right=True) + " "
         is_phase = bar.target is None
         parts: list[Part] = [(label, "strong" if is_phase else bar.role)]
-        parts += draw.span(bar.start_ns, bar.length_ns, total_ns, room, bar.role)
+        parts += charts.span(bar.start_ns, bar.length_ns, total_ns, room, bar.role)
         parts += [(time, "strong" if is_phase else "text"), (format.fit(bar.note, note_width), bar.note_role)]
         yield row(*parts, target=bar.target)
-    yield row((" " * label_width, "dim"), (draw.axis(wording.nanoseconds(total_ns), room), "dim"))
+    yield row((" " * label_width, "dim"), (charts.axis(wording.nanoseconds(total_ns), room), "dim"))
 
 
 def _sums(subject: Subject, record: FinishedTest, width: int) -> Iterator[Row]:

@@ -1,0 +1,1 @@
+"""Text in roles: names cut to a width, words for states, charts. Pure functions."""
