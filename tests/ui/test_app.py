@@ -135,6 +135,22 @@ async def test_detail_and_pages_follow_the_run(make_app: MakeApp) -> None:
         assert app.screen.body.text().endswith("one\ntwo")
 
 
+@pytest.mark.parametrize("key", ["o", "enter"])
+@pytest.mark.asyncio
+async def test_a_resize_keeps_the_place_in_a_text(make_app: MakeApp, key: str) -> None:
+    app = make_app(streams.shop())
+    app.control.output.extend(f"line {number}" for number in range(100))
+    async with app.run_test(size=(120, 20)) as pilot:
+        app.repaint()
+        await pilot.press(key)
+        await frames(pilot)
+        await pilot.press("g", "j", "j")
+        assert isinstance(app.screen, DetailScreen | PagesScreen) and app.screen.body.cursor == 2
+        await pilot.resize_terminal(90, 24)
+        await frames(pilot)
+        assert app.screen.body.cursor == 2
+
+
 @pytest.mark.asyncio
 async def test_a_theme_that_does_not_exist_is_said_and_the_default_used(make_app: MakeApp) -> None:
     app = make_app(theme="no-such-theme")

@@ -1,10 +1,9 @@
 """One test in detail: a heading, tabs, and the rows of the active tab; and what a fixture costs."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from textual import events
-from textual.app import ComposeResult
+from textual.widget import Widget
 
 from tdd_monitor.session.model import Delta, ItemState
 from tdd_monitor.ui import actions
@@ -12,15 +11,15 @@ from tdd_monitor.ui.frames.view import View
 from tdd_monitor.ui.tabs import TABS, Subject, cause, fixture
 from tdd_monitor.ui.tabs.subject import heading
 from tdd_monitor.ui.text.parts import Row, text_row
-from tdd_monitor.ui.widgets import LinesView, PaintedLines, TabLine
+from tdd_monitor.ui.widgets import PaintedLines
 from tdd_monitor.verdict import wording
 
-from .live import LiveScreen
+from .tabbed import Label, TabbedScreen
 
 ToProblem = Callable[[int], str | None]
 
 
-class DetailScreen(LiveScreen):
+class DetailScreen(TabbedScreen):
     """Follows one test, by node id, through runs."""
 
     BINDINGS = actions.bindings("detail")
@@ -29,26 +28,12 @@ class DetailScreen(LiveScreen):
     def __init__(self, view: View, nodeid: str, to_problem: ToProblem) -> None:
         super().__init__(view)
         self.nodeid = nodeid
-        self.tab = 0
         self._to_problem = to_problem
         self.heading = PaintedLines(id="heading")
-        self.tabs = TabLine(id="tabs")
-        self.body = LinesView(every_row=True, id="body")
 
-    def compose(self) -> ComposeResult:
-        """Top to bottom."""
-        yield self.heading
-        yield self.tabs
-        yield self.body
-        yield from self.compose_frame()
-
-    def on_mount(self) -> None:
-        """The body takes the keys that move."""
-        self.body.focus()
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Bars and wrapped texts depend on the width."""
-        self.call_after_refresh(self._show_tab)
+    def head(self) -> Sequence[Widget]:
+        """Which test it is, and its figures in short."""
+        return (self.heading,)
 
     def show(self, view: View, delta: Delta) -> None:
         """Follow the test."""
@@ -56,49 +41,44 @@ class DetailScreen(LiveScreen):
         item = view.board.session.items.get(self.nodeid)
         running = item is not None and item.state is ItemState.RUNNING
         if item is None or running or self.nodeid in delta.items or not delta:
-            self._show_tab()
+            self.show_tab()
 
-    def _show_tab(self, reset: bool = False) -> None:
-        item = self.view.board.session.items.get(self.nodeid)
-        if item is None:
+    def show_tab(self, reset: bool = False) -> None:
+        """Show the heading and the active tab; of a test that is gone, that it is."""
+        subject = self._subject()
+        if subject is None:
             self.body.show([text_row("This test is gone: the last run did not collect it any more.", "dim")])
             return
-        subject = Subject(item, self.view)
-        self._show_heading(subject)
-        empty = frozenset(index for index, tab in enumerate(TABS) if not tab.filled(subject))
-        self.tabs.show_tabs([tab.name for tab in TABS], self.tab, empty)
-        self.body.show(list(TABS[self.tab].rows(subject, self.body.inner_width)), reset)
-        self.update_keys()
-
-    def _show_heading(self, subject: Subject) -> None:
         self.heading.show(heading(subject, self.size.width))
+        super().show_tab(reset)
+
+    def labels(self) -> Sequence[Label]:
+        """The tabs; those without anything about this test are empty."""
+        subject = self._subject()
+        return [Label(tab.name, subject is not None and tab.filled(subject)) for tab in TABS]
+
+    def rows(self, width: int) -> Sequence[Row]:
+        """What the active tab says about the test."""
+        subject = self._subject()
+        return list(TABS[self.tab].rows(subject, width)) if subject is not None else []
+
+    def _subject(self) -> Subject | None:
+        item = self.view.board.session.items.get(self.nodeid)
+        return Subject(item, self.view) if item is not None else None
 
     def current(self) -> str | None:
         """The test that is shown."""
         return self.nodeid if self.nodeid in self.view.board.session.items else None
-
-    def own_facts(self) -> frozenset[str]:
-        """There is always something to go back to."""
-        return frozenset({"page"})
-
-    def action_back(self) -> None:
-        """Back to where it was opened."""
-        self.app.pop_screen()
-
-    def action_tab_step(self, step: int) -> None:
-        """Next or previous tab, round the end."""
-        self.tab = (self.tab + step) % len(TABS)
-        self._show_tab(reset=True)
 
     def action_problem(self, step: int) -> None:
         """The next or previous test with a problem takes the place of this one."""
         nodeid = self._to_problem(step)
         if nodeid is not None and nodeid != self.nodeid:
             self.nodeid = nodeid
-            self._show_tab(reset=True)
+            self.show_tab(reset=True)
 
 
-class TestsScreen(LiveScreen):
+class TestsScreen(TabbedScreen):
     """What some tests have in common, and these tests. Put together when it is opened."""
 
     __test__ = False  # pytest takes a class of this name for tests where it is imported
@@ -108,40 +88,14 @@ class TestsScreen(LiveScreen):
     def __init__(self, view: View, title: str, compose_rows: Callable[[int], Iterable[Row]]) -> None:
         super().__init__(view)
         self._tab_title, self._compose_rows = title, compose_rows
-        self.tabs = TabLine(id="tabs")
-        self.body = LinesView(every_row=True, id="body")
 
-    def compose(self) -> ComposeResult:
-        """Top to bottom."""
-        yield self.tabs
-        yield self.body
-        yield from self.compose_frame()
+    def labels(self) -> Sequence[Label]:
+        """One tab, which names what the tests have in common."""
+        return (Label(self._tab_title),)
 
-    def on_mount(self) -> None:
-        """The body takes the keys that move."""
-        self.body.focus()
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Names depend on the width."""
-        self.call_after_refresh(self._show)
-
-    def _show(self) -> None:
-        self.tabs.show_tabs([self._tab_title], 0)
-        self.body.show(list(self._compose_rows(self.body.inner_width)))
-        self.update_keys()
-
-    def current(self) -> str | None:
-        """The test under the cursor."""
-        target = self.body.target_at(self.body.cursor)
-        return target.value if target is not None else None
-
-    def own_facts(self) -> frozenset[str]:
-        """There is always something to go back to."""
-        return frozenset({"page"})
-
-    def action_back(self) -> None:
-        """Back to where it was opened."""
-        self.app.pop_screen()
+    def rows(self, width: int) -> Sequence[Row]:
+        """What they have in common, and the tests."""
+        return list(self._compose_rows(width))
 
 
 def fixture_screen(view: View, key: str) -> TestsScreen:
