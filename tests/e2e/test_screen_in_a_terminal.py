@@ -36,6 +36,7 @@ def test_a_session_from_first_run_to_quit(watching: Terminal, project: Path) -> 
     assert watching.ends() == 0
 
 
+@pytest.mark.usefixtures("all_plugins")
 def test_a_replay_looks_like_the_run(project: Path) -> None:
     live = Terminal(
         [sys.executable, "-m", "tdd_monitor", "watch", "tests", "--no-watch", "--record", "r"], project

@@ -58,7 +58,7 @@ def run_pytest(tmp_path: Path) -> Iterator[Run]:
         (tmp_path / "pytest.ini").touch()
         # Not a worker of ours, whatever runs us.
         environment = {
-            key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "PYTHONDONT"))
+            key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_X", "PYTHONDONT"))
         }
         command = [sys.executable, "-m", "pytest", "-p", PLUGIN, "-p", "no:cacheprovider", *arguments]
         return subprocess.run(

@@ -116,13 +116,13 @@ async def test_many(tdd_test_context, row, n):
 
 @pytest.mark.parametrize("without", [(), ("-p", "no:asyncio")])
 def test_anyio(run_pytest: Run, without: tuple[str, ...]) -> None:
-    result = run_pytest("-k", "not trio", *without, test_it=ANYIO)
+    result = run_pytest("-p", "anyio", "-k", "not trio", *without, test_it=ANYIO)
     result_ok(result, 3)
 
 
 def test_anyio_on_trio_is_skipped_with_the_reason(run_pytest: Run) -> None:
     pytest.importorskip("trio")
-    result = run_pytest("-rs", "-k", "trio", test_it=ANYIO)
+    result = run_pytest("-p", "anyio", "-rs", "-k", "trio", test_it=ANYIO)
     assert "tdd_test_context needs asyncio, as asyncpg does" in result.stdout
 
 
