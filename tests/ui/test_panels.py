@@ -242,7 +242,7 @@ def test_the_banner_names_files_that_could_not_be_collected_and_notices() -> Non
 
 def test_durations_have_percentiles_a_histogram_and_the_slowest() -> None:
     shown = panel("durations", view_of(streams.shop()))
-    assert "p50 10.3 ms" in shown and "max ▲1.24 s" in shown and "▲100" in shown
+    assert "p50 10.3 ms" in shown and "max ◆1.24 s" in shown and "▲100" in shown
     assert shown.index("test_report_over_ten_thousand") < shown.index("test_concurrent_checkouts")
 
 

@@ -46,11 +46,6 @@ def test_the_threshold_itself_is_acceptable(value: float) -> None:
     assert of(lasting(value)) == []
 
 
-@pytest.mark.parametrize(("threshold", "value"), [(3, 4.5), (0.9, 1.35), (0.1, 0.15), (10, 15)])
-def test_exactly_one_and_a_half_times_is_not_critical(threshold: float, value: float) -> None:
-    assert alerts.severity(value, threshold) is Severity.WARNING
-
-
 @pytest.mark.parametrize("outcome", ["skipped", "rerun"])
 def test_tests_that_did_not_run_to_an_end_have_no_alerts(outcome: str) -> None:
     assert of(lasting(999, outcome)) == []

@@ -5,7 +5,7 @@ import pytest
 from tdd_monitor.config import Thresholds
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse, PoolSample, PoolUse, Statement
 from tdd_monitor.session.model import Pool
-from tdd_monitor.verdict import Alert, alerts
+from tdd_monitor.verdict import Alert, Severity, alerts
 from tdd_monitor.verdict.causes import one_a_cause
 
 MS = 1_000_000
@@ -95,7 +95,7 @@ def test_growing_workers_are_one_alert() -> None:
             "memory_growth_mb",
             11 + n,
             10,
-            alerts.Severity.WARNING,
+            Severity.WARNING,
             f"worker gw{n}",
             "more",
             cause="test processes",

@@ -1,53 +1,9 @@
-"""How figures read, wherever they are shown."""
-
-import math
+"""How metrics and alerts read, wherever they are shown."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tdd_monitor.config import Thresholds
 from tdd_monitor.verdict import wording
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0, "0.00 ms"),
-        (0.42, "0.42 ms"),
-        (9.994, "9.99 ms"),
-        (9.996, "10.0 ms"),
-        (99.96, "100 ms"),
-        (999.4, "999 ms"),
-        (999.6, "1.00 s"),
-        (9_996, "10.0 s"),
-        (99_960, "1m 40s"),
-        (125_000, "2m 05s"),
-        (3_780_000, "1h 03m"),
-        (math.nan, "-"),
-    ],
-)
-def test_durations_have_three_figures_and_a_unit(value: float, text: str) -> None:
-    assert wording.milliseconds(value) == text
-
-
-@given(st.floats(0, 3.6e7))
-def test_a_duration_takes_seven_cells_at_most(value: float) -> None:
-    assert len(wording.milliseconds(value)) <= 7
-
-
-@pytest.mark.parametrize(
-    ("value", "signed", "text"),
-    [
-        (0, False, "0.0 MB"),
-        (-(3 << 20), True, "-3.0 MB"),
-        (150 << 20, True, "+150 MB"),
-        (20 << 30, False, "20.0 GB"),
-    ],
-)
-def test_sizes(value: int, signed: bool, text: str) -> None:
-    assert wording.size(value, signed) == text
-
 
 METRICS = [*Thresholds().items(), "pool_waiting", "leaked_connections"]
 

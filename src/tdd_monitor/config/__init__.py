@@ -1,5 +1,6 @@
-"""[tool.tdd-monitor] of pyproject.toml, read into frozen settings."""
+"""[tool.tdd-monitor] of pyproject.toml, read into frozen settings, and how bad a broken threshold is."""
 
 from .settings import ConfigError, Settings, Thresholds, load
+from .severity import Severity, severity
 
-__all__ = ["ConfigError", "Settings", "Thresholds", "load"]
+__all__ = ["ConfigError", "Settings", "Severity", "Thresholds", "load", "severity"]

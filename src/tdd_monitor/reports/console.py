@@ -14,6 +14,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from tdd_monitor import figures
 from tdd_monitor.session import completeness, metrics, queries
 from tdd_monitor.session.model import FAILURES, Delta, Run, RunState
 from tdd_monitor.session.pool_life import labels
@@ -183,9 +184,9 @@ def _slowest(board: Board, console: Console) -> None:
         assert item.record is not None
         phases = [metrics.phase(item.record, when) for when in ("setup", "call", "teardown")]
         table.add_row(
-            f"{item.own_ns / 1e6:.1f}",
-            f"{metrics.cpu_ns(item.record) / 1e6:.1f}",
-            *(f"{metrics.phase_ns(phase) / 1e6:.1f}" if phase else "" for phase in phases),
+            f"{item.own_ns / figures.NS_PER_MS:.1f}",
+            f"{metrics.cpu_ns(item.record) / figures.NS_PER_MS:.1f}",
+            *(f"{metrics.phase_ns(phase) / figures.NS_PER_MS:.1f}" if phase else "" for phase in phases),
             Text(visible(item.nodeid)),
         )
     console.print(table)
@@ -219,8 +220,8 @@ def _memory(board: Board, console: Console) -> None:
     growth = sum(worker.growth_bytes for worker in workers)
     peak = sum(worker.peak_rss_bytes for worker in workers)
     console.print(
-        f"Memory: {wording.size(first)} at first, {wording.size(warm_up, signed=True)} until the first test, "
-        f"{wording.size(growth, signed=True)} in the tests, peak {wording.size(peak)}",
+        f"Memory: {figures.size(first)} at first, {figures.size(warm_up, signed=True)} until the first test, "
+        f"{figures.size(growth, signed=True)} in the tests, peak {figures.size(peak)}",
         highlight=False,
     )
 
@@ -230,7 +231,7 @@ def _unwatched(board: Board, run: Run, console: Console) -> None:
     records = [item.record for item in items if item.record is not None and item.record.unwatched]
     if records:
         drivers = sorted({driver for record in records for driver in record.unwatched})
-        tests = "1 test" if len(records) == 1 else f"{len(records):,} tests"
+        tests = figures.plural(len(records), "test")
         console.print(
             f"Queries: not measured in {tests} ({', '.join(drivers)})", highlight=False, markup=False
         )
@@ -252,7 +253,7 @@ def _pools(board: Board, console: Console) -> None:
     listed = min(len(session.pools), MAX_POOLS)
     more = len(session.pools) - listed + sum(session.more_pools.values())
     if more:
-        console.print(f"... and {more:,} more pools", highlight=False)
+        console.print(f"... and {figures.plural(more, 'more pool')}", highlight=False)
 
 
 def _servers(board: Board, console: Console) -> None:

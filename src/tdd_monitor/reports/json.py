@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tdd_monitor import figures
 from tdd_monitor.protocol.events import Phase
 from tdd_monitor.session import completeness, metrics
 from tdd_monitor.session.model import Item, Run, SharedFixture
@@ -126,10 +127,10 @@ def _phase(phase: Phase) -> dict[str, Any]:
     """The phase's own figures, and what shared fixtures took in it."""
     return {
         "outcome": phase.outcome,
-        "wall_ms": metrics.phase_ns(phase) / metrics.NS_PER_MS,
-        "shared_fixtures_ms": phase.shared_ns / metrics.NS_PER_MS,
-        "cpu_ms": phase.cpu_ns / metrics.NS_PER_MS,
-        "memory_delta_mb": phase.rss_delta_bytes / metrics.MB,
+        "wall_ms": metrics.phase_ns(phase) / figures.NS_PER_MS,
+        "shared_fixtures_ms": phase.shared_ns / figures.NS_PER_MS,
+        "cpu_ms": phase.cpu_ns / figures.NS_PER_MS,
+        "memory_delta_mb": phase.rss_delta_bytes / figures.MB,
     }
 
 
@@ -141,10 +142,10 @@ def _shared_fixture(shared: SharedFixture) -> dict[str, Any]:
         "defined_in": use.baseid,
         "first_user": use.first_user,
         "tests": shared.tests,
-        "setup_ms": use.self_ns / metrics.NS_PER_MS,
-        "teardown_ms": use.teardown_ns / metrics.NS_PER_MS,
-        "cpu_ms": use.cpu_ns / metrics.NS_PER_MS,
-        "memory_delta_mb": use.rss_delta_bytes / metrics.MB,
+        "setup_ms": use.self_ns / figures.NS_PER_MS,
+        "teardown_ms": use.teardown_ns / figures.NS_PER_MS,
+        "cpu_ms": use.cpu_ns / figures.NS_PER_MS,
+        "memory_delta_mb": use.rss_delta_bytes / figures.MB,
         "db": _plain(use.db),
     }
 
@@ -173,11 +174,11 @@ def _memory(board: Board) -> list[dict[str, Any]]:
     return [
         {
             "worker": worker.id,
-            "rss_mb": worker.rss_bytes / metrics.MB,
-            "first_rss_mb": worker.first_rss_bytes / metrics.MB,
-            "peak_rss_mb": worker.peak_rss_bytes / metrics.MB,
-            "warm_up_mb": worker.warm_up_bytes / metrics.MB,
-            "growth_mb": worker.growth_bytes / metrics.MB,
+            "rss_mb": worker.rss_bytes / figures.MB,
+            "first_rss_mb": worker.first_rss_bytes / figures.MB,
+            "peak_rss_mb": worker.peak_rss_bytes / figures.MB,
+            "warm_up_mb": worker.warm_up_bytes / figures.MB,
+            "growth_mb": worker.growth_bytes / figures.MB,
         }
         for worker in board.session.workers.values()
         if worker.rss_bytes

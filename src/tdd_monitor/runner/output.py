@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 
+from tdd_monitor import figures
+
 SLICE_BYTES = 1 << 20
 BACKLOG_BYTES = 8 << 20  # of more than that, only the end is read
 _MAX_LINE = 4096
@@ -68,7 +70,7 @@ class PrintedOutput:
         if skipped <= 0:
             return []
         self._at += skipped
-        lines = [*self.rest(), f"[{skipped / 1e6:,.1f} MB of output left out here]"]
+        lines = [*self.rest(), f"[{figures.size(skipped)} of output left out here]"]
         # Begin with a whole line, if there is one.
         chunk = os.pread(self._read_end, _MAX_LINE, self._at)
         self._at += chunk.find(b"\n") + 1

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from tdd_monitor.figures import plural
+
 from .model import OUTCOMES, Run, RunState
 
 # Words of pytest's summary that count what is told test by test.
@@ -42,16 +44,12 @@ def problems(run: Run) -> list[str]:
     """What did not arrive, a sentence each; empty when everything did."""
     found = []
     if run.missing_lines:
-        found.append(f"{_lines(run.missing_lines)} from pytest never arrived.")
+        found.append(f"{plural(run.missing_lines, 'line')} from pytest never arrived.")
     if run.malformed_lines:
-        found.append(f"{_lines(run.malformed_lines)} from pytest could not be read.")
+        found.append(f"{plural(run.malformed_lines, 'line')} from pytest could not be read.")
     wrong = differences(run)
     if wrong:
         theirs = ", ".join(f"{each.pytest:,} {each.outcome}" for each in wrong)
         ours = ", ".join(f"{each.arrived:,}" for each in wrong)
         found.append(f"pytest counted {theirs}; the monitor received {ours}.")
     return found
-
-
-def _lines(number: int) -> str:
-    return f"{number:,} line{'' if number == 1 else 's'}"

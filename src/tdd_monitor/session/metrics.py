@@ -3,10 +3,8 @@
 import functools
 import re
 
+from tdd_monitor.figures import MB, NS_PER_MS
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Phase, PoolUse, Statement
-
-MB = 1024 * 1024
-NS_PER_MS = 1_000_000
 
 
 def categories(record: FinishedTest) -> list[str]:

@@ -5,6 +5,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from tdd_monitor import figures
+
 from . import metrics
 from .model import FAILURES, NO_TESTS_COLLECTED, USAGE_ERROR, Item, ItemState, Run, RunState, Session
 
@@ -119,13 +121,13 @@ def durations(session: Session) -> Durations:
 def distribution(own_ns: Iterable[int]) -> Durations:
     """Distribution of durations given in nanoseconds."""
     values = sorted(own_ns)
-    below = [bisect_left(values, edge * metrics.NS_PER_MS) for edge in BUCKET_EDGES_MS]
+    below = [bisect_left(values, edge * figures.NS_PER_MS) for edge in BUCKET_EDGES_MS]
     return Durations(
         len(values),
-        percentile(values, 0.5) / metrics.NS_PER_MS,
-        percentile(values, 0.95) / metrics.NS_PER_MS,
-        (values[-1] if values else math.nan) / metrics.NS_PER_MS,
-        sum(values) / metrics.NS_PER_MS,
+        percentile(values, 0.5) / figures.NS_PER_MS,
+        percentile(values, 0.95) / figures.NS_PER_MS,
+        (values[-1] if values else math.nan) / figures.NS_PER_MS,
+        sum(values) / figures.NS_PER_MS,
         tuple(upper - lower for lower, upper in zip([0, *below], [*below, len(values)], strict=True)),
     )
 

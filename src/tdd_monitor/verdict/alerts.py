@@ -2,24 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from tdd_monitor.config import Thresholds
+from tdd_monitor import figures
+from tdd_monitor.config import Severity, Thresholds, severity
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Statement
 from tdd_monitor.session import metrics
 from tdd_monitor.session.model import DatabaseServer, Pool, SharedFixture, Worker
 
 from . import wording
 from .wording import ADVICE
-
-CRITICAL_FACTOR = 1.5
-
-
-class Severity(StrEnum):
-    """`warning` up to 1.5 times the threshold, `critical` above."""
-
-    WARNING = "warning"
-    CRITICAL = "critical"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +41,6 @@ class Alert:
     def factor(self) -> float:
         """How many times the threshold."""
         return self.value / self.threshold if self.threshold else float("inf")
-
-
-def severity(value: float, threshold: float) -> Severity:
-    """How bad `value`, already above `threshold`, is."""
-    return Severity.CRITICAL if value > CRITICAL_FACTOR * threshold else Severity.WARNING
 
 
 def _alert(metric: str, value: float, threshold: float, subject: str, detail: str, t_ns: int) -> Alert:
@@ -93,7 +79,7 @@ def _leak(record: FinishedTest, leaked: float, t_ns: int) -> Alert:
 def _fixture_alerts(record: FinishedTest, limit: float, t_ns: int) -> Iterator[Alert]:
     """Fixtures that are set up for each test; shared ones are judged when all their users are known."""
     for use in record.fixtures:
-        value = use.self_ns / metrics.NS_PER_MS
+        value = use.self_ns / figures.NS_PER_MS
         if limit and value > limit and not use.cached and not metrics.is_shared(use):
             alert = _alert("fixture_setup_ms", value, limit, record.nodeid, _named(use), t_ns)
             yield replace(alert, cause=_named(use), fixture=f"{use.scope}:{use.name}")
@@ -109,12 +95,12 @@ def of_shared(lives: Sequence[SharedFixture], thresholds: Thresholds, t_ns: int)
     Its set-ups are shared out among all tests that used it.
     """
     limit = thresholds.fixture_setup_ms
-    total = sum(life.use.self_ns for life in lives) / metrics.NS_PER_MS
+    total = sum(life.use.self_ns for life in lives) / figures.NS_PER_MS
     tests = sum(life.tests for life in lives)
     if not limit or not tests or total / tests <= limit:
         return []
-    use, setups = lives[0].use, wording.plural(len(lives), "set-up")
-    summary = f"{setups}, {wording.milliseconds(total)}, for {wording.plural(tests, 'test')}"
+    use, setups = lives[0].use, figures.plural(len(lives), "set-up")
+    summary = f"{setups}, {figures.milliseconds(total)}, for {figures.plural(tests, 'test')}"
     alert = _alert("fixture_setup_ms", total / tests, limit, "", f"{_named(use)}: {summary}", t_ns)
     alert = replace(
         alert,
@@ -183,11 +169,11 @@ def of_server(server: DatabaseServer, thresholds: Thresholds, t_ns: int) -> list
 def of_worker(worker: Worker, thresholds: Thresholds, t_ns: int) -> list[Alert]:
     """Alert of a process that keeps growing while it runs tests; a step is no growth (`Growth`)."""
     limit, growth = thresholds.memory_growth_mb, worker.growth
-    lasting = growth.lasting_bytes() / metrics.MB if growth is not None else 0.0
+    lasting = growth.lasting_bytes() / figures.MB if growth is not None else 0.0
     if growth is None or not limit or lasting <= limit:
         return []
     name = f"worker {worker.id}" if worker.id else "test process"
-    span = f"from {growth.before_bytes / metrics.MB:.0f} to {growth.latest_bytes / metrics.MB:.0f} MB"
-    detail = f"{span} in {wording.plural(growth.tests, 'test')}"
+    span = f"from {growth.before_bytes / figures.MB:.0f} to {growth.latest_bytes / figures.MB:.0f} MB"
+    detail = f"{span} in {figures.plural(growth.tests, 'test')}"
     alert = _alert("memory_growth_mb", lasting, limit, name, detail, t_ns)
     return [replace(alert, cause="test processes")]

@@ -1,12 +1,12 @@
 """The session and what is judged of it, kept in step: what every reader of a run looks at."""
 
-from tdd_monitor.config import Thresholds
+from tdd_monitor.config import Severity, Thresholds
 from tdd_monitor.protocol.events import FinishedTest, Line, RunFinish, RunLost
 from tdd_monitor.session import reducer
 from tdd_monitor.session.model import Delta, Session, SharedFixture
 
 from . import alerts
-from .alerts import Alert, Severity
+from .alerts import Alert
 from .causes import one_a_cause
 
 

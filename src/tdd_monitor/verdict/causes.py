@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from tdd_monitor import figures
+
 from . import wording
 from .alerts import Alert
 
@@ -30,7 +32,7 @@ def _together(group: list[Alert]) -> Alert:
         detail = f"worst: {worst.subject}, {worst.detail}"
         return replace(worst, subject=f"{len(group)} {worst.cause}", detail=detail)
     total = sum(alert.value for alert in group)
-    detail = worst.summary or (tests[0] if len(tests) == 1 else wording.plural(len(tests), "test"))
+    detail = worst.summary or (tests[0] if len(tests) == 1 else figures.plural(len(tests), "test"))
     if len(group) > 1 and not worst.summary and worst.metric.endswith("_ms"):
         detail += f", {wording.value(worst.metric, total)} in all"
     value = total if worst.metric == "leaked_connections" else worst.value
@@ -47,7 +49,7 @@ def _with_their_waits(found: list[Alert]) -> list[Alert]:
         if wait is None or alert.metric not in ("pool_waiting", wait.metric):
             told.append(alert)
         elif alert.metric == "pool_waiting":
-            waited = wording.plural(len(wait.tests), "test")
+            waited = figures.plural(len(wait.tests), "test")
             detail = f"{alert.detail}; {waited} waited, {wording.value(wait.metric, wait.value)} at most"
             told.append(replace(alert, detail=detail, tests=wait.tests))
         elif alert is not wait:

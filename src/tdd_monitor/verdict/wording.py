@@ -1,11 +1,9 @@
-"""How figures, metrics and alerts read: words, units and number formats, for the screen and the reports.
+"""How metrics and alerts read: words, units and advice, for the screen and the reports.
 
 JSON has the bare numbers under the metrics' own names.
 """
 
-import math
-
-from tdd_monitor.session.metrics import MB, NS_PER_MS
+from tdd_monitor.figures import MB, factor, milliseconds, percent, size
 
 WORDS = {
     "test_duration_ms": "duration",
@@ -43,68 +41,6 @@ WRITES_ADVICE = "Rows made one by one: executemany, or one INSERT of many rows, 
 SHARES = frozenset({"pool_utilization", "server_connections"})
 GROWTHS = frozenset({"memory_usage_mb", "memory_growth_mb"})
 ANY_IS_TOO_MUCH = {"pool_waiting": "at once", "leaked_connections": "not given back"}
-
-# Below these milliseconds, in this unit, with so many decimals: three figures always.
-_STEPS = (
-    (9.995, 1, 2, "ms"),
-    (99.95, 1, 1, "ms"),
-    (999.5, 1, 0, "ms"),
-    (9995, 1000, 2, "s"),
-    (99950, 1000, 1, "s"),
-)
-
-
-def milliseconds(value: float) -> str:
-    """A duration in at most 7 cells: 0.42 ms, 12.3 ms, 340 ms, 1.24 s, 75.0 s, 12m 05s."""
-    if math.isnan(value):
-        return "-"
-    for below, per_unit, decimals, unit in _STEPS:
-        if value < below:
-            return f"{value / per_unit:.{decimals}f} {unit}"
-    return clock(value / 1000)
-
-
-def nanoseconds(value: float) -> str:
-    """A duration given in nanoseconds, as `milliseconds` writes it."""
-    return milliseconds(value / NS_PER_MS)
-
-
-def clock(seconds: float) -> str:
-    """A longer time: 8s, 2m 05s, 1h 03m."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m {whole % 60:02d}s"
-    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
-
-
-def size(value: float, signed: bool = False) -> str:
-    """Bytes as MB (GB from 10,000 MB on), with a sign for differences."""
-    megabytes = value / MB
-    sign = "+" if signed else ""
-    if abs(megabytes) >= 9_999.5:
-        return f"{megabytes / 1024:{sign}.1f} GB"
-    if abs(megabytes) >= 99.95:
-        return f"{megabytes:{sign}.0f} MB"
-    return f"{megabytes:{sign}.1f} MB"
-
-
-def percent(share: float) -> str:
-    """A share of a whole: 80%, 5.5%."""
-    return f"{share * 100:.3g}%"
-
-
-def factor(value: float) -> str:
-    """How many times: 1.4x, 12x."""
-    if math.isinf(value):
-        return ""
-    return f"{value:.1f}x" if value < 9.95 else f"{min(value, 9999):.0f}x"
-
-
-def plural(count: int, noun: str) -> str:
-    """1 test, 2 tests, 12,345 tests."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def word(metric: str) -> str:

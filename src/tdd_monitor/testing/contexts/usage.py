@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 
+from tdd_monitor.figures import plural
+
 
 @dataclass
 class Usage:
@@ -30,16 +32,16 @@ class Usage:
         """The line at the end of a run; "" when there is nothing to tell."""
         parts = []
         if self.contexts:
-            where = f"{_count(self.connections, 'connection')}, {_count(self.databases, 'database')}"
-            parts.append(f"{_count(self.contexts, 'context')} on {where}")
+            where = f"{plural(self.connections, 'connection')}, {plural(self.databases, 'database')}"
+            parts.append(f"{plural(self.contexts, 'context')} on {where}")
         lookups = self.schema_hits + self.schema_misses
         if lookups:
-            saved = _count(self.ddl_operations_saved, "DDL operation")
+            saved = plural(self.ddl_operations_saved, "DDL operation")
             parts.append(f"schema stood {self.schema_hits:,} of {lookups:,} times, {saved} saved")
         if self.own_databases:
-            parts.append(f"{_count(self.own_databases, 'own database')}")
+            parts.append(f"{plural(self.own_databases, 'own database')}")
         if self.renewals:
-            parts.append(f"{_count(self.renewals, 'database')} made anew after a commit")
+            parts.append(f"{plural(self.renewals, 'database')} made anew after a commit")
         return "tdd-monitor: " + "; ".join(parts) if parts else ""
 
 
@@ -49,7 +51,3 @@ def left_line(left: Iterable[str]) -> str:
         f"tdd-monitor: new on the embedded server since this run began: {', '.join(sorted(left))}."
         " No roll-back undoes that, and all projects have it: let the test that makes it drop it."
     )
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from tdd_monitor.config.severity import severity as rate_severity
 from tdd_monitor.plugin import record_metric as send_metric
 
 THRESHOLDS: Mapping[str, float] = MappingProxyType(
@@ -20,7 +21,6 @@ REQUIREMENTS: Mapping[str, float] = MappingProxyType(
         "test_suite_time_seconds": 30.0,
     }
 )
-_CRITICAL = 1.5
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class PerformanceMonitor:
         threshold = self.thresholds.get(name)
         if threshold is None or value <= threshold:
             return None
-        severity = "warning" if value <= threshold * _CRITICAL else "critical"
+        severity = rate_severity(value, threshold).value
         alert = PerformanceAlert(name, value, threshold, self._now(), severity, dict(metadata or {}))
         self.alerts.append(alert)
         return alert

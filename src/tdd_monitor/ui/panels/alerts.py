@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tdd_monitor import figures
 from tdd_monitor.ui.frames.view import View
 from tdd_monitor.ui.text import format, words
 from tdd_monitor.ui.text.parts import Part, Row, Target, row, text_row, width_of
@@ -95,7 +96,7 @@ def _whose(alert: Alert, width: int) -> str:
     """The test, or what many share and how many they are, in exactly `width` cells."""
     if alert.tests == (alert.subject,):
         return format.fit(format.short(alert.subject, width), width)
-    count = wording.plural(len(alert.tests), "test")
+    count = figures.plural(len(alert.tests), "test")
     if alert.fixture:
         scope, _colon, name = alert.fixture.partition(":")
         told = alert.summary or (

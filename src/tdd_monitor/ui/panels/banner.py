@@ -1,11 +1,11 @@
 """One or two lines under the header for what needs an answer: lost, errors, notices, no tests."""
 
+from tdd_monitor import figures
 from tdd_monitor.session import completeness, queries
 from tdd_monitor.session.model import Run, RunState
 from tdd_monitor.ui.frames.view import View
 from tdd_monitor.ui.text import format, words
 from tdd_monitor.ui.text.parts import Part, Parts
-from tdd_monitor.verdict import wording
 
 LINES = 3
 
@@ -41,14 +41,14 @@ def _of_run(view: View, run: Run) -> list[list[Part]]:
     if run.state is RunState.LOST and run.lost is not None:
         return [_lost(view, run)]
     if run.collect_errors:
-        count = wording.plural(len(run.collect_errors), "file")
+        count = figures.plural(len(run.collect_errors), "file")
         first = format.visible(run.collect_errors[0].nodeid)
         return [[("! ", "error"), (f"{count} could not be collected ({first}); o shows why.", "text")]]
     if run.state is RunState.FINISHED and run.exitstatus in words.EXIT_ADVICE:
         return [[("! ", "warning"), (words.EXIT_ADVICE[run.exitstatus], "text")]]
     if run.state is RunState.FINISHED and run.exitstatus == 2 and run.cancel_reason:
         left = run.expected - run.done
-        more = f", {wording.plural(left, 'test')} not run" if left > 0 else ""
+        more = f", {figures.plural(left, 'test')} not run" if left > 0 else ""
         return [[("■ ", "warning"), (f"{words.of_cancel(run).capitalize()}{more}.", "text")]]
     if queries.unexplained_exit(run):
         text = f"pytest ended with exit code {run.exitstatus}, although no test failed: o shows what it said."

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 
+from tdd_monitor import figures
 from tdd_monitor.protocol.events import FinishedTest
 from tdd_monitor.session import metrics
 from tdd_monitor.session.model import Item, ItemState, Run
 from tdd_monitor.ui.text import charts, format, words
 from tdd_monitor.ui.text.parts import Part, Parts
-from tdd_monitor.verdict import Alert, Board, Severity, wording
+from tdd_monitor.verdict import Alert, Board, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,11 @@ class Facts:
     threshold_ms: float
     elapsed_ns: int  # of an item that runs, 0 otherwise
     run: str  # "run 1" for what an earlier run found, else ""
+
+    @property
+    def took_ms(self) -> float:
+        """The test's own time, or for how long it has been running."""
+        return (self.elapsed_ns or self.item.own_ns) / figures.NS_PER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +75,11 @@ def _name(facts: Facts, width: int) -> Parts:
 
 def _duration(facts: Facts, width: int) -> Parts:
     if facts.elapsed_ns:
-        return ((format.fit(wording.nanoseconds(facts.elapsed_ns), width, right=True), "running"),)
+        return ((format.fit(figures.nanoseconds(facts.elapsed_ns), width, right=True), "running"),)
     if facts.record is None or facts.item.outcome == "skipped":
         return (_empty(width),)
-    over = _ratio(facts) > 1
-    text = format.fit(wording.nanoseconds(facts.item.own_ns), width, right=True)
-    return ((text, _over_role(_ratio(facts)) if over else "text"),)
-
-
-def _ratio(facts: Facts) -> float:
-    if not facts.threshold_ms:
-        return 0.0
-    return (facts.elapsed_ns or facts.item.own_ns) / metrics.NS_PER_MS / facts.threshold_ms
-
-
-def _over_role(ratio: float) -> str:
-    return "critical" if ratio > 1.5 else "warning"
+    text = format.fit(figures.nanoseconds(facts.item.own_ns), width, right=True)
+    return ((text, words.of_value(facts.took_ms, facts.threshold_ms).role),)
 
 
 def _threshold(facts: Facts, width: int) -> Parts:
@@ -92,16 +87,15 @@ def _threshold(facts: Facts, width: int) -> Parts:
     shown = facts.elapsed_ns or (facts.record is not None and facts.item.outcome != "skipped")
     if not shown or not facts.threshold_ms:
         return (_empty(width),)
-    ratio = _ratio(facts)
+    ratio = facts.took_ms / facts.threshold_ms
     mark = 7  # "◆ 12.4x"
     length = width - mark
-    role = "running" if facts.elapsed_ns else "good"
-    if ratio <= 1:
+    word = words.of_value(facts.took_ms, facts.threshold_ms)
+    if word is words.WITHIN:
+        role = "running" if facts.elapsed_ns else "good"
         return (*charts.bar(ratio, length, role), (" " * mark, "text"))
-    role = _over_role(ratio)
-    word = words.SEVERITIES[Severity.CRITICAL if role == "critical" else Severity.WARNING]
-    text = format.fit(f" {word.glyph} {wording.factor(ratio)}", mark)
-    return (*charts.bar(1.0, length, role), (text, role))
+    text = format.fit(f" {word.glyph} {figures.factor(ratio)}", mark)
+    return (*charts.bar(1.0, length, word.role), (text, word.role))
 
 
 def _phase(when: str) -> Callable[[Facts, int], Parts]:
@@ -110,7 +104,7 @@ def _phase(when: str) -> Callable[[Facts, int], Parts]:
         if part is None:
             return (_empty(width),)
         role = "failed" if part.outcome == "failed" else "dim"
-        return ((format.fit(wording.nanoseconds(metrics.phase_ns(part)), width, right=True), role),)
+        return ((format.fit(figures.nanoseconds(metrics.phase_ns(part)), width, right=True), role),)
 
     return cell
 
@@ -119,10 +113,10 @@ def _memory(facts: Facts, width: int) -> Parts:
     if facts.record is None:
         return (_empty(width),)
     delta = metrics.memory_delta_bytes(facts.record)
-    if abs(delta) < metrics.MB / 20:
+    if abs(delta) < figures.MB / 20:
         return (_empty(width),)
     over = _severity(facts, "memory_usage_mb")
-    return (_marked(wording.size(delta, signed=True), over, width),)
+    return (_marked(figures.size(delta, signed=True), over, width),)
 
 
 def _queries(facts: Facts, width: int) -> Parts:

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 
 from rich.cells import cell_len
 
-from tdd_monitor.session.metrics import NS_PER_MS
+from tdd_monitor import figures
 from tdd_monitor.session.queries import BUCKET_EDGES_MS, Durations
 from tdd_monitor.ui.frames.view import View
-from tdd_monitor.ui.text import charts, format
+from tdd_monitor.ui.text import charts, format, words
 from tdd_monitor.ui.text.parts import BLANK, Part, Row, Target, row, text_row
-from tdd_monitor.verdict import wording
 
 LABELS = ["0", *(f"{edge // 1000}s" if edge >= 1000 else str(edge) for edge in BUCKET_EDGES_MS)]
 SLOWEST_MIN = 2
@@ -18,7 +17,7 @@ SLOWEST_MIN = 2
 def heading(view: View) -> str:
     """How many tests there are durations of."""
     count = view.overview.durations.count
-    return wording.plural(count, "test") if count else ""
+    return figures.plural(count, "test") if count else ""
 
 
 def rows(view: View, width: int, height: int) -> Iterator[Row]:
@@ -34,20 +33,20 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
     if height > 12:
         yield BLANK
     for nodeid, own_ns in view.overview.slowest:
-        ratio = own_ns / NS_PER_MS / limit if limit else 0.0
-        role = "critical" if ratio > 1.5 else "warning" if ratio > 1 else "text"
-        glyph = {"critical": "◆", "warning": "▲"}.get(role, " ")
-        time = format.fit(wording.nanoseconds(own_ns), 8, right=True)
+        word = words.of_value(own_ns / figures.NS_PER_MS, limit)
+        time = format.fit(figures.nanoseconds(own_ns), 8, right=True)
         name = format.short(nodeid, width - 11)
-        yield row((f"{glyph}{time}  ", role), (name, "text"), target=Target("test", nodeid))
+        yield row((f"{word.glyph}{time}  ", word.role), (name, "text"), target=Target("test", nodeid))
 
 
 def _percentiles(spread: Durations, limit: float, gap: int) -> Iterator[Part]:
     for label, value in (("p50", spread.p50_ms), ("p95", spread.p95_ms), ("max", spread.max_ms)):
-        over = bool(limit) and value > limit
-        role = "critical" if over and value > 1.5 * limit else "warning" if over else "strong"
+        word = words.of_value(value, limit)
         yield (f"{label} ", "dim")
-        yield (f"{'▲' if over else ''}{wording.milliseconds(value)}", role)
+        if word is words.WITHIN:
+            yield (figures.milliseconds(value), "strong")
+        else:
+            yield (f"{word.glyph}{figures.milliseconds(value)}", word.role)
         yield (" " * gap, "text")
 
 

@@ -2,12 +2,12 @@
 
 from rich.cells import cell_len
 
+from tdd_monitor import figures
 from tdd_monitor.session import completeness
 from tdd_monitor.session.model import OUTCOMES, Run, RunState
 from tdd_monitor.ui.frames.view import View
 from tdd_monitor.ui.text import charts, format, words
 from tdd_monitor.ui.text.parts import Part, Parts, spread, width_of
-from tdd_monitor.verdict import wording
 
 NAME = "tdd-monitor"
 
@@ -59,7 +59,7 @@ def _right(view: View, run: Run | None) -> Parts:
 
 
 def _seconds(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else wording.clock(seconds)
+    return f"{seconds:.1f} s" if seconds < 60 else figures.clock(seconds)
 
 
 def progress(view: View, run: Run, width: int) -> Parts:
@@ -67,13 +67,13 @@ def progress(view: View, run: Run, width: int) -> Parts:
     if run.state is RunState.STARTING:
         return (("starting pytest …", "dim"),)
     if run.state is RunState.COLLECTING:
-        return ((f"collecting … {wording.plural(run.collected, 'test')} so far", "dim"),)
+        return ((f"collecting … {figures.plural(run.collected, 'test')} so far", "dim"),)
     if not run.expected:
         return (("no tests", "dim"),)
     share = run.done / run.expected
     text = f" {run.done:,}/{run.expected:,}  {int(share * 100)}%"
     if run.active and view.overview.eta_s is not None and view.overview.eta_s >= 0.5:
-        text += f"  ETA {wording.clock(view.overview.eta_s)}"
+        text += f"  ETA {figures.clock(view.overview.eta_s)}"
     if run.state is RunState.CANCELLING:
         text += "  x again kills"
     bad = any(run.counts[outcome] for outcome in ("failed", "error", "lost")) or completeness.problems(run)

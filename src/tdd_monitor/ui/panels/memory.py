@@ -2,19 +2,18 @@
 
 from collections.abc import Iterator
 
-from tdd_monitor.session.metrics import MB
+from tdd_monitor import figures
 from tdd_monitor.ui.frames.view import View
-from tdd_monitor.ui.text import charts, format
+from tdd_monitor.ui.text import charts, format, words
 from tdd_monitor.ui.text.parts import BLANK, Part, Row, Target, row, text_row, width_of
-from tdd_monitor.verdict import wording
 
-LEAST_BYTES = MB / 20  # less would read 0.0 MB
+LEAST_BYTES = figures.MB / 20  # less would read 0.0 figures.MB
 
 
 def heading(view: View) -> str:
     """Memory now."""
     memory = view.board.session.memory
-    return f"{wording.size(memory[-1][1])} now" if memory else ""
+    return f"{figures.size(memory[-1][1])} now" if memory else ""
 
 
 def rows(view: View, width: int, height: int) -> Iterator[Row]:
@@ -34,21 +33,21 @@ def _figures(view: View, width: int) -> Iterator[Row]:
     """The peak, what the tests added, and what was added before the first of them."""
     workers = [worker for worker in view.board.session.workers.values() if worker.rss_bytes]
     keeps_growing = any(alert.metric == "memory_growth_mb" for alert in view.alerts)
-    growth = wording.size(sum(worker.growth_bytes for worker in workers), signed=True)
-    figures: list[Part] = [
+    growth = figures.size(sum(worker.growth_bytes for worker in workers), signed=True)
+    shown: list[Part] = [
         ("peak ", "dim"),
-        (wording.size(sum(worker.peak_rss_bytes for worker in workers)), "strong"),
+        (figures.size(sum(worker.peak_rss_bytes for worker in workers)), "strong"),
         ("  tests ", "dim"),
         (f"▲ {growth}" if keeps_growing else growth, "warning" if keeps_growing else "strong"),
     ]
     warm_up: list[Part] = [
         ("warm-up ", "dim"),
-        (wording.size(sum(worker.warm_up_bytes for worker in workers), signed=True), "text"),
+        (figures.size(sum(worker.warm_up_bytes for worker in workers), signed=True), "text"),
     ]
-    if width_of(figures) + 2 + width_of(warm_up) <= width:
-        yield row(*figures, ("  ", "text"), *warm_up)
+    if width_of(shown) + 2 + width_of(warm_up) <= width:
+        yield row(*shown, ("  ", "text"), *warm_up)
     else:
-        yield row(*figures)
+        yield row(*shown)
         yield row(*warm_up, (" before the tests", "dim"))
 
 
@@ -57,7 +56,7 @@ def _chart(view: View, width: int, height: int) -> Iterator[Row]:
     values = charts.resample(points, width, points[-1][0])
     low, high = min(values), max(values)
     # Noise of less than two megabytes is not stretched to the full height.
-    slack = max(0.0, 2 * MB - (high - low)) / 2
+    slack = max(0.0, 2 * figures.MB - (high - low)) / 2
     for line in charts.sparkline(values, height, low - slack, high + slack):
         yield text_row(line, "chart")
 
@@ -68,15 +67,16 @@ def _tests(view: View, width: int) -> Iterator[Row]:
     workers = view.board.session.workers.values()
     drift = sum(worker.drift_bytes for worker in workers)
     if abs(drift) >= LEAST_BYTES:
-        text = f"{format.fit(wording.size(drift, signed=True), 10, right=True)}  between the tests"
+        text = f"{format.fit(figures.size(drift, signed=True), 10, right=True)}  between the tests"
         yield text_row(format.fit(text, width), "dim")
     if not shown:
         together = sum(worker.growth_bytes for worker in workers) - drift
-        more = f" ({wording.size(together, signed=True)} together)" if together >= LEAST_BYTES else ""
+        more = f" ({figures.size(together, signed=True)} together)" if together >= LEAST_BYTES else ""
         yield text_row(f"No single test added 0.1 MB{more}.", "dim")
     for nodeid, delta in shown:
-        ratio = delta / MB / limit if limit else 0.0
-        role = "critical" if ratio > 1.5 else "warning" if ratio > 1 else "text"
-        glyph = {"critical": "◆", "warning": "▲"}.get(role, " ")
-        size: Part = (f"{glyph}{format.fit(wording.size(delta, signed=True), 9, right=True)}  ", role)
+        word = words.of_value(delta / figures.MB, limit)
+        size: Part = (
+            f"{word.glyph}{format.fit(figures.size(delta, signed=True), 9, right=True)}  ",
+            word.role,
+        )
         yield row(size, (format.short(nodeid, width - 12), "text"), target=Target("test", nodeid))

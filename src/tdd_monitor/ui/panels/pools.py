@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from rich.cells import cell_len
 
+from tdd_monitor import figures
 from tdd_monitor.session.model import DatabaseServer, Pool
 from tdd_monitor.session.pool_life import labels
 from tdd_monitor.ui.frames.view import View
 from tdd_monitor.ui.text import charts, format
 from tdd_monitor.ui.text.parts import Part, Parts, Row, row, text_row, width_of
-from tdd_monitor.verdict import wording
 
 MAX_LISTED = 20
 BAR_MIN = 8
@@ -26,7 +26,7 @@ def heading(view: View) -> str:
         return f"▲ {waiting} waiting"
     known = sum(max(1, pool.latest.pools) for pool in session.pools.values())
     known += sum(session.more_pools.values())
-    return wording.plural(known, "pool") if known > 1 else ""
+    return figures.plural(known, "pool") if known > 1 else ""
 
 
 def rows(view: View, width: int, height: int) -> Iterator[Row]:
@@ -49,7 +49,7 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
         yield from _pool(view, session.pools[key], names[key] + worker, width, chart)
     more = len(session.pools) - len(shown) + sum(session.more_pools.values())
     if more:
-        yield text_row(f"… and {wording.plural(more, 'more pool')}", "dim")
+        yield text_row(f"… and {figures.plural(more, 'more pool')}", "dim")
     yield from servers
 
 

@@ -9,13 +9,14 @@ from textual import events
 from textual.geometry import Size
 from textual.strip import Strip
 
+from tdd_monitor import figures
 from tdd_monitor.session.model import FAILURES, Delta, Item, ItemState
 from tdd_monitor.ui.frames.order import VIEWS, Listing
 from tdd_monitor.ui.frames.view import View
 from tdd_monitor.ui.text import format
 from tdd_monitor.ui.text.parts import Target
 from tdd_monitor.ui.widgets import RowsView
-from tdd_monitor.verdict import Board, wording
+from tdd_monitor.verdict import Board
 
 from . import columns
 
@@ -178,7 +179,7 @@ class TestTable(RowsView):
         if not pattern:
             return f"View {VIEWS[view]}: {NONE_IN[view]}. esc shows all tests."
         if view == "all":
-            return f"Filter /{pattern}: none of {wording.plural(len(found), 'test')} matches. esc clears it."
+            return f"Filter /{pattern}: none of {figures.plural(len(found), 'test')} matches. esc clears it."
         return f"View {VIEWS[view]}, filter /{pattern}: no such test. esc clears the filter, again the view."
 
     def row_strip(self, index: int, width: int) -> Strip:

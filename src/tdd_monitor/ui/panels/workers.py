@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from tdd_monitor.session.metrics import NS_PER_MS
+from tdd_monitor import figures
 from tdd_monitor.session.model import Worker
 from tdd_monitor.ui.frames.view import View
 from tdd_monitor.ui.text import format
 from tdd_monitor.ui.text.parts import Part, Row, Target, row, text_row
-from tdd_monitor.verdict import wording
 
 NAME_WIDTH = 5
 SHOWN = 100  # rows; nobody reads further
@@ -53,7 +52,7 @@ def _line(view: View, worker: Worker, width: int) -> Row:
     active = run is not None and run.active
     name = format.fit(format.visible(worker.id) or "main", NAME_WIDTH)
     tail = format.fit(f"{worker.finished:,}", 5, right=True)
-    tail += format.fit(wording.size(worker.rss_bytes), 9, right=True) if width >= 44 else ""
+    tail += format.fit(figures.size(worker.rss_bytes), 9, right=True) if width >= 44 else ""
     room = width - NAME_WIDTH - len(tail)
     what: list[Part]
     target = None
@@ -61,9 +60,9 @@ def _line(view: View, worker: Worker, width: int) -> Row:
         reason = "" if worker.reason == "crashed" else f" {format.visible(worker.reason)}"
         what = [(format.fit(f"† crashed{reason}", room), "lost")]
     elif worker.running:
-        elapsed_ms = max(0, view.now_ns - worker.running_since_ns) / NS_PER_MS
+        elapsed_ms = max(0, view.now_ns - worker.running_since_ns) / figures.NS_PER_MS
         over = bool(limit) and elapsed_ms > limit
-        time = f"{'▲' if over else '●'} {format.fit(wording.milliseconds(elapsed_ms), 7, right=True)} "
+        time = f"{'▲' if over else '●'} {format.fit(figures.milliseconds(elapsed_ms), 7, right=True)} "
         what = [
             (time, "warning" if over else "running"),
             (format.fit(format.short(worker.running, room - len(time)), room - len(time)), "text"),

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from tdd_monitor import figures
 from tdd_monitor.session.metrics import own_ns
 from tdd_monitor.ui.text import format, words
 from tdd_monitor.ui.text.parts import BLANK, Row, row, text_row
-from tdd_monitor.verdict import wording
 
 from . import traceback
 from .subject import Subject, text_rows
@@ -32,7 +32,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
         yield row(
             (f"attempt {number}  ", "strong"),
             (f"{word.glyph} {word.word}", word.role),
-            (f"  {wording.nanoseconds(own_ns(attempt))}", "dim"),
+            (f"  {figures.nanoseconds(own_ns(attempt))}", "dim"),
         )
         yield from traceback.of_record(attempt)
         yield BLANK
@@ -53,7 +53,7 @@ def subtest_rows(subject: Subject, width: int) -> Iterator[Row]:
         word = words.OUTCOMES.get(subtest.outcome, words.IDLE)
         yield row(
             (format.fit(f"{word.glyph} {word.word}", 11), word.role),
-            (format.fit(wording.nanoseconds(subtest.wall_ns), 9, right=True) + "  ", "dim"),
+            (format.fit(figures.nanoseconds(subtest.wall_ns), 9, right=True) + "  ", "dim"),
             (format.visible(subtest.description) or "(no name)", "text"),
         )
         if subtest.longrepr:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tdd_monitor import figures
 from tdd_monitor.protocol.events import FixtureUse
 from tdd_monitor.session import pools
 from tdd_monitor.session.model import Session
 from tdd_monitor.ui.text import format
 from tdd_monitor.ui.text.parts import BLANK, Row, Target, row, text_row
-from tdd_monitor.verdict import wording
 
 from .queries import pool_rows
 
@@ -67,14 +67,14 @@ def rows(found: FixtureCost, width: int) -> Iterator[Row]:
         (format.visible(base), "dim"),
     )
     yield BLANK
-    yield _figure("set up", wording.plural(len(setups), "time"), f"{wording.nanoseconds(own)} in all")
+    yield _figure("set up", figures.plural(len(setups), "time"), f"{figures.nanoseconds(own)} in all")
     if setups:
         dearest = max(use.self_ns for use in setups)
-        note = f"{wording.nanoseconds(own / len(setups))} each, {wording.nanoseconds(dearest)} at most"
+        note = f"{figures.nanoseconds(own / len(setups))} each, {figures.nanoseconds(dearest)} at most"
         yield _figure("", "", note)
-    yield _figure("torn down", "", f"{wording.nanoseconds(teardown)} in all")
+    yield _figure("torn down", "", f"{figures.nanoseconds(teardown)} in all")
     used = sum(1 for _nodeid, use in found.uses if not use.unused)
-    yield _figure("used by", wording.plural(used, "test"), "")
+    yield _figure("used by", figures.plural(used, "test"), "")
     yield from _work(found, width)
     yield BLANK
     yield row(
@@ -96,16 +96,16 @@ def _work(found: FixtureCost, width: int) -> Iterator[Row]:
     if not found.lives:
         return
     cpu_ns = sum(life.cpu_ns for life in found.lives)
-    yield _figure("CPU time", "", f"{wording.nanoseconds(cpu_ns)} in all")
+    yield _figure("CPU time", "", f"{figures.nanoseconds(cpu_ns)} in all")
     added = sum(life.rss_delta_bytes for life in found.lives)
-    yield _figure("memory", "", f"{wording.size(added, signed=True)} in all")
+    yield _figure("memory", "", f"{figures.size(added, signed=True)} in all")
     for use in pools.together(*(life.db for life in found.lives)):
         yield BLANK
         yield from pool_rows(use, width)
 
 
 def _time(value_ns: int, absent: bool) -> str:
-    return format.fit("·" if absent else wording.nanoseconds(value_ns), 10, right=True)
+    return format.fit("·" if absent else figures.nanoseconds(value_ns), 10, right=True)
 
 
 def _figure(name: str, value: str, note: str) -> Row:

@@ -3,17 +3,16 @@
 import statistics
 from collections.abc import Iterator
 
-from tdd_monitor.session.metrics import NS_PER_MS
+from tdd_monitor import figures
 from tdd_monitor.ui.text import charts, format
 from tdd_monitor.ui.text.parts import BLANK, Row, row, text_row
-from tdd_monitor.verdict import wording
 
 from .subject import Subject
 
 
 def rows(subject: Subject, width: int) -> Iterator[Row]:
     """A bar a run."""
-    values = [own / NS_PER_MS for own in subject.item.history_ns]
+    values = [own / figures.NS_PER_MS for own in subject.item.history_ns]
     if not values:
         yield text_row("It has not passed yet in this session.", "dim")
         return
@@ -21,11 +20,11 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
     median = statistics.median(values)
     yield row(
         ("median ", "dim"),
-        (wording.milliseconds(median), "strong"),
+        (figures.milliseconds(median), "strong"),
         ("   fastest ", "dim"),
-        (wording.milliseconds(min(values)), "strong"),
+        (figures.milliseconds(min(values)), "strong"),
         ("   slowest ", "dim"),
-        (wording.milliseconds(max(values)), "strong"),
+        (figures.milliseconds(max(values)), "strong"),
     )
     yield BLANK
     highest = max(*values, limit)
@@ -37,7 +36,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
         yield row(
             (format.fit(label, 11), "dim"),
             *charts.bar(value / highest, max(10, width - 26), role),
-            (format.fit(wording.milliseconds(value), 10, right=True), role if over else "text"),
+            (format.fit(figures.milliseconds(value), 10, right=True), role if over else "text"),
             (" ▲" if over else "  ", "warning"),
         )
     if limit:

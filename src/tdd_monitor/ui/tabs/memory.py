@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from tdd_monitor.session.metrics import MB, memory_delta_bytes
+from tdd_monitor import figures
+from tdd_monitor.session.metrics import memory_delta_bytes
 from tdd_monitor.ui.text import format
 from tdd_monitor.ui.text.parts import BLANK, Part, Row, row, text_row
-from tdd_monitor.verdict import wording
 
 from .subject import Subject, headline, text_rows
 
@@ -34,24 +34,24 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
     yield row((format.fit("whole test", CELL), "strong"), _size(delta, signed=True))
     yield BLANK
     limit = subject.view.board.thresholds.memory_usage_mb
-    if limit and delta > limit * MB:
+    if limit and delta > limit * figures.MB:
         advice = "Something outlives the test: look for caches, globals and resources that are not closed."
         yield from text_rows(f"▲ More than its {limit:g} MB. {advice}", width, "warning", 0)
         yield BLANK
     yield headline("The process around it")
-    yield _around("between the test before and this one", wording.size(record.drift_bytes, signed=True))
+    yield _around("between the test before and this one", figures.size(record.drift_bytes, signed=True))
     shared = sum(use.rss_delta_bytes for use in record.fixtures)
     if shared:
-        yield _around("shared fixtures set up or torn down", wording.size(shared, signed=True))
+        yield _around("shared fixtures set up or torn down", figures.size(shared, signed=True))
     if record.peak_rss_bytes:
-        yield _around("highest so far", wording.size(record.peak_rss_bytes))
+        yield _around("highest so far", figures.size(record.peak_rss_bytes))
     yield BLANK
     text = "Pages of the process: Python often keeps what it frees. --memory tracemalloc counts objects."
     yield from text_rows(text, width, "dim", 0)
 
 
 def _size(value: int, signed: bool = False) -> Part:
-    text = wording.size(value, signed) if value else "·"
+    text = figures.size(value, signed) if value else "·"
     return (format.fit(text, CELL, right=True), "text" if value else "idle")
 
 

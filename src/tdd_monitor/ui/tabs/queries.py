@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tdd_monitor import figures
 from tdd_monitor.protocol.events import PoolUse, Statement
 from tdd_monitor.session import metrics
 from tdd_monitor.ui.text import format
@@ -35,15 +36,15 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
 def pool_rows(use: PoolUse, width: int) -> Iterator[Row]:
     """What was done with one pool."""
     yield headline(f"{format.visible(use.pool) or 'outside any pool'} ({format.visible(use.engine)})")
-    yield _figure("statements", f"{use.queries:,}", f"in {wording.nanoseconds(use.query_ns)}")
+    yield _figure("statements", f"{use.queries:,}", f"in {figures.nanoseconds(use.query_ns)}")
     if use.ddl:
-        longest = wording.nanoseconds(use.ddl_max_ns)
+        longest = figures.nanoseconds(use.ddl_max_ns)
         yield _figure(
-            "schema changes", f"{use.ddl:,}", f"in {wording.nanoseconds(use.ddl_ns)}, longest {longest}"
+            "schema changes", f"{use.ddl:,}", f"in {figures.nanoseconds(use.ddl_ns)}, longest {longest}"
         )
     if use.acquires:
-        longest = wording.nanoseconds(use.acquire_max_ns)
-        note = f"waited {wording.nanoseconds(use.acquire_ns)} in all, {longest} at most, {use.peak} at once"
+        longest = figures.nanoseconds(use.acquire_max_ns)
+        note = f"waited {figures.nanoseconds(use.acquire_ns)} in all, {longest} at most, {use.peak} at once"
         yield _figure("connections", f"{use.acquires:,}", note)
     if use.waits:
         yield _figure("had to wait", f"{use.waits:,}", "times until a connection was free", "warning")
@@ -51,7 +52,7 @@ def pool_rows(use: PoolUse, width: int) -> Iterator[Row]:
     if use.leaked:
         yield row(
             ("◆ ", "critical"),
-            (wording.plural(use.leaked, "connection"), "critical"),
+            (figures.plural(use.leaked, "connection"), "critical"),
             (" not given back", "critical"),
         )
         for place in use.leaked_at:
@@ -91,6 +92,6 @@ def _statement(statement: Statement, role: str) -> Row:
     count: Part = (format.fit(f"  {statement.count:,}x", 9, right=True), role)
     return row(
         count,
-        (format.fit(wording.nanoseconds(statement.total_ns), 10, right=True) + "  ", "dim"),
+        (format.fit(figures.nanoseconds(statement.total_ns), 10, right=True) + "  ", "dim"),
         (sql, "text"),
     )

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tdd_monitor import figures
 from tdd_monitor.protocol.events import FinishedTest
-from tdd_monitor.session.metrics import NS_PER_MS, memory_delta_bytes, own_ns, queries, unmeasured_queries
+from tdd_monitor.session.metrics import memory_delta_bytes, own_ns, queries, unmeasured_queries
 from tdd_monitor.session.model import Item, ItemState
 from tdd_monitor.ui.frames.view import View
 from tdd_monitor.ui.text import format, words
 from tdd_monitor.ui.text.parts import Part, Row, row
-from tdd_monitor.verdict import Alert, wording
+from tdd_monitor.verdict import Alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Subject:
         """For how long it has been running, None when it does not run."""
         if self.item.state is not ItemState.RUNNING:
             return None
-        return max(0, self.view.now_ns - self.item.started_ns) / NS_PER_MS
+        return max(0, self.view.now_ns - self.item.started_ns) / figures.NS_PER_MS
 
 
 def heading(subject: Subject, width: int) -> list[tuple[Part, ...]]:
@@ -49,14 +50,14 @@ def heading(subject: Subject, width: int) -> list[tuple[Part, ...]]:
     facts = []
     if subject.running_ms is not None:
         on = f" on {format.visible(item.worker)}" if item.worker else ""
-        facts.append(f"running for {wording.milliseconds(subject.running_ms)}{on}")
+        facts.append(f"running for {figures.milliseconds(subject.running_ms)}{on}")
     if record is not None:
-        facts.append(wording.nanoseconds(own_ns(record)))
+        facts.append(figures.nanoseconds(own_ns(record)))
         if count := queries(record):
-            facts.append(wording.plural(count, "query").replace("querys", "queries"))
+            facts.append(figures.plural(count, "query").replace("querys", "queries"))
         elif record.unwatched:
             facts.append(f"queries {format.visible(unmeasured_queries(record))}")
-        facts.append(wording.size(memory_delta_bytes(record), signed=True))
+        facts.append(figures.size(memory_delta_bytes(record), signed=True))
     if item.line:
         facts.append(f"{format.visible(item.file)}:{item.line}")
     run = subject.view.board.session.run

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
+from tdd_monitor import figures
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse
 from tdd_monitor.session import metrics
 from tdd_monitor.ui.text import charts, format, words
 from tdd_monitor.ui.text.parts import BLANK, Part, Row, Target, clip, row, text_row
-from tdd_monitor.verdict import Severity, wording
-from tdd_monitor.verdict.alerts import severity
 
 from .subject import Subject, headline, text_rows
 from .traceback import bounded
@@ -78,7 +77,7 @@ def _headline(lines: list[str]) -> str:
 
 def _without_record(subject: Subject, width: int) -> Iterator[Row]:
     if subject.running_ms is not None:
-        text = f"Running for {wording.milliseconds(subject.running_ms)}; its figures come when it is over."
+        text = f"Running for {figures.milliseconds(subject.running_ms)}; its figures come when it is over."
     elif subject.item.outcome == "lost":
         text = "pytest died while it ran: there are no figures. The output of the run (o) may say why."
     else:
@@ -92,7 +91,7 @@ def stretches(record: FinishedTest, fixture_limit_ms: float) -> list[Stretch]:
     start_ns = 0
     for phase in record.phases:
         own_ns = metrics.phase_ns(phase)
-        notes = [f"of {wording.nanoseconds(phase.wall_ns)}"] if phase.shared_ns else []
+        notes = [f"of {figures.nanoseconds(phase.wall_ns)}"] if phase.shared_ns else []
         notes += [f"cpu {phase.cpu_ns / own_ns:.0%}"] if own_ns else []
         role = phase.when if phase.when in ("setup", "call", "teardown") else "lost"
         start_ns = max(start_ns, _first_teardown(record) if phase.when == "teardown" else 0)
@@ -116,10 +115,10 @@ def _fixtures(record: FinishedTest, when: str, limit_ms: float) -> Iterator[Stre
         target = fixture_target(use)
         if when == "setup" and not use.cached and use.setup_ns:
             note, note_role = f"{format.visible(use.scope)} scope" if shared else "", "dim"
-            ratio = use.self_ns / metrics.NS_PER_MS / limit_ms if limit_ms else 0.0
-            if ratio > 1 and not shared:  # shared ones are judged by what they cost each test
-                word = words.SEVERITIES[severity(ratio, 1.0)]
-                note, note_role = f"{word.glyph} {wording.factor(ratio)} {note}", word.role
+            word = words.of_value(use.self_ns / figures.NS_PER_MS, limit_ms)
+            if word is not words.WITHIN and not shared:  # shared ones are judged by what they cost each test
+                times = figures.factor(use.self_ns / figures.NS_PER_MS / limit_ms)
+                note, note_role = f"{word.glyph} {times} {note}", word.role
             took_ns = use.setup_ns
             yield Stretch(f"  {use.name}", role, use.start_ns, took_ns, took_ns, note, note_role, target)
         elif when == "teardown" and use.teardown_ns:
@@ -138,47 +137,49 @@ def _bars(bars: list[Stretch], total_ns: int, width: int) -> Iterator[Row]:
     room = max(10, width - label_width - 10 - note_width)
     for bar in bars:
         label = format.fit(format.visible(bar.label), label_width)
-        time = format.fit(wording.nanoseconds(bar.own_ns), 9, right=True) + " "
+        time = format.fit(figures.nanoseconds(bar.own_ns), 9, right=True) + " "
         is_phase = bar.target is None
         parts: list[Part] = [(label, "strong" if is_phase else bar.role)]
         parts += charts.span(bar.start_ns, bar.length_ns, total_ns, room, bar.role)
         parts += [(time, "strong" if is_phase else "text"), (format.fit(bar.note, note_width), bar.note_role)]
         yield row(*parts, target=bar.target)
-    yield row((" " * label_width, "dim"), (charts.axis(wording.nanoseconds(total_ns), room), "dim"))
+    yield row((" " * label_width, "dim"), (charts.axis(figures.nanoseconds(total_ns), room), "dim"))
 
 
 def _sums(subject: Subject, record: FinishedTest, width: int) -> Iterator[Row]:
     limit = subject.view.board.thresholds.test_duration_ms
-    own_ms = metrics.own_ns(record) / metrics.NS_PER_MS
-    over = bool(limit) and own_ms > limit
-    role = words.SEVERITIES[severity(own_ms, limit)].role if over else "passed"
+    own_ms = metrics.own_ns(record) / figures.NS_PER_MS
+    word = words.of_value(own_ms, limit)
     ratio = own_ms / limit if limit else 0.0
-    verdict = f"{wording.factor(ratio) if over else f'{ratio:.0%}'} of its {limit:g} ms" if limit else ""
-    glyph = words.SEVERITIES[Severity.CRITICAL].glyph if role == "critical" else "▲" if over else "✓"
+    if word is words.WITHIN:
+        word, share = words.OUTCOMES["passed"], f"{ratio:.0%}"
+    else:
+        share = figures.factor(ratio)
+    verdict = f"{share} of its {limit:g} ms" if limit else ""
     yield headline("Sums")
-    for found in _figures(subject, record, own_ms, f"{glyph} {verdict}", role):
+    for found in _figures(subject, record, own_ms, f"{word.glyph} {verdict}", word.role):
         yield Row(clip(found.parts, width))
     yield BLANK
 
 
 def _figures(subject: Subject, record: FinishedTest, own_ms: float, verdict: str, role: str) -> Iterator[Row]:
-    yield _figure("own time", wording.milliseconds(own_ms), verdict, role)
+    yield _figure("own time", figures.milliseconds(own_ms), verdict, role)
     shared_ns = metrics.shared_ns(record)
     if shared_ns:
         note = "counted apart: others use them too"
-        yield _figure("shared fixtures", wording.nanoseconds(shared_ns), note)
+        yield _figure("shared fixtures", figures.nanoseconds(shared_ns), note)
     total_ns, cpu_ns = metrics.total_ns(record), metrics.cpu_ns(record)
-    yield _figure("wall time", wording.nanoseconds(total_ns), "all phases, and shared fixtures")
+    yield _figure("wall time", figures.nanoseconds(total_ns), "all phases, and shared fixtures")
     own_ns = metrics.own_ns(record)
     if own_ns:
         share = cpu_ns / own_ns
         note = "computing" if share > 0.5 else "waiting for something else"
-        yield _figure("CPU time", wording.nanoseconds(cpu_ns), f"{share:.0%}: mostly {note}")
+        yield _figure("CPU time", figures.nanoseconds(cpu_ns), f"{share:.0%}: mostly {note}")
     if record.db:
         query_ns = sum(use.query_ns for use in record.db)
         share = query_ns / own_ns if own_ns else 0.0
         note = f"{metrics.queries(record):,} statements, {share:.0%} of its own time"
-        yield _figure("database", wording.nanoseconds(query_ns), note)
+        yield _figure("database", figures.nanoseconds(query_ns), note)
     for name, value in sorted(record.metrics.items()):
         yield _figure(format.visible(name), f"{value:g}", "measured by the test")
 

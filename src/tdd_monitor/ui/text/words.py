@@ -5,9 +5,9 @@ A colour never says anything alone: every state has its own glyph and word too.
 
 from dataclasses import dataclass
 
+from tdd_monitor.config import Severity, severity
 from tdd_monitor.session import completeness, queries
 from tdd_monitor.session.model import Item, ItemState, Run, RunState
-from tdd_monitor.verdict import Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ SEVERITIES = {
     Severity.CRITICAL: Word("◆", "critical", "critical"),
 }
 
+WITHIN = Word(" ", "", "text")  # the threshold
+
 RUN_STATES = {
     RunState.STARTING: Word("○", "starting", "pending"),
     RunState.COLLECTING: Word("○", "collecting", "running"),
@@ -62,6 +64,11 @@ EXIT_ADVICE = {
     4: "pytest did not accept its arguments: press o for its message.",
     5: "pytest found no tests: check the path, -k and -m, and that files are named test_*.py.",
 }
+
+
+def of_value(value: float, threshold: float) -> Word:
+    """How a value stands to its threshold, which 0 switches off."""
+    return SEVERITIES[severity(value, threshold)] if threshold and value > threshold else WITHIN
 
 
 def of_item(item: Item) -> Word:

@@ -1,0 +1,17 @@
+"""How bad a value above its threshold is: one rule for the monitor's alerts and the toolkit's."""
+
+from enum import StrEnum
+
+CRITICAL_FACTOR = 1.5
+
+
+class Severity(StrEnum):
+    """`warning` up to `CRITICAL_FACTOR` times the threshold, `critical` above."""
+
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+def severity(value: float, threshold: float) -> Severity:
+    """The severity of `value`, which is above `threshold`."""
+    return Severity.CRITICAL if value > CRITICAL_FACTOR * threshold else Severity.WARNING
