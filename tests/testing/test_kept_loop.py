@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tdd_monitor.testing.connections import kept_loop
-from tdd_monitor.testing.connections.kept_loop import KeptLoop, LoopKeeper, lending_policy
+from tdd_monitor.testing.connections.kept_loop import KeptLoop, LoopKeeper, kept_loop_policy
 
 from .conftest import Run
 
@@ -206,14 +206,14 @@ def test_it_knows_the_task_that_came_from_outside(loop: KeptLoop) -> None:
     assert run(loop, both()) == [True, False]
 
 
-def test_while_it_is_lent_others_get_ordinary_loops() -> None:
+def test_while_it_is_in_use_others_get_ordinary_loops() -> None:
     keeper = LoopKeeper()
-    kept, other = keeper.lend(), keeper.lend()
+    kept, other = keeper.acquire(), keeper.acquire()
     assert isinstance(kept, KeptLoop)
     assert not isinstance(other, KeptLoop)
     other.close()
     kept.close()
-    assert keeper.lend() is kept
+    assert keeper.acquire() is kept
     kept.close()
     keeper.close(lambda: asyncio.sleep(0))
     assert kept.is_closed()
@@ -222,7 +222,7 @@ def test_while_it_is_lent_others_get_ordinary_loops() -> None:
 def test_runners_that_take_no_factory_get_it_by_a_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     """pytest-asyncio before 1.4."""
     monkeypatch.setattr(kept_loop, "keeper", LoopKeeper())
-    policy = lending_policy()
+    policy = kept_loop_policy()
     kept, other = policy.new_event_loop(), policy.new_event_loop()
     assert isinstance(kept, KeptLoop)
     assert not isinstance(other, KeptLoop)

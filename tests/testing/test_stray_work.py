@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from tdd_monitor.testing import tdd_test_context
-from tdd_monitor.testing.connections.lent import LentConnection
+from tdd_monitor.testing.connections.proxy import ConnectionProxy
 
 from .conftest import Look, Run
 
@@ -112,7 +112,7 @@ async def test_it_is_a_connection_like_any_other() -> None:
 def test_it_has_every_method_and_each_is_of_the_same_kind() -> None:
     for name, method in inspect.getmembers(asyncpg.Connection, inspect.isfunction):
         if not name.startswith("_"):
-            ours = getattr(LentConnection, name)
+            ours = getattr(ConnectionProxy, name)
             assert inspect.iscoroutinefunction(ours) == inspect.iscoroutinefunction(method), name
             assert [*inspect.signature(ours).parameters] == [*inspect.signature(method).parameters], name
 

@@ -118,12 +118,12 @@ def test_on_a_server_of_the_user_only_what_this_run_made_is_dropped(
     databases = WorkerDatabases(named)
     mine = databases.add("template1", (("application_name", "named"),))
     owned = SpareDatabases(named, databases.describe)
-    also_mine, _ = owned.take("", (("application_name", "named"),))
+    also_mine, _ = owned.acquire("", (("application_name", "named"),))
     assert {theirs, spare, mine.name, also_mine.name} <= names(server)
     sweep(server)  # a run on the embedded server, which this one is too: it does not know the others
     assert theirs not in names(server)
     assert {spare, mine.name, also_mine.name} <= names(server)
-    owned.give_back(also_mine)
+    owned.release(also_mine)
     owned.close()
     databases.drop_all()
     databases.close()
@@ -135,8 +135,8 @@ def test_what_one_run_did_not_need_the_next_claims(server: DatabaseServer) -> No
     settings = (("application_name", f"spares-{os.getpid()}"),)  # a kind of our own
     databases = WorkerDatabases(server)
     spares = SpareDatabases(server, databases.describe)
-    used, _ = spares.take("", settings)
-    spares.give_back(used)
+    used, _ = spares.acquire("", settings)
+    spares.release(used)
     spares.close()
     kept = {name for name in names(server) if name.startswith(f"tdd_spare_{used.kind}_")}
     assert len(kept) == 1

@@ -1,4 +1,4 @@
-"""An asyncpg connection that a test borrows: how its transaction begins, nests and ends.
+"""An asyncpg connection for a test: how its transaction begins, nests and ends.
 
 It reaches below asyncpg's public methods at a few marked places, to begin and to clean up in one
 round trip each. tests/testing/test_isolation.py fails when a new asyncpg changes them.
@@ -15,7 +15,7 @@ from asyncpg.exceptions import InvalidSavepointSpecificationError, NoActiveSQLTr
 from asyncpg.transaction import Transaction, TransactionState
 
 from .isolation import Ending
-from .lent import Lease, LentConnection
+from .proxy import ConnectionProxy, Lease
 
 # ROLLBACK does not undo prepared statements and advisory locks of the session; it does undo SET,
 # LISTEN, cursors WITH HOLD and temporary tables.
@@ -46,7 +46,7 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
         self._witness = f"tdd_monitor_{secrets.token_hex(8)}"
         self._begin = f"BEGIN;SAVEPOINT {self._witness}"
         self._end = self._end_with(_UNLOCK_BY_SELECT)
-        self._lent: LentConnection | None = None
+        self._test_proxy: ConnectionProxy | None = None
         self.altered = False
         self._codecs: set[str] = set()
         self.database = ""
@@ -68,17 +68,17 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
         self.tests += 1
         self.depth = 1
 
-    def lend(self, test_id: str) -> LentConnection:
-        """Return what the test gets: this connection, until `recall`."""
+    def check_out(self, test_id: str) -> ConnectionProxy:
+        """Return the proxy with which the test uses this connection, until `check_in`."""
         self._pool_release_ctr = lease = Lease(test_id)
-        self._lent = lent = LentConnection(self, lease)
-        return lent
+        self._test_proxy = proxy = ConnectionProxy(self, lease)
+        return proxy
 
-    def recall(self) -> None:
-        """Let whoever the test has left behind use this connection no more."""
-        if self._lent is not None:
-            self._lent.recall()
-            self._lent = None
+    def check_in(self) -> None:
+        """Detach the proxy: nothing that the test has left running can use this connection any more."""
+        if self._test_proxy is not None:
+            self._test_proxy.detach()
+            self._test_proxy = None
             self._pool_release_ctr = _NOBODY
 
     async def end_test(self) -> Ending:
@@ -171,7 +171,7 @@ class ContextConnection(asyncpg.Connection):  # type: ignore[misc]
 
     def _unwrap(self) -> Any:
         """What asyncpg gives to callbacks, such as those of LISTEN."""
-        return self._lent or self
+        return self._test_proxy or self
 
     def _forget_codecs(self) -> None:
         settings = self._protocol.get_settings()

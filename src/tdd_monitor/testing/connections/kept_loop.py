@@ -1,4 +1,4 @@
-"""An event loop that outlives the runners to which it is lent, so that connections can stay open.
+"""An event loop that outlives the runners that use it, so that connections can stay open.
 
 pytest-asyncio gives each test a loop of its own and closes it afterwards; a connection dies with its loop.
 Here closing lets go of everything but our own connections: the next test gets the same loop, as empty as
@@ -32,7 +32,7 @@ class KeptLoop(_Base):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self.lent = False
+        self.in_use = False
         self._root: weakref.ref[asyncio.Task[Any]] | None = None
         self._closed_for_good = False
         self.residents: weakref.WeakSet[Resident] = weakref.WeakSet()
@@ -100,15 +100,15 @@ class LoopKeeper:
         self._loop: KeptLoop | None = None
         self._of_parent: KeptLoop | None = None
 
-    def lend(
+    def acquire(
         self, ordinary: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     ) -> asyncio.AbstractEventLoop:
-        """Return the kept loop, or an ordinary one while it is lent: a factory for `asyncio.Runner`."""
+        """Return the kept loop, or an ordinary one while it is in use: a factory for `asyncio.Runner`."""
         if self._loop is None:
             self._loop = KeptLoop()
-        if self._loop.lent:
+        if self._loop.in_use:
             return ordinary()
-        self._loop.lent = True
+        self._loop.in_use = True
         return self._loop
 
     def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -133,16 +133,16 @@ class LoopKeeper:
 keeper = LoopKeeper()
 
 
-def lending_policy() -> Any:
+def kept_loop_policy() -> Any:
     """Return asyncio's default policy, but that the first loop that it makes is the kept one."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.14 and later
 
-        class LendingPolicy(asyncio.DefaultEventLoopPolicy):
+        class KeptLoopPolicy(asyncio.DefaultEventLoopPolicy):
             def new_event_loop(self) -> asyncio.AbstractEventLoop:
-                return keeper.lend(super().new_event_loop)
+                return keeper.acquire(super().new_event_loop)
 
-        return LendingPolicy()
+        return KeptLoopPolicy()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,4 +1,4 @@
-"""A psycopg connection that a plain test borrows: how its transaction begins, commits and ends.
+"""A psycopg connection for a plain test: how its transaction begins, commits and ends.
 
 Below is a libpq connection that stays open; each test gets a new psycopg object on it, so nothing that
 it sets there (adapters, row factories, handlers) reaches the next test. Imports psycopg.
@@ -14,7 +14,7 @@ import psycopg
 from psycopg import errors, pq
 
 from .isolation import Ending
-from .lent import over
+from .proxy import expired_text
 
 # Gone when the test has ended the transaction itself; nobody can set it again without knowing its name.
 _WITNESS = f"tdd_monitor_{secrets.token_hex(8)}"
@@ -113,7 +113,7 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
 
     def _refuse_after_the_test(self) -> None:
         if self._ended_with:
-            raise psycopg.OperationalError(over(self._ended_with, "the connection or a cursor"))
+            raise psycopg.OperationalError(expired_text(self._ended_with, "the connection or a cursor"))
 
     def _start_query(self) -> Any:
         self._has_work = True

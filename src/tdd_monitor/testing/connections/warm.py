@@ -28,7 +28,7 @@ class WarmConnections:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._is_kept = getattr(loop, "is_kept", False)
         self._idle: dict[str, list[ContextConnection]] = {}
-        self._lent: set[ContextConnection] = set()
+        self._in_use: set[ContextConnection] = set()
         self._keeper: AsyncGenerator[None, None] | None = None
         if self._is_kept:
             loop.residents.add(self)  # type: ignore[attr-defined]
@@ -36,15 +36,15 @@ class WarmConnections:
     def descriptors(self) -> list[int]:
         """Return the file descriptors of all open connections."""
         idle = [connection for connections in self._idle.values() for connection in connections]
-        return [descriptor_of(connection) for connection in (*self._lent, *idle)]
+        return [descriptor_of(connection) for connection in (*self._in_use, *idle)]
 
-    def take(self, database: Database) -> ContextConnection | None:
+    def acquire(self, database: Database) -> ContextConnection | None:
         """Return a waiting connection to the database, None when there is none."""
         idle = self._idle.get(database.name)
         while idle:
             connection = idle.pop()
             if connection.generation == database.generation and not connection.is_closed():
-                self._lent.add(connection)
+                self._in_use.add(connection)
                 return connection
             connection.terminate()
         return None
@@ -52,11 +52,11 @@ class WarmConnections:
     @property
     def opens_for_all(self) -> bool:
         """Whether the connection that is opened next will serve test after test."""
-        return self._is_kept and not self._lent
+        return self._is_kept and not self._in_use
 
-    def lends(self, database: Database) -> bool:
+    def is_in_use(self, database: Database) -> bool:
         """Tell whether a context is open in the database."""
-        return any(connection.database == database.name for connection in self._lent)
+        return any(connection.database == database.name for connection in self._in_use)
 
     async def open(self, database: Database, timeout_s: float) -> ContextConnection:
         """Open a connection. Raises what asyncpg.connect raises."""
@@ -73,12 +73,12 @@ class WarmConnections:
         )
         connection.database, connection.owned = database.name, database.owned
         connection.generation = database.generation
-        self._lent.add(connection)
+        self._in_use.add(connection)
         return connection
 
-    async def give_back(self, connection: ContextConnection) -> None:
+    async def release(self, connection: ContextConnection) -> None:
         """Keep a clean connection for the next test, or close it when it has served long enough."""
-        self._lent.discard(connection)
+        self._in_use.discard(connection)
         idle = self._idle.setdefault(connection.database, [])
         if connection.altered or connection.tests >= TESTS_PER_CONNECTION or len(idle) >= IDLE_AT_MOST:
             await close_quietly(connection)
@@ -94,26 +94,26 @@ class WarmConnections:
 
     def discard(self, connection: ContextConnection) -> None:
         """Cut off a connection that must not be used again."""
-        self._lent.discard(connection)
+        self._in_use.discard(connection)
         connection.terminate()
 
     async def close(self) -> None:
-        """Close all of them; those still lent are cut off, which rolls back."""
-        for connection in self._lent:
+        """Close all of them; those in use are cut off, which rolls back."""
+        for connection in self._in_use:
             connection.terminate()
-        self._lent.clear()
-        for connection in self._take_all():
+        self._in_use.clear()
+        for connection in self._all_idle():
             await close_quietly(connection)
 
     def abandon(self) -> None:
         """Let go of connections whose loop has been closed over them."""
-        for connection in (*self._lent, *self._take_all()):
+        for connection in (*self._in_use, *self._all_idle()):
             # A closed loop cannot close their sockets; the garbage collector does, and says so.
             with contextlib.suppress(RuntimeError):
                 connection.terminate()
-        self._lent.clear()
+        self._in_use.clear()
 
-    def _take_all(self) -> list[ContextConnection]:
+    def _all_idle(self) -> list[ContextConnection]:
         idle, self._idle = self._idle, {}
         return [connection for connections in idle.values() for connection in connections]
 

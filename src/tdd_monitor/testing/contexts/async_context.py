@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from tdd_monitor.testing.connections.asyncpg import ContextConnection
 from tdd_monitor.testing.connections.isolation import Ending
-from tdd_monitor.testing.connections.lent import LentConnection
+from tdd_monitor.testing.connections.proxy import ConnectionProxy
 from tdd_monitor.testing.connections.warm import WarmConnections
 from tdd_monitor.testing.databases.worker import Database
 from tdd_monitor.testing.schema.declare import Schema
@@ -28,7 +28,7 @@ class TDDTestContext(BaseContext):
     def __init__(self, test_id: str | None = None, schema: Any = None) -> None:
         super().__init__(test_id, schema)
         self._connection: ContextConnection | None = None
-        self._lent: LentConnection | None = None
+        self._lent: ConnectionProxy | None = None
         self._warm: WarmConnections | None = None
         self._outer: TDDTestContext | None = None
         self._inner: TDDTestContext | None = None

@@ -55,7 +55,7 @@ class BaseContext:
 
     @property
     def allocated(self) -> list[str]:
-        """What was lent to this test: the server's process behind its connection, and its database."""
+        """What this test has: the server's process behind its connection, and its database."""
         return [f"backend {self._backend}", f"database {self._database.name}"] if self._database else []
 
     def note_provided(self, provided: Provided) -> None:

@@ -38,10 +38,10 @@ _LOCKED_OUT_S = 3.0
 _DEAD = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
-class Lender(Protocol):
-    """Who lends connections to contexts besides the manager itself: the plain contexts of psycopg."""
+class ConnectionSource(Protocol):
+    """Where contexts get connections: one for each event loop, and that of the plain contexts (psycopg)."""
 
-    def lends(self, database: Database) -> bool:
+    def is_in_use(self, database: Database) -> bool:
         """Tell whether a context is open in the database."""
 
     def close(self) -> None:
@@ -49,7 +49,7 @@ class Lender(Protocol):
 
 
 class DatabaseManager:
-    """Lends each test a connection in a transaction of its own. Get it from `get_database_manager`.
+    """Gives each test a connection in a transaction of its own. Get it from `get_database_manager`.
 
     It starts on first use, whatever is asked of it first.
     """
@@ -57,7 +57,7 @@ class DatabaseManager:
     def __init__(self) -> None:
         self.schema_cache = SchemaCache()
         self.usage = Usage()
-        self.lenders: list[Lender] = []
+        self.sources: list[ConnectionSource] = []
         self._lock = threading.Lock()
         self._databases: Databases | None = None
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, WarmConnections] = (
@@ -96,17 +96,17 @@ class DatabaseManager:
         with self._lock:
             return self._start().for_pools(schema).url
 
-    def take_own_database(self, schema: Schema | None) -> Provided:
+    def acquire_own_database(self, schema: Schema | None) -> Provided:
         """Return a database for one test alone, for tests that must commit. Blocks until one is ready."""
         with self._lock:
             self.usage.own_databases += 1
-            return self._start().take_own(schema)
+            return self._start().acquire_own(schema)
 
-    def give_back_own_database(self, database: Database) -> None:
-        """Let go of what `take_own_database` returned; it is dropped."""
+    def release_own_database(self, database: Database) -> None:
+        """Release what `acquire_own_database` returned; it is dropped."""
         with self._lock:
             if self._databases is not None:
-                self._databases.give_back_own(database)
+                self._databases.release_own(database)
 
     async def get_test_connection(self, context: "TDDTestContext") -> ContextConnection:
         """Open the context: lend it a connection on which its transaction has begun.
@@ -119,7 +119,7 @@ class DatabaseManager:
         warm = self._warm()
         while True:
             started_ns = context.now()
-            connection = warm.take(database)
+            connection = warm.acquire(database)
             fresh = connection is None
             if connection is None:
                 for_all = warm.opens_for_all
@@ -161,7 +161,7 @@ class DatabaseManager:
         if ending.is_clean and self.others_came(database):
             ending = Ending.BYPASSED
         if ending is Ending.ROLLED_BACK:
-            await warm.give_back(connection)
+            await warm.release(connection)
         else:
             note_ending(database, ending, context.test_id)
             await self._remove(warm, connection, database, ending)
@@ -205,8 +205,8 @@ class DatabaseManager:
             for warm in list(self._loops.values()):
                 warm.abandon()
             self._loops.clear()
-            for lender in self.lenders:
-                lender.close()
+            for source in self.sources:
+                source.close()
             databases, self._databases = self._databases, None
             self.schema_cache.clear()
         atexit.unregister(self.close_now)
@@ -261,8 +261,8 @@ class DatabaseManager:
 
     def _is_in_use(self, database: Database) -> bool:
         self._forget_closed_loops()
-        lenders: list[Lender | WarmConnections] = [*self._loops.values(), *self.lenders]
-        return any(lender.lends(database) for lender in lenders)
+        sources: list[ConnectionSource | WarmConnections] = [*self._loops.values(), *self.sources]
+        return any(source.is_in_use(database) for source in sources)
 
     async def _open(self, warm: WarmConnections, database: Database) -> ContextConnection:
         database.opened += 1

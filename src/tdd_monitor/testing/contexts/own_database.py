@@ -52,27 +52,27 @@ class TDDDatabase:
             )
         return self._connection
 
-    def take(self) -> Self:
+    def acquire(self) -> Self:
         """Get the database. Blocks until one is ready. Raises SchemaError."""
-        provided = self._provided = self._manager.take_own_database(self.schema)
+        provided = self._provided = self._manager.acquire_own_database(self.schema)
         self.ready_ms = provided.took_ms
         self.path = "own database, was ready" if provided.was_ready else "own database, was waited for"
         record_metric("own_database_ms", self.ready_ms)
         record_metric("own_database_was_ready", float(provided.was_ready))
         return self
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Let it be dropped, with all connections that the test has left open."""
         provided, self._provided = self._provided, None
         if provided is not None:
-            self._manager.give_back_own_database(provided.database)
+            self._manager.release_own_database(provided.database)
 
     async def __aenter__(self) -> Self:
-        self.take()
+        self.acquire()
         try:
             self._connection = await asyncpg.connect(self.url, statement_cache_size=0)
         except BaseException:
-            self.give_back()
+            self.release()
             raise
         return self
 
@@ -84,7 +84,7 @@ class TDDDatabase:
         try:
             await close_quietly(connection)
         finally:
-            self.give_back()
+            self.release()
         record_metric("test_cleanup_ms", (time.perf_counter() - started_s) * 1e3)
 
     def _held(self) -> Provided:

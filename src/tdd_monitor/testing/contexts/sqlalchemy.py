@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 
-class _Borrowed:
+class _Joined:
     """An asyncpg connection that SQLAlchemy may close without closing it."""
 
     def __init__(self, connection: Any) -> None:
@@ -33,10 +33,10 @@ class _Borrowed:
         return getattr(self._connection, name)
 
     async def close(self, **_: Any) -> None:
-        """Give back only."""
+        """Release only."""
 
     def terminate(self) -> None:
-        """Give back only."""
+        """Release only."""
 
 
 @cache
@@ -51,7 +51,7 @@ def tdd_async_engine() -> "AsyncEngine":
         context = current_context()
         if context is None:
             raise RuntimeError("No tdd_test_context is open here that this engine could join.")
-        return _Borrowed(context.connection)
+        return _Joined(context.connection)
 
     return create_async_engine("postgresql+asyncpg://", async_creator=join, poolclass=NullPool)
 

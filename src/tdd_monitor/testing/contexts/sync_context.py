@@ -51,9 +51,9 @@ class SyncConnections:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[_Warm] = []
-        self._lent: set[_Warm] = set()
+        self._in_use: set[_Warm] = set()
 
-    def take(self, database: Database) -> _Warm:
+    def acquire(self, database: Database) -> _Warm:
         """Return a connection on which a transaction has begun. Raises what psycopg raises."""
         while (warm := self._take_idle(database)) is not None:
             try:
@@ -61,7 +61,7 @@ class SyncConnections:
             except psycopg.Error:
                 warm.pgconn.finish()
                 continue
-            return self._lend(warm)
+            return self._use(warm)
         manager = get_database_manager()
         database.opened += 1
         with manager.reaching(psycopg.OperationalError):
@@ -69,39 +69,39 @@ class SyncConnections:
         warm = _Warm(pgconn, database, database.generation)
         manager.usage.connections += 1
         sync_connection.begin_test(warm.pgconn)
-        return self._lend(warm)
+        return self._use(warm)
 
-    def give_back(self, warm: _Warm) -> None:
+    def release(self, warm: _Warm) -> None:
         """Keep a clean connection for the next test, unless it has served long enough."""
         if warm.tests == 2:
             sync_connection.execute(warm.pgconn, "CREATE TEMP TABLE tdd_monitor_w();DROP TABLE tdd_monitor_w")
         with self._lock:
-            self._lent.discard(warm)
+            self._in_use.discard(warm)
             if warm.tests < TESTS_PER_CONNECTION and len(self._idle) < IDLE_AT_MOST:
                 self._idle.append(warm)
                 return
         warm.pgconn.finish()
 
-    def forget(self, warm: _Warm) -> None:
+    def discard(self, warm: _Warm) -> None:
         """Let go of a connection that must not be used again."""
         with self._lock:
-            self._lent.discard(warm)
+            self._in_use.discard(warm)
 
     @property
     def opens_for_all(self) -> bool:
         """Whether a connection must be opened, which will serve test after test."""
-        return not self._idle and not self._lent
+        return not self._idle and not self._in_use
 
-    def lends(self, database: Database) -> bool:
+    def is_in_use(self, database: Database) -> bool:
         """Tell whether a context is open in the database."""
-        return any(warm.database is database for warm in self._lent)
+        return any(warm.database is database for warm in self._in_use)
 
     def close(self) -> None:
         """Close all of them."""
         with self._lock:
-            everything = [*self._idle, *self._lent]
+            everything = [*self._idle, *self._in_use]
             self._idle.clear()
-            self._lent.clear()
+            self._in_use.clear()
         for warm in everything:
             warm.pgconn.finish()
 
@@ -116,10 +116,10 @@ class SyncConnections:
             warm.pgconn.finish()
         return found
 
-    def _lend(self, warm: _Warm) -> _Warm:
+    def _use(self, warm: _Warm) -> _Warm:
         warm.tests += 1
         with self._lock:
-            self._lent.add(warm)
+            self._in_use.add(warm)
         return warm
 
 
@@ -197,12 +197,12 @@ class TDDSyncContext(BaseContext):
     def _open(self) -> None:
         database = self._manager.database_for(self)
         self._manager.clean_if_spoilt(database)
-        if _connections not in self._manager.lenders:
-            self._manager.lenders.append(_connections)
+        if _connections not in self._manager.sources:
+            self._manager.sources.append(_connections)
         started_ns = self.now()
         for_all = _connections.opens_for_all
         with shared_work(FOR_ALL_TESTS) if for_all else contextlib.nullcontext():
-            self._warm = _connections.take(database)
+            self._warm = _connections.acquire(database)
         took_ms = (self.now() - started_ns) / 1e6
         if self._warm.tests == 1:
             self.note_opened(took_ms, for_all=for_all)
@@ -228,9 +228,9 @@ class TDDSyncContext(BaseContext):
             ending = Ending.BYPASSED
         if ending is Ending.ROLLED_BACK:
             connection.detach(self.test_id)
-            _connections.give_back(warm)
+            _connections.release(warm)
             return ending
-        _connections.forget(warm)
+        _connections.discard(warm)
         note_ending(warm.database, ending, self.test_id)
         if ending is Ending.STUCK:
             # Another thread is inside libpq, which would crash if the connection went away under it.

@@ -69,21 +69,21 @@ class Databases:
                 )
         return self._for_pools[key]
 
-    def take_own(self, schema: Schema | None) -> Provided:
+    def acquire_own(self, schema: Schema | None) -> Provided:
         """Return a database for one test alone. Raises SchemaError."""
         if schema is not None and not self._templates.has(schema):
             with shared_work(FOR_ALL_TESTS):
                 self._template(schema)
         started_s = time.perf_counter()
         template = self._template(schema)
-        database, was_ready = self._spares.take(
+        database, was_ready = self._spares.acquire(
             template.name if template is not None else "", schema.settings if schema is not None else ()
         )
         return Provided(database, (time.perf_counter() - started_s) * 1e3, template, was_ready)
 
-    def give_back_own(self, database: Database) -> None:
+    def release_own(self, database: Database) -> None:
         """Drop it, when there is time."""
-        self._spares.give_back(database)
+        self._spares.release(database)
         self._worker.settle()
 
     def renew(self, database: Database) -> None:

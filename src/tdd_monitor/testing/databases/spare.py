@@ -37,7 +37,7 @@ class SpareDatabases:
         self._making_spare = False
         self._thread: threading.Thread | None = None
 
-    def take(self, template: str, settings: Settings) -> tuple[Database, bool]:
+    def acquire(self, template: str, settings: Settings) -> tuple[Database, bool]:
         """Return a database for the caller alone, and whether it was ready. Blocks until there is one.
 
         Raises what the server says when it cannot make one.
@@ -57,7 +57,7 @@ class SpareDatabases:
                 raise failure
             return self._ready[kind].popleft(), was_ready
 
-    def give_back(self, database: Database) -> None:
+    def release(self, database: Database) -> None:
         """Let the database be dropped, when there is time."""
         with self._change:
             self._to_drop.append(database.name)

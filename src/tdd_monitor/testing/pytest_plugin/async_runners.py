@@ -34,16 +34,16 @@ def set_up(
 
 def _with_kept_loop(fixturedef: Any) -> Generator[None, object, object]:
     """Offer our loop where pytest-asyncio would use asyncio's default."""
-    from tdd_monitor.testing.connections.kept_loop import keeper, lending_policy
+    from tdd_monitor.testing.connections.kept_loop import keeper, kept_loop_policy
 
     make = fixturedef.func
 
     def make_with_kept_loop(**values: Any) -> Generator[Any, None, None]:
         if values.get(_FACTORY) is None and _is_default(values.get(_POLICY)):
             if _FACTORY in values:
-                values[_FACTORY] = keeper.lend
+                values[_FACTORY] = keeper.acquire
             elif _POLICY in values:
-                values[_POLICY] = lending_policy()
+                values[_POLICY] = kept_loop_policy()
         yield from make(**values)
 
     fixturedef.func = make_with_kept_loop

@@ -105,10 +105,10 @@ def tdd_database_url(request: pytest.FixtureRequest, tdd_schema: Any) -> Generat
     """The URL of a database of its own, for plain tests and other drivers."""
     from tdd_monitor.testing.contexts.own_database import TDDDatabase
 
-    database = TDDDatabase(request.node.nodeid, tdd_schema).take()
+    database = TDDDatabase(request.node.nodeid, tdd_schema).acquire()
     request.node.user_properties.append(("database", database.path))
     yield database.url
-    database.give_back()
+    database.release()
 
 
 @pytest.fixture(scope="session")

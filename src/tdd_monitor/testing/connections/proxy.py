@@ -1,6 +1,6 @@
 """What a test holds as `context.connection`: the warm connection, for as long as the test lasts.
 
-A task that a test did not await lives on, with the connection in its hands, while the next test works on
+A task that a test did not await lives on, still holding the connection, while the next test works on
 the same one. So each test gets an object of its own, which refuses to work after the test, and so do the
 statements, cursors and transactions that were made with it. Modelled on asyncpg's `PoolConnectionProxy`.
 """
@@ -15,10 +15,10 @@ from asyncpg.connection import _ConnectionProxy
 
 
 class Lease:
-    """The time for which a connection is lent to one test.
+    """The time for which one test has a connection.
 
     asyncpg's statements, cursors and transactions note the connection's `_pool_release_ctr` when they are
-    made, and compare it whenever they are used: with this in its place they learn whose time is over.
+    made, and compare it whenever they are used: with this in its place they learn whose lease has expired.
     """
 
     def __init__(self, test_id: str) -> None:
@@ -26,17 +26,17 @@ class Lease:
 
     def __ne__(self, noted: object) -> bool:
         if isinstance(noted, Lease) and noted is not self:
-            raise noted.over("a statement, cursor or transaction")
+            raise noted.expired("a statement, cursor or transaction")
         return noted is not self
 
     __hash__ = object.__hash__
 
-    def over(self, used: str) -> asyncpg.InterfaceError:
+    def expired(self, used: str) -> asyncpg.InterfaceError:
         """Return the error for whoever still uses the connection when the test has ended."""
-        return asyncpg.InterfaceError(over(self.test_id, used))
+        return asyncpg.InterfaceError(expired_text(self.test_id, used))
 
 
-def over(test_id: str, used: str) -> str:
+def expired_text(test_id: str, used: str) -> str:
     """The text for whoever still uses the connection of a test that has ended."""
     return (
         f"{test_id} has ended, and its connection with it, but {used} of it was used just now: by a task,"
@@ -45,7 +45,7 @@ def over(test_id: str, used: str) -> str:
     )
 
 
-class LentConnection(_ConnectionProxy):  # type: ignore[misc]
+class ConnectionProxy(_ConnectionProxy):  # type: ignore[misc]
     """An asyncpg connection for one test; `isinstance(connection, asyncpg.Connection)` holds."""
 
     _con: Any
@@ -54,7 +54,7 @@ class LentConnection(_ConnectionProxy):  # type: ignore[misc]
         self._con = connection
         self._lease = lease
 
-    def recall(self) -> None:
+    def detach(self) -> None:
         """Refuse to work from now on."""
         self._con = None
 
@@ -74,7 +74,7 @@ class LentConnection(_ConnectionProxy):  # type: ignore[misc]
 
     def __getattr__(self, name: str) -> Any:
         if self._con is None:
-            raise self._lease.over(f"{name!r}")
+            raise self._lease.expired(f"{name!r}")
         return getattr(self._con, name)
 
     def __repr__(self) -> str:
@@ -84,20 +84,20 @@ class LentConnection(_ConnectionProxy):  # type: ignore[misc]
 def _forward(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     """Return the method with which the proxy calls that of the connection; of the same kind."""
 
-    def call(self: LentConnection, *args: Any, **kwargs: Any) -> Any:
+    def call(self: ConnectionProxy, *args: Any, **kwargs: Any) -> Any:
         if self._con is None:
-            raise self._lease.over(f"{name}()")
+            raise self._lease.expired(f"{name}()")
         return getattr(self._con, name)(*args, **kwargs)
 
-    async def run(self: LentConnection, *args: Any, **kwargs: Any) -> Any:
+    async def run(self: ConnectionProxy, *args: Any, **kwargs: Any) -> Any:
         # Looked at when it starts, not when it is called: a task may start after the test.
         if self._con is None:
-            raise self._lease.over(f"{name}()")
+            raise self._lease.expired(f"{name}()")
         return await getattr(self._con, name)(*args, **kwargs)
 
     return functools.wraps(method)(run if inspect.iscoroutinefunction(method) else call)
 
 
 for _name, _method in inspect.getmembers(asyncpg.Connection, inspect.isfunction):
-    if not _name.startswith("_") and _name not in vars(LentConnection):
-        setattr(LentConnection, _name, _forward(_name, _method))
+    if not _name.startswith("_") and _name not in vars(ConnectionProxy):
+        setattr(ConnectionProxy, _name, _forward(_name, _method))
