@@ -409,6 +409,7 @@ TOOLKIT = """
     @pytest.mark.asyncio
     async def test_again(tdd_test_context): await tdd_test_context.connection.fetch("SELECT 1")
     def test_plain(tdd_sync_context): tdd_sync_context.connection.execute("SELECT 1")
+    def test_plain_again(tdd_sync_context): tdd_sync_context.connection.execute("SELECT 1")
     @pytest.mark.asyncio
     async def test_pool(optimized_connection_pool): await optimized_connection_pool.fetch("SELECT 1")
     @pytest.mark.asyncio
@@ -438,6 +439,7 @@ def test_the_toolkits_database_is_no_tests(suite: Suite, database: str) -> None:
     assert queries(made.db)[1] >= 4  # the template and its two tables, the database
     assert works["test_again"].cached and works["test_last"].cached
     assert not works["test_plain"].cached  # its connection is another one, and psycopg had to be imported
+    assert works["test_plain_again"].cached
     assert works["test_plain"].rss_delta_bytes > 4 * MB > run.phase("::test_plain", "setup").rss_delta_bytes
     assert queries(works["test_pool"].db)[1] >= 1  # pools have a database of their own
     setup = run.phase("::test_first", "setup")

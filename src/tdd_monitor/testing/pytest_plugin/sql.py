@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def _importing(module: str) -> AbstractContextManager[None]:
     """Around an import that takes the first test long, for all that come: it is not that test's work."""
-    if f"{__package__}.{module}" in sys.modules:
+    if f"tdd_monitor.testing.{module}" in sys.modules:
         return contextlib.nullcontext()
     from tdd_monitor.plugin import shared_work
     from tdd_monitor.testing.databases.by_schema import FOR_ALL_TESTS
@@ -35,7 +35,7 @@ def tdd_sync_context(
     request: pytest.FixtureRequest, tdd_schema: Any
 ) -> "Generator[TDDSyncContext, None, None]":
     """A warm psycopg connection in a transaction that is rolled back: `tdd_sync_context.connection`."""
-    with _importing("sync_context"):
+    with _importing("contexts.sync_context"):
         from tdd_monitor.testing.contexts.sync_context import TDDSyncContext
 
     with TDDSyncContext(request.node.nodeid, tdd_schema) as context:
@@ -46,7 +46,7 @@ def tdd_sync_context(
 @pytest.fixture
 def tdd_async_engine(tdd_test_context: "TDDTestContext") -> "AsyncEngine":
     """An engine for code under test; all its connections are inside `tdd_test_context`."""
-    with _importing("sqlalchemy_sessions"):
+    with _importing("contexts.sqlalchemy"):
         from tdd_monitor.testing.contexts.sqlalchemy import tdd_async_engine
 
     return tdd_async_engine()
@@ -55,7 +55,7 @@ def tdd_async_engine(tdd_test_context: "TDDTestContext") -> "AsyncEngine":
 @pytest.fixture
 def tdd_engine(tdd_sync_context: "TDDSyncContext") -> "Engine":
     """An engine for code under test; all its connections are inside `tdd_sync_context`."""
-    with _importing("sqlalchemy_sessions"):
+    with _importing("contexts.sqlalchemy"):
         from tdd_monitor.testing.contexts.sqlalchemy import tdd_engine
 
     return tdd_engine()
@@ -64,7 +64,7 @@ def tdd_engine(tdd_sync_context: "TDDSyncContext") -> "Engine":
 @pytest.fixture
 def tdd_session(tdd_sync_context: "TDDSyncContext") -> "Generator[Session, None, None]":
     """A session inside `tdd_sync_context`, which may commit."""
-    with _importing("sqlalchemy_sessions"):
+    with _importing("contexts.sqlalchemy"):
         from tdd_monitor.testing.contexts.sqlalchemy import joined_session
 
     with joined_session() as session:
