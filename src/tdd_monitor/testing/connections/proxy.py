@@ -54,6 +54,11 @@ class ConnectionProxy(_ConnectionProxy):  # type: ignore[misc]
         self._con = connection
         self._lease = lease
 
+    @property
+    def is_detached(self) -> bool:
+        """Whether the test has ended."""
+        return self._con is None
+
     def detach(self) -> None:
         """Refuse to work from now on."""
         self._con = None

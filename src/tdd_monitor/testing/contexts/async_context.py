@@ -11,12 +11,10 @@ from typing import Any, Self
 
 from tdd_monitor.testing.connections.asyncpg import ContextConnection
 from tdd_monitor.testing.connections.isolation import Ending
-from tdd_monitor.testing.connections.proxy import ConnectionProxy
-from tdd_monitor.testing.connections.warm import WarmConnections
-from tdd_monitor.testing.databases.worker import Database
 from tdd_monitor.testing.schema.declare import Schema
 
 from .base import BaseContext
+from .checked_out import CheckedOut
 
 
 class TDDTestContext(BaseContext):
@@ -27,35 +25,24 @@ class TDDTestContext(BaseContext):
 
     def __init__(self, test_id: str | None = None, schema: Any = None) -> None:
         super().__init__(test_id, schema)
-        self._connection: ContextConnection | None = None
-        self._lent: ConnectionProxy | None = None
-        self._warm: WarmConnections | None = None
+        self.checked_out: CheckedOut | None = None
+        self.inner: TDDTestContext | None = None
         self._outer: TDDTestContext | None = None
-        self._inner: TDDTestContext | None = None
+        self._left = False
         self._task: asyncio.Task[Any] | None = None
         self._token: Token[TDDTestContext | None] | None = None
 
     @property
     def connection(self) -> Any:
         """The asyncpg connection of this test, inside its transaction; it refuses to work afterwards."""
-        if self._lent is None:
+        if self.checked_out is None or not self.is_open:
             raise self._not_open()
-        return self._lent
+        return self.checked_out.proxy
 
-    def lend(self, connection: ContextConnection, database: Database, warm: WarmConnections) -> None:
-        """Called by the manager, which has begun the transaction."""
-        self._connection, self._database, self._warm = connection, database, warm
-        self._lent = connection.lend(self.test_id)
-        self._backend = connection.backend
-
-    def take_back(self) -> tuple[ContextConnection, Database, WarmConnections]:
-        """Called by the manager, which is about to end the transaction."""
-        connection, database, warm = self._connection, self._database, self._warm
-        if connection is None or database is None or warm is None:
-            raise RuntimeError(f"The context of {self.test_id} has no connection to clean up.")
-        self._connection = self._lent = None
-        connection.recall()
-        return connection, database, warm
+    @property
+    def is_open(self) -> bool:
+        """Whether the test can use its connection."""
+        return not (self._left or self.checked_out is None or self.checked_out.proxy.is_detached)
 
     async def __aenter__(self) -> Self:
         started_ns = self.now()
@@ -64,6 +51,7 @@ class TDDTestContext(BaseContext):
             connection = await self._join(outer)
         else:
             connection = await self._manager.get_test_connection(self)
+            self._left = False
         # To ask for the running loop is a system call before Python 3.12; the connection knows it.
         self._task = asyncio.current_task(connection.loop)
         self._token = _current.set(self)
@@ -88,7 +76,7 @@ class TDDTestContext(BaseContext):
 
     def embraces(self, task: asyncio.Task[Any] | None, schema: Schema | None) -> bool:
         """Tell whether a context that is opened in `task` is within this one, or beside it."""
-        if self._connection is None or self._inner is not None:
+        if not self.is_open or self.inner is not None:
             return False
         if schema is not None and schema != self.schema:
             return False  # in another database
@@ -103,20 +91,16 @@ class TDDTestContext(BaseContext):
         return loop is self._task.get_loop() and (root is None or root is task)
 
     async def _join(self, outer: "TDDTestContext") -> ContextConnection:
-        connection = outer._connection
-        assert connection is not None  # as `embraces` has made sure
-        await connection.begin_nested()
-        outer._inner = self
-        self._outer, self._connection, self._database = outer, connection, outer._database
-        self._lent = outer._lent
-        self._backend = outer._backend
-        return connection
+        assert outer.checked_out is not None  # as `embraces` has made sure
+        await outer.checked_out.connection.begin_nested()
+        outer.inner = self
+        self._outer, self.checked_out, self._left = outer, outer.checked_out, False
+        return outer.checked_out.connection
 
     async def _part(self, outer: "TDDTestContext") -> None:
-        connection, self._connection, self._lent = self._connection, None, None
-        outer._inner = None
-        if connection is not None and outer._connection is connection:
-            await connection.end_nested()
+        self._outer, self._left, outer.inner = None, True, None
+        if outer.is_open and outer.checked_out is self.checked_out is not None:
+            await self.checked_out.connection.end_nested()
 
     def _leave(self) -> None:
         token, self._token = self._token, None
@@ -145,4 +129,4 @@ _current: ContextVar[TDDTestContext | None] = ContextVar("tdd_monitor_context", 
 def current_context() -> TDDTestContext | None:
     """Return the innermost context that is open here, if there is one."""
     context = _current.get()
-    return context if context is not None and context._connection is not None else None
+    return context if context is not None and context.is_open else None

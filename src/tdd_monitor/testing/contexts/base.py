@@ -4,7 +4,7 @@ import os
 import time
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from tdd_monitor.plugin import record_metric, use_shared_work
 from tdd_monitor.testing.connections import isolation
@@ -28,6 +28,18 @@ class ContextTimings:
     test_cleanup_ms: float = 0.0
 
 
+class Allocated(Protocol):
+    """What a context has of the server."""
+
+    @property
+    def database(self) -> Database:
+        """In which the test runs."""
+
+    @property
+    def backend(self) -> int:
+        """The process id of the server process behind its connection."""
+
+
 class BaseContext:
     """A test and the database that it runs in. `schema` is anything that `declare_schema` takes."""
 
@@ -40,23 +52,24 @@ class BaseContext:
         self.path = "transaction" if schema is None else "transaction, schema stood"
         self.timings = ContextTimings()
         self._manager: DatabaseManager = get_database_manager()
-        self._database: Database | None = None
-        self._backend = 0
+        self.checked_out: Allocated | None = None  # kept after the end, to be told
         self._for_all_ms = 0.0
         self._opened_for_all = False
 
     @property
     def database_url(self) -> str:
         """The database in which the test runs; other connections to it do not see what the test does."""
-        if self._database is None:
+        if self.checked_out is None:
             raise self._not_open()
-        self._manager.watch_sessions(self._database)
-        return self._database.url
+        self._manager.watch_sessions(self.checked_out.database)
+        return self.checked_out.database.url
 
     @property
     def allocated(self) -> list[str]:
         """What this test has: the server's process behind its connection, and its database."""
-        return [f"backend {self._backend}", f"database {self._database.name}"] if self._database else []
+        if self.checked_out is None:
+            return []
+        return [f"backend {self.checked_out.backend}", f"database {self.checked_out.database.name}"]
 
     def note_provided(self, provided: Provided) -> None:
         """Called by the manager when it had to make the database for this test."""
@@ -68,6 +81,10 @@ class BaseContext:
         self.path = "transaction, schema built" if template.built_now else "transaction, schema copied"
         if template.built_now:
             self.timings.schema_operation_ms = template.built_ms / max(1, template.operations)
+
+    def note_acquired(self, took_ms: float) -> None:
+        """Called when an open connection was there."""
+        self.timings.connection_acquire_ms = took_ms
 
     def note_opened(self, took_ms: float, *, for_all: bool) -> None:
         """Called when a connection had to be opened; `for_all`: it stays open for the tests to come."""
@@ -90,10 +107,11 @@ class BaseContext:
 
     def _tell(self, ending: Ending) -> None:
         """Warn the test when its transaction could not simply be rolled back."""
-        if ending is Ending.ESCAPED and self._database is not None:
-            text = isolation.escaped_warning(self.test_id, self._database.name)
-        elif ending is Ending.BYPASSED and self._database is not None:
-            text = isolation.bypassed_warning(self.test_id, self._database.name)
+        database = self.checked_out.database.name if self.checked_out is not None else ""
+        if ending is Ending.ESCAPED:
+            text = isolation.escaped_warning(self.test_id, database)
+        elif ending is Ending.BYPASSED:
+            text = isolation.bypassed_warning(self.test_id, database)
         elif ending is Ending.STUCK:
             text = isolation.stuck_warning(self.test_id)
         else:

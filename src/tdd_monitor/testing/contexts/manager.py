@@ -5,10 +5,11 @@ import atexit
 import contextlib
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import asyncpg
 
@@ -25,11 +26,8 @@ from tdd_monitor.testing.databases.worker import Database
 from tdd_monitor.testing.schema.cache import SchemaCache
 from tdd_monitor.testing.schema.declare import Schema
 
+from .checked_out import AsyncContext, CheckedOut, ConnectionSource, Context
 from .usage import Usage
-
-if TYPE_CHECKING:
-    from .async_context import TDDTestContext
-    from .base import BaseContext
 
 Result = TypeVar("Result")
 
@@ -38,21 +36,14 @@ _LOCKED_OUT_S = 3.0
 _DEAD = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
-class ConnectionSource(Protocol):
-    """Where contexts get connections: one for each event loop, and that of the plain contexts (psycopg)."""
-
-    def is_in_use(self, database: Database) -> bool:
-        """Tell whether a context is open in the database."""
-
-    def close(self) -> None:
-        """Close all connections."""
-
-
 class DatabaseManager:
     """Gives each test a connection in a transaction of its own. Get it from `get_database_manager`.
 
     It starts on first use, whatever is asked of it first.
     """
+
+    # Bound here: freezegun replaces the names of modules, and then durations are nonsense.
+    _now = staticmethod(time.perf_counter_ns)
 
     def __init__(self) -> None:
         self.schema_cache = SchemaCache()
@@ -108,8 +99,8 @@ class DatabaseManager:
             if self._databases is not None:
                 self._databases.release_own(database)
 
-    async def get_test_connection(self, context: "TDDTestContext") -> ContextConnection:
-        """Open the context: lend it a connection on which its transaction has begun.
+    async def get_test_connection(self, context: AsyncContext) -> ContextConnection:
+        """Open the context: check out a connection to it, on which its transaction has begun.
 
         Raises SchemaError for a schema that PostgreSQL refuses, and what `initialize` raises.
         """
@@ -118,16 +109,16 @@ class DatabaseManager:
             self.clean_if_spoilt(database)
         warm = self._warm()
         while True:
-            started_ns = context.now()
+            started_ns = self._now()
             connection = warm.acquire(database)
             fresh = connection is None
             if connection is None:
                 for_all = warm.opens_for_all
                 with shared_work(FOR_ALL_TESTS) if for_all else contextlib.nullcontext():
                     connection = await self._open(warm, database)
-                context.note_opened((context.now() - started_ns) / 1e6, for_all=for_all)
+                context.note_opened((self._now() - started_ns) / 1e6, for_all=for_all)
             else:
-                context.timings.connection_acquire_ms = (context.now() - started_ns) / 1e6
+                context.note_acquired((self._now() - started_ns) / 1e6)
             try:
                 await connection.begin_test()
             except _DEAD:
@@ -140,16 +131,20 @@ class DatabaseManager:
             else:
                 break
         self.usage.contexts += 1
-        context.lend(connection, database, warm)
+        proxy = connection.check_out(context.test_id)
+        context.checked_out = CheckedOut(connection, proxy, database, warm)
         return connection
 
-    async def cleanup_test_connection(self, context: "TDDTestContext") -> Ending:
+    async def cleanup_test_connection(self, context: AsyncContext) -> Ending:
         """Close the context: nothing of what its test did remains.
 
         Returns how the transaction ended, of which the context tells its test. Raises IsolationError
-        when a test has committed into a database of the user.
+        when a test has committed into a database of the user, RuntimeError when there is no connection.
         """
-        connection, database, warm = context.take_back()
+        if context.checked_out is None or context.checked_out.proxy.is_detached:
+            raise RuntimeError(f"The context of {context.test_id} has no connection to clean up.")
+        connection, _, database, warm = context.checked_out
+        connection.check_in()
         try:
             ending = await connection.end_test()
         except BaseException:
@@ -221,7 +216,7 @@ class DatabaseManager:
             atexit.register(self.close_now)
         return self._databases
 
-    def database_for(self, context: "BaseContext") -> Database:
+    def database_for(self, context: Context) -> Database:
         """Return the database for a context, and tell it what that took; blocks when it must be made."""
         # The steady state of this is two look-ups: it runs before every test.
         schema = context.schema

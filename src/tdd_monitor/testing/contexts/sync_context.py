@@ -38,6 +38,7 @@ class _Warm:
     pgconn: Any
     database: Database
     generation: int
+    backend: int
     tests: int = 0
 
     @property
@@ -66,7 +67,7 @@ class SyncConnections:
         database.opened += 1
         with manager.reaching(psycopg.OperationalError):
             pgconn = sync_connection.connect(database.url, CONNECT_TIMEOUT_S)
-        warm = _Warm(pgconn, database, database.generation)
+        warm = _Warm(pgconn, database, database.generation, pgconn.backend_pid)
         manager.usage.connections += 1
         sync_connection.begin_test(warm.pgconn)
         return self._use(warm)
@@ -131,10 +132,10 @@ class TDDSyncContext(BaseContext):
 
     def __init__(self, test_id: str | None = None, schema: Any = None) -> None:
         super().__init__(test_id, schema)
-        self._warm: _Warm | None = None
+        self.checked_out: _Warm | None = None
         self._connection: SyncConnection | None = None
-        self._joined: list[weakref.ref[SyncConnection]] = []
-        self._outer: TDDSyncContext | None = None
+        self.joined: list[weakref.ref[SyncConnection]] = []
+        self.outer: TDDSyncContext | None = None
         self._thread = 0
         self._token: Token[TDDSyncContext | None] | None = None
 
@@ -145,16 +146,21 @@ class TDDSyncContext(BaseContext):
             raise self._not_open()
         return self._connection
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the test can use its connection."""
+        return self._connection is not None
+
     def join(self) -> SyncConnection:
         """Return another connection that is within this transaction, with savepoints of its own."""
-        if self._warm is None:
+        if self.checked_out is None or not self.is_open:
             raise self._not_open()
-        connection = SyncConnection(self._warm.pgconn)
+        connection = SyncConnection(self.checked_out.pgconn)
         connection.begin_nested()
         outermost = self
-        while outermost._outer is not None:
-            outermost = outermost._outer
-        outermost._joined.append(weakref.ref(connection))
+        while outermost.outer is not None:
+            outermost = outermost.outer
+        outermost.joined.append(weakref.ref(connection))
         return connection
 
     def __enter__(self) -> Self:
@@ -176,10 +182,11 @@ class TDDSyncContext(BaseContext):
         if self._token is not None:
             _current.reset(self._token)
         connection, self._connection = self._connection, None
-        warm, self._warm = self._warm, None
+        warm, outer = self.checked_out, self.outer
+        self.outer = None
         if connection is None or warm is None:
             return
-        if self._outer is not None:
+        if outer is not None:
             connection.undo()
             return
         try:
@@ -192,7 +199,7 @@ class TDDSyncContext(BaseContext):
     def embraces(self, schema: Schema | None) -> bool:
         """Tell whether a context that is opened here is within this one."""
         same = schema is None or schema == self.schema
-        return same and self._connection is not None and self._thread == threading.get_ident()
+        return same and self.is_open and self._thread == threading.get_ident()
 
     def _open(self) -> None:
         database = self._manager.database_for(self)
@@ -202,24 +209,21 @@ class TDDSyncContext(BaseContext):
         started_ns = self.now()
         for_all = _connections.opens_for_all
         with shared_work(FOR_ALL_TESTS) if for_all else contextlib.nullcontext():
-            self._warm = _connections.acquire(database)
+            warm = self.checked_out = _connections.acquire(database)
         took_ms = (self.now() - started_ns) / 1e6
-        if self._warm.tests == 1:
+        if warm.tests == 1:
             self.note_opened(took_ms, for_all=for_all)
         else:
-            self.timings.connection_acquire_ms = took_ms
-        self._database = database
-        self._backend = self._warm.pgconn.backend_pid
-        self._connection = SyncConnection(self._warm.pgconn)
+            self.note_acquired(took_ms)
+        self._connection = SyncConnection(warm.pgconn)
         self._manager.usage.contexts += 1
 
     def _join(self, outer: "TDDSyncContext") -> None:
-        self._outer, self._database, self._backend = outer, outer._database, outer._backend
-        self._warm = outer._warm
-        self._connection = self.join()
+        self.outer, self.checked_out = outer, outer.checked_out
+        self._connection = outer.join()
 
     def _close(self, warm: _Warm, connection: SyncConnection) -> Ending:
-        for joined in self._joined:
+        for joined in self.joined:
             left = joined()
             if left is not None and not left.closed:
                 left.detach(self.test_id)
@@ -236,7 +240,7 @@ class TDDSyncContext(BaseContext):
             # Another thread is inside libpq, which would crash if the connection went away under it.
             warm.pgconn.get_cancel().cancel()
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # the query is over then
-                self._manager.end_backend(self._backend)
+                self._manager.end_backend(warm.backend)
         else:
             connection.detach(self.test_id)
             warm.pgconn.finish()
@@ -252,7 +256,7 @@ def tdd_sync_context(test_id: str | None = None, schema: Any = None) -> TDDSyncC
 def current_sync_context() -> TDDSyncContext | None:
     """Return the innermost plain context that is open here, if there is one."""
     context = _current.get()
-    return context if context is not None and context._connection is not None else None
+    return context if context is not None and context.is_open else None
 
 
 _connections = SyncConnections()
