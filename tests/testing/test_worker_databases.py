@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tdd_monitor.testing import IsolationError, tdd_test_context
+from tdd_monitor.testing.contexts import manager as manager_module
 from tdd_monitor.testing.contexts.manager import DatabaseManager
 from tdd_monitor.testing.databases.names import is_orphan, kind, on_named_server, own, spares
 from tdd_monitor.testing.databases.owner_session import OwnerSession, held_keys
@@ -183,10 +184,10 @@ def on_the_users_database(
     server: DatabaseServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[str]:
     """A manager that was told a URL."""
-    server.execute("CREATE DATABASE of_the_user")
+    server.execute("DROP DATABASE IF EXISTS of_the_user WITH (FORCE)", "CREATE DATABASE of_the_user")
     monkeypatch.setenv("TDD_MONITOR_DATABASE_URL", server.url_of("of_the_user"))
     manager = DatabaseManager()
-    monkeypatch.setattr(manager, "_manager", manager)
+    monkeypatch.setattr(manager_module, "_manager", manager)
     yield server.url_of("of_the_user")
     manager.close_now()
     server.execute("DROP DATABASE of_the_user WITH (FORCE)")
