@@ -11,9 +11,10 @@ import time
 import weakref
 from typing import Any, Callable, Dict, Optional, Tuple
 
+from tdd_monitor.plugin.observe.hooks import announcing
 from tdd_monitor.plugin.observe.names import pool_name
 from tdd_monitor.plugin.observe.registry import Registry
-from tdd_monitor.plugin.observe.servers import Login, Place, announcing
+from tdd_monitor.plugin.observe.servers import Login, Place
 from tdd_monitor.plugin.observe.sites import call_site
 from tdd_monitor.plugin.observe.tally import PoolState, Tally, acquiring
 from tdd_monitor.plugin.observe.wrapping import Begin, End, nothing, wrap

@@ -4,8 +4,9 @@ import time
 import weakref
 from typing import Any, Callable, Tuple
 
+from tdd_monitor.plugin.observe.hooks import announcing
 from tdd_monitor.plugin.observe.registry import Registry
-from tdd_monitor.plugin.observe.servers import Login, Place, announcing
+from tdd_monitor.plugin.observe.servers import Login, Place
 from tdd_monitor.plugin.observe.tally import Tally, acquiring
 from tdd_monitor.plugin.observe.wrapping import Begin, End, wrap
 

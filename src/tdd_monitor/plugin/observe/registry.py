@@ -4,9 +4,9 @@ The hooks of the drivers report to the tallies, from any thread; the recorder ta
 an attempt, the sampler looks at the pools ten times a second.
 """
 
-import threading
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Set, Tuple
 
+from tdd_monitor.plugin.observe.attempts import Attempts
 from tdd_monitor.plugin.observe.imports import catch_up
 from tdd_monitor.plugin.observe.open_pools import OpenPools
 from tdd_monitor.plugin.observe.servers import Servers
@@ -26,15 +26,11 @@ class Registry:
     def __init__(self, on_fault: "Callable[[str, BaseException], None]") -> None:
         self._on_fault = on_fault
         self._faulty: Set[str] = set()
-        # Reentrant: a finalizer may give a connection back in the middle of anything.
-        self.lock = threading.RLock()
-        self.attempt = 0
         self.enabled = True
         self.drivers: Set[str] = set()
         self.unwatched: Tuple[str, ...] = ()  # drivers in use whose queries nobody counts
         self.servers = Servers()
-        self.account: Any = None  # whose statements these are: a shared fixture's use, None for the test
-        self.touched: "Dict[Any, List[Tally]]" = {}  # in this attempt, by account
+        self._attempts = Attempts()
         self._open_pools = OpenPools()
         self._pools_seen = 0
         self._loose: "Dict[str, Tally]" = {}
@@ -43,9 +39,9 @@ class Registry:
         """The tally of a pool that is seen for the first time."""
         from tdd_monitor.plugin.observe.tally import Tally
 
-        with self.lock:
+        with self._attempts.lock:
             self._pools_seen += 1
-            tally = Tally(self, engine, name, look, self._pools_seen)
+            tally = Tally(self._attempts, engine, name, look, self._pools_seen)
             tally.sample()  # how large it may become, before it is gone
             self._open_pools.add(tally)
             return tally
@@ -56,8 +52,8 @@ class Registry:
         if tally is None:
             from tdd_monitor.plugin.observe.tally import Tally
 
-            with self.lock:
-                tally = self._loose.setdefault(engine, Tally(self, engine, "", _nothing))
+            with self._attempts.lock:
+                tally = self._loose.setdefault(engine, Tally(self._attempts, engine, "", _nothing))
         return tally
 
     def note_unwatched(self, driver: str) -> None:
@@ -78,28 +74,30 @@ class Registry:
 
     def begin_attempt(self) -> None:
         """What was not asked for within an attempt is nobody's."""
-        self.attempt += 1
-        if self.attempt % _ATTEMPTS_A_LOOK == 0:
+        attempts = self._attempts
+        attempts.number += 1
+        if attempts.number % _ATTEMPTS_A_LOOK == 0:
             catch_up()
-        if self.touched:
-            with self.lock:
-                touched, self.touched = self.touched, {}
+        if attempts.touched:
+            with attempts.lock:
+                touched, attempts.touched = attempts.touched, {}
                 for tallies in touched.values():
                     for tally in tallies:
                         tally.forget()
 
     def charge(self, account: Any) -> None:
         """From now on what is asked of a database belongs to this account; None is the test's."""
-        self.account = account
+        self._attempts.account = account
 
     def take(self, account: Any = None) -> Tuple[PoolUse, ...]:
         """What was done on this account with every pool: by the test, or by a shared fixture."""
-        if account not in self.touched:
+        attempts = self._attempts
+        if account not in attempts.touched:
             return ()
-        with self.lock:
-            tallies = self.touched.pop(account)
+        with attempts.lock:
+            tallies = attempts.touched.pop(account)
             uses = [
-                use for use in [tally.take(self.attempt, account) for tally in tallies] if use is not None
+                use for use in [tally.take(attempts.number, account) for tally in tallies] if use is not None
             ]
         if len(uses) > _FEW:
             from tdd_monitor.plugin.observe.uses import bounded
@@ -111,19 +109,19 @@ class Registry:
         """The pools to tell, and how many more are open."""
         if not self._open_pools:
             return (), 0
-        with self.lock:
+        with self._attempts.lock:
             return self._open_pools.look(all_of_them)
 
     def told(self) -> None:
         """What `look` said is on its way."""
         if self._open_pools:
-            with self.lock:
+            with self._attempts.lock:
                 self._open_pools.told()
 
     def forget_threads(self) -> None:
         """In a forked child nothing is counted, and the lock may be held by a thread that is not there."""
         self.enabled = False
-        self.lock = threading.RLock()
+        self._attempts.forget_threads()
 
 
 def _nothing() -> "Optional[PoolState]":

@@ -6,14 +6,10 @@ The monitor asks them how many connections they have; nothing here sends a query
 import contextlib
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from tdd_monitor.protocol.events import HeldConnections, ServerSeen
 from tdd_monitor.protocol.servers import server_name
-
-if TYPE_CHECKING:
-    from tdd_monitor.plugin.observe.registry import Registry
-    from tdd_monitor.plugin.observe.wrapping import Begin, End
 
 Place = Tuple[str, int, str]  # host (or the directory of the Unix socket), port, user
 Login = Tuple[Any, str, Dict[str, str]]  # password, database, parameters of TLS
@@ -98,23 +94,6 @@ class Servers:
             untold, self._untold = self._untold, []
             for seen in untold:
                 self._emit(seen)
-
-
-def announcing(
-    registry: "Registry",
-    place_of: Callable[[Any], Place],
-    login_of: Callable[[Any], Login],
-    is_closed: Callable[[Any], bool],
-) -> "Tuple[Begin, End]":
-    """Around the `__init__` of a driver's connections, which are made when the server has let them in."""
-
-    def begin(connection: Any, _: Any) -> Any:
-        return connection if registry.enabled else None
-
-    def end(connection: Any, _: Any) -> None:
-        registry.servers.connected(connection, place_of, login_of, is_closed)
-
-    return begin, end
 
 
 def _superuser(connection: Any) -> bool:

@@ -5,14 +5,12 @@ Imported with the first driver, not before: most of what it needs is dear to imp
 
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from tdd_monitor.plugin.observe import statements
+from tdd_monitor.plugin.observe.attempts import Attempts
 from tdd_monitor.plugin.observe.sites import Site
 from tdd_monitor.protocol.events import PoolSample, PoolUse, Statement
-
-if TYPE_CHECKING:
-    from tdd_monitor.plugin.observe.registry import Registry
 
 MAX_STATEMENTS = 1000  # distinct texts kept per attempt and pool; beyond that they are folded early
 REPEATED_FROM = 3
@@ -54,13 +52,13 @@ class Tally:
 
     def __init__(
         self,
-        registry: "Registry",
+        attempts: Attempts,
         engine: str,
         name: str,
         look: Callable[[], Optional[PoolState]],
         id: int = 0,
     ) -> None:
-        self._registry = registry
+        self._attempts = attempts
         self.engine = engine
         self.name = name
         self.id = id
@@ -72,16 +70,16 @@ class Tally:
         self._books: Dict[Any, _Book] = {}
 
     def _book(self) -> _Book:
-        account = self._registry.account
+        account = self._attempts.account
         book = self._books.get(account)
         if book is None:
             book = self._books[account] = _Book(len(self._held))
-            self._registry.touched.setdefault(account, []).append(self)
+            self._attempts.touched.setdefault(account, []).append(self)
         return book
 
     def acquire(self, must_wait: bool, site: Site) -> "Acquisition":
         """Somebody wants a connection; what the driver runs until it is there is part of that."""
-        with self._registry.lock:
+        with self._attempts.lock:
             if must_wait:
                 self._waiting += 1
                 self._book().waits += 1
@@ -91,29 +89,29 @@ class Tally:
 
     def answered(self, must_wait: bool, took_ns: int) -> None:
         """He got one, or an error."""
-        with self._registry.lock:
+        with self._attempts.lock:
             if must_wait:
                 self._waiting -= 1
             self._book().acquires.append(took_ns)
 
     def took(self, key: Any, site: Site) -> None:
         """A connection is out."""
-        registry = self._registry
-        with registry.lock:
-            self._held[key] = _Held(registry.attempt, registry.account is not None, site)
+        attempts = self._attempts
+        with attempts.lock:
+            self._held[key] = _Held(attempts.number, attempts.account is not None, site)
             book = self._book()
             book.peak = max(book.peak, len(self._held))
             self._life_peak = max(self._life_peak, len(self._held))
 
     def gave(self, key: Any) -> None:
         """It is back."""
-        with self._registry.lock:
+        with self._attempts.lock:
             self._held.pop(key, None)
 
     def ran(self, sql: str, took_ns: int, calls: int = 1) -> None:
         """A statement is done, also with an error. `calls` 0 adds time to one that was counted."""
-        with self._registry.lock:
-            book = self._books.get(self._registry.account) or self._book()
+        with self._attempts.lock:
+            book = self._books.get(self._attempts.account) or self._book()
             entry = book.statements.get(sql)
             if entry is None:
                 if len(book.statements) >= MAX_STATEMENTS:
