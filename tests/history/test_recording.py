@@ -13,7 +13,7 @@ from support.streams import shop
 from tdd_monitor.history import recording
 from tdd_monitor.history.recording import Recorder, RecordingError
 from tdd_monitor.protocol.codec import encode
-from tdd_monitor.protocol.events import Hello, Line, ServerSeen, StartedTest
+from tdd_monitor.protocol.events import CollectFinish, Event, Hello, Line, LinesLost, ServerSeen, StartedTest
 
 LINE = Line(1, 1, "", StartedTest("a.py::t", 1))
 
@@ -45,7 +45,7 @@ def test_what_was_flushed_is_there_before_the_end(tmp_path: Path) -> None:
 
 
 def test_the_token_is_not_kept(tmp_path: Path) -> None:
-    hello = Hello(1, "s3cret", "run", 7, "single", argv=("-x",))
+    hello = Hello(1, "s3cret", "run", 7, "single", rootdir="/x")
     record(tmp_path / "run.ndjson", [Line(1, 1, "", hello)]).close()
     assert b"s3cret" not in (tmp_path / "run.ndjson").read_bytes()
     (read,) = recording.read(tmp_path / "run.ndjson")
@@ -76,6 +76,22 @@ def test_a_last_line_that_was_cut_is_skipped(tmp_path: Path, cut: int) -> None:
     record(path, [LINE, LINE._replace(seq=2)]).close()
     path.write_bytes(path.read_bytes()[: -1 - cut])
     assert list(recording.read(path)) == [LINE]
+
+
+def test_a_recording_with_fields_that_are_no_more_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "run.ndjson"
+    hello = Hello(1, "-", "run", 7, "single", python="3.12.4", rootdir="/x")
+    gone = b'"ppid":1,"plugins":["xdist-3.8.0"],"argv":["-x"],"wall_time_ns":5,'
+    events: list[Event] = [hello, CollectFinish(2, 1), LinesLost(3, 1)]
+    lines = [encode(Line(seq, 1, "", event)) for seq, event in enumerate(events, 1)]
+    lines[0] = lines[0].replace(b'"pid":7,', b'"pid":7,' + gone)
+    lines[1] = lines[1].replace(b'"count":2,', b'"count":2,"dur_ns":9,')
+    lines[2] = lines[2].replace(b'"missing":3,', b'"missing":3,"sender":"gw0",')
+    path.write_bytes(b"".join(lines))
+    assert (
+        path.read_bytes().count(b"ppid") + path.read_bytes().count(b"dur_ns") == 2 and b"sender" in lines[2]
+    )
+    assert [line.event for line in recording.read(path)] == events
 
 
 def test_lines_of_tomorrow_and_garbage_between_are_skipped(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tdd_monitor.protocol.codec import decode
 from tdd_monitor.protocol.events import Event, Hello, StartedTest
 from tdd_monitor.protocol.receiving import Numbers, Splitter
 
-GREETING = Hello(1, "t", "r", 1, "single", argv=("tests",))
+GREETING = Hello(1, "t", "r", 1, "single", rootdir="/tests")
 
 
 class Interrupt(BaseException):

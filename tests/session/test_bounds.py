@@ -36,7 +36,7 @@ def failing_run(session: Session, number: int) -> None:
     """Its collection fails, or it is killed: both leave long texts behind."""
     run = f"run-{number}"
     play(session, RunRequest(run, "all", "saved test_b.py"))
-    play(session, Hello(1, "token", run, number, "single", plugins=tuple(f"plugin-{n}" for n in range(50))))
+    play(session, Hello(1, "token", run, number, "single", rootdir=f"/{number}" * 50))
     play(session, Collect((CollectedTest(TEST, "tests/test_a.py", 3),)))
     for file in range(10):
         play(session, CollectError(f"tests/test_{file}.py", f"{number} " + "E" * 5000))

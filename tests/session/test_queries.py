@@ -166,7 +166,6 @@ def test_every_duration_is_in_its_bucket(own_ns: list[int]) -> None:
     expected = tuple(sum(low * MS <= value < high * MS for value in own_ns) for low, high in pairwise(edges))
     assert found.buckets == expected
     assert found.count == len(own_ns)
-    assert found.total_ms == pytest.approx(sum(own_ns) / MS)
 
 
 @pytest.mark.parametrize("edge", queries.BUCKET_EDGES_MS)

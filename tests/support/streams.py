@@ -67,18 +67,16 @@ class Stream:
         self.now_ns += int(after_ms * MS)
         self.lines.append(Line(len(self.lines) + 1, self.now_ns, worker, event))
 
-    def open(self, run: str, scope: str, reason: str, tests: int = 0, plugins: tuple[str, ...] = ()) -> None:
+    def open(self, run: str, scope: str, reason: str, tests: int = 0, role: str = "single") -> None:
         """A run is asked for and pytest says hello."""
         self.emit(RunRequest(run, scope, reason, tests), after_ms=1)
-        role = "controller" if any(name.startswith("xdist") for name in plugins) else "single"
-        hello = Hello(1, "", run, 4242, role, 4200, "3.12.4", "9.2.0", plugins, ("tests",), "/shop")
-        self.emit(hello, after_ms=310)
+        self.emit(Hello(1, "", run, 4242, role, "3.12.4", "9.2.0", "/shop"), after_ms=310)
 
     def collect(self, tests: list[CollectedTest], deselected: int = 0) -> None:
         """All of `tests` in chunks, and the end of collection."""
         for start in range(0, len(tests), 500):
             self.emit(Collect(tuple(tests[start : start + 500])), after_ms=20)
-        self.emit(CollectFinish(len(tests), deselected, 80 * MS), after_ms=5)
+        self.emit(CollectFinish(len(tests), deselected), after_ms=5)
 
     def sample(self, in_use: int, size: int, waiting: int = 0, worker: str = "") -> None:
         """One look at the process, its pool and its server."""
@@ -235,11 +233,11 @@ def rerun_failed() -> list[Line]:
 def xdist(finish: bool = False) -> list[Line]:
     """The shop suite on three workers, interleaved; one worker crashed and was replaced."""
     stream = Stream()
-    stream.open("run-1", "all", "start", plugins=("xdist-3.8.0",))
+    stream.open("run-1", "all", "start", role="controller")
     workers = ("gw0", "gw1", "gw2")
     for number, worker in enumerate(workers):
         stream.emit(WorkerUp(worker), after_ms=30)
-        stream.emit(Hello(1, "", "run-1", 4300 + number, "worker", 4242), worker)
+        stream.emit(Hello(1, "", "run-1", 4300 + number, "worker"), worker)
     stream.collect(collected(SHOP))
     count = len(SHOP) if finish else 30
     for number, script in enumerate(SHOP[:count]):

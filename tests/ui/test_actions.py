@@ -62,7 +62,8 @@ def test_the_footer_has_whole_keys_that_work_and_the_way_out(width: int) -> None
 
 
 def test_a_refusal_says_the_first_reason() -> None:
-    failed = actions.BY_ID["run.failed"]
+    failed = actions.find("run_failed")
+    assert failed is not None
     assert actions.refusal(failed, frozenset()) == actions.NEEDS["can_run"]
     assert actions.refusal(failed, frozenset({"can_run"})) == actions.NEEDS["failed"]
     assert actions.refusal(failed, EVERYTHING) == ""

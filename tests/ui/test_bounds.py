@@ -37,12 +37,12 @@ def text(rows: object) -> list[str]:
 def test_of_many_workers_the_first_are_shown_and_those_that_live_come_first() -> None:
     board = Board()
     stream = streams.Stream()
-    stream.open("run-1", "all", "start", plugins=("xdist",))
+    stream.open("run-1", "all", "start", role="controller")
     for number in range(24_000):
         stream.emit(WorkerUp(f"gw{number}"))
         if number != 23_990:
             stream.emit(WorkerDown(f"gw{number}", True, "crashed"))
-    stream.emit(Hello(1, "", "run-1", 4300, "worker", 4242), "gw23990")
+    stream.emit(Hello(1, "", "run-1", 4300, "worker"), "gw23990")
     stream.emit(StartedTest("tests/test_a.py::test", 1), "gw23990")
     for line in stream.lines:
         board.apply(line)

@@ -14,6 +14,7 @@ from tdd_monitor.protocol.events import (
     Event,
     FinishedTest,
     FixtureUse,
+    Hello,
     Line,
     LinesLost,
     Phase,
@@ -266,6 +267,12 @@ def test_errors_of_collection_come_first_among_the_alerts() -> None:
 
 def test_without_alerts_the_panel_says_that_all_is_well() -> None:
     assert "Everything is within its thresholds" in panel("alerts", view_of(streams.all_passed()))
+
+
+def test_memory_says_why_there_is_none() -> None:
+    hello = Hello(1, "", "r", 1, "single", unmeasured=("memory: install psutil beside pytest",))
+    assert "install psutil" in panel("memory", view_of([Line(1, 1, "", hello)]))
+    assert "No reading yet." in panel("memory", view_of([Line(1, 1, "", hello._replace(unmeasured=()))]))
 
 
 def test_memory_shows_peak_growth_and_who_adds_to_it() -> None:

@@ -8,7 +8,6 @@ import contextlib
 import os
 import platform
 import sys
-import time
 from typing import Any, Callable, ContextManager, Dict, Generator, List, Optional
 
 import pytest
@@ -185,21 +184,16 @@ class Activation:
     def _register(self, name: str, plugin: Any) -> None:
         self._config.pluginmanager.register(plugin, "%s-%s" % (NAME, name))
 
-    def _hello(self, role: str, now: Any = time.time_ns) -> Hello:
-        config = self._config
+    def _hello(self, role: str) -> Hello:
         return Hello(
             PROTOCOL,
             self._request["token"],
             self._request["run"],
             os.getpid(),
             role,
-            os.getppid(),
             platform.python_version(),
             pytest.__version__,
-            _plugins(config),
-            _arguments(config),
-            str(config.rootpath),
-            now(),
+            str(self._config.rootpath),
             self._memory.mode,
             tuple(self._memory.unmeasured),
             self._start_rss_bytes,
@@ -255,23 +249,3 @@ def _follow_forks(activation: Activation) -> None:
 
 def _at_fork(moment: str) -> None:
     getattr(_active, moment)()
-
-
-def _plugins(config: Any) -> Any:
-    found = {_name_and_version(each) for _, each in config.pluginmanager.list_plugin_distinfo()}
-    return tuple(sorted(found))
-
-
-def _name_and_version(distribution: Any) -> str:
-    """By hand: importlib.metadata parses every one as an e-mail, which takes most of a millisecond."""
-    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
-    fields = dict(line.partition(": ")[::2] for line in text.partition("\n\n")[0].splitlines())
-    return "%s-%s" % (fields.get("Name", "unknown"), fields.get("Version", "unknown"))
-
-
-def _arguments(config: Any) -> Any:
-    """As the user gave them, without what bootstrap.py added."""
-    arguments = [str(argument) for argument in config.invocation_params.args]
-    if arguments[:2] == ["-p", "tdd_monitor.plugin"]:
-        del arguments[:2]
-    return tuple(arguments)

@@ -1,6 +1,5 @@
 """Tells about the run as a whole: collection, warnings, why it stops, how it ends."""
 
-import time
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
@@ -46,13 +45,6 @@ class CollectReporter:
         self._stream = stream
         self._rename = rename
         self._deselected = 0
-        self._started_ns = 0
-
-    @pytest.hookimpl(tryfirst=True)
-    @guarded
-    def pytest_collection(self, now: Callable[[], int] = time.perf_counter_ns) -> None:
-        """Collection begins."""
-        self._started_ns = now()
 
     @guarded
     def pytest_deselected(self, items: List[Any]) -> None:
@@ -61,12 +53,12 @@ class CollectReporter:
 
     @pytest.hookimpl(trylast=True)
     @guarded
-    def pytest_collection_finish(self, session: Any, now: Callable[[], int] = time.perf_counter_ns) -> None:
+    def pytest_collection_finish(self, session: Any) -> None:
         """All items, in the order in which they will run."""
         items = session.items
         for chunk in _chunks([self._test(item) for item in items]):
             self._stream.emit(Collect(chunk))
-        self._stream.emit(CollectFinish(len(items), self._deselected, now() - self._started_ns))
+        self._stream.emit(CollectFinish(len(items), self._deselected))
         self._stream.flush()
 
     def _test(self, item: Any) -> CollectedTest:
@@ -80,8 +72,6 @@ class RunReporter:
     def __init__(self, guard: Guard, stream: Stream, config: Any) -> None:
         self.guard = guard
         self._stream = stream
-        self._config = config
-        self._session: Any = None
         self._cancelled = False
         self._terminal = config.pluginmanager.getplugin("terminalreporter")
 

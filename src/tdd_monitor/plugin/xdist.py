@@ -171,7 +171,7 @@ class Relay:
         """Tell what the worker said and did not arrive."""
         missing, malformed = self._numbers.missing, self._malformed + self._splitter.oversized
         if missing or malformed:
-            self._stream.emit(LinesLost(missing, malformed, self._worker))
+            self._stream.emit(LinesLost(missing, malformed))
 
 
 class ChannelTransport:

@@ -16,20 +16,16 @@ PROTOCOL = 1
 
 
 class Hello(Record):
-    """First line of a connection: who speaks, for which run. Wall-clock time appears only here."""
+    """First line of a connection: who speaks, for which run."""
 
     proto: int
     token: str
     run: str
     pid: int
     role: str  # single, controller, worker
-    ppid: int = 0
     python: str = ""
     pytest: str = ""
-    plugins: Tuple[str, ...] = ()
-    argv: Tuple[str, ...] = ()
     rootdir: str = ""
-    wall_time_ns: int = 0
     memory_mode: str = ""  # rss, tracemalloc, gc
     unmeasured: Tuple[str, ...] = ()  # what this interpreter cannot measure, in words
     start_rss_bytes: int = 0  # of the process, before any conftest was imported
@@ -54,7 +50,6 @@ class CollectFinish(Record):
 
     count: int  # type: ignore[assignment]  # the wire's name; nobody calls tuple.count here
     deselected: int = 0
-    dur_ns: int = 0
 
 
 class CollectError(Record):
@@ -315,7 +310,6 @@ class LinesLost(Record):
 
     missing: int = 0
     malformed: int = 0
-    sender: str = ""  # id of a remote worker
 
 
 class RunRequest(Record):

@@ -162,6 +162,7 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "metric": alert.metric,
         "value": alert.value,
         "threshold": alert.threshold,
+        "timestamp_ns": alert.timestamp_ns,
         "severity": alert.severity.value,
         "subject": alert.subject,
         "detail": alert.detail,

@@ -101,7 +101,6 @@ class Durations:
     p50_ms: float
     p95_ms: float
     max_ms: float
-    total_ms: float
     buckets: tuple[int, ...]  # counts below each edge of BUCKET_EDGES_MS, the last one above all
 
 
@@ -127,7 +126,6 @@ def distribution(own_ns: Iterable[int]) -> Durations:
         percentile(values, 0.5) / figures.NS_PER_MS,
         percentile(values, 0.95) / figures.NS_PER_MS,
         (values[-1] if values else math.nan) / figures.NS_PER_MS,
-        sum(values) / figures.NS_PER_MS,
         tuple(upper - lower for lower, upper in zip([0, *below], [*below, len(values)], strict=True)),
     )
 

@@ -280,8 +280,6 @@ ACTIONS: tuple[Action, ...] = (
     ),
 )
 
-BY_ID = {action.id: action for action in ACTIONS}
-
 
 def bindings(where: str) -> list[BindingType]:
     """The bindings of whoever implements the actions of `where`."""

@@ -20,7 +20,10 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
     """The panel in `width` by `height` cells."""
     session = view.board.session
     if not session.memory:
-        yield text_row("No reading of the test process yet.", "dim")
+        hello = session.run.hello if session.run is not None else None
+        missing = "; ".join(hello.unmeasured) if hello is not None else ""
+        text = f"Not measured: {format.visible(missing)}" if missing else "No reading yet."
+        yield from (text_row(line, "dim") for line in format.wrap(text, width))
         return
     yield from _figures(view, width)
     yield from _chart(view, width, max(1, min(6, (height - 3) // 2)))

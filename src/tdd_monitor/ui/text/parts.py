@@ -37,7 +37,6 @@ ROLES = (
     "fixture",
     "shared",
     "key",
-    "match",
     # Laid over another role:
     "cursor",
     "cursor-away",
