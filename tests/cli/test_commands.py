@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENT_MONITOR
 from support.projects import MIXED, MIXED_COUNTS, write
 
 
@@ -119,16 +120,16 @@ def test_two():
     time.sleep(60)
 """
     project = write(tmp_path, test_it=source)
-    command = [sys.executable, "-m", "tdd_monitor", "run", "tests"]
+    command = [*PATIENT_MONITOR, "run", "tests"]
     monitor = subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True)
     _await(project / "up")
     monitor.send_signal(signal.SIGINT)
-    output, _ = monitor.communicate(timeout=30)
+    output, _ = monitor.communicate(timeout=60)
     assert monitor.returncode == 2
     assert "1 passed" in output.splitlines()[-1] and "stopped early" in output.splitlines()[-1]
 
 
-def _await(path: Path, timeout_s: float = 30) -> None:
+def _await(path: Path, timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not path.exists() or (not path.stat().st_size and path.suffix):
         assert time.monotonic() < deadline, f"{path} did not appear"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.patience import PATIENT_MONITOR
 from support.projects import SLOW_END, write
 from support.terminal import Terminal
 
@@ -20,13 +21,13 @@ ENTERS_SCREEN, LEAVES_SCREEN = b"\x1b[?1049h", b"\x1b[?1049l"  # the alternate s
 
 def watching(root: Path, seconds: float) -> Terminal:
     write(root, test_it=SLOW_END.format(seconds=seconds))
-    terminal = Terminal([sys.executable, "-m", "tdd_monitor", "watch", "tests", "--record", "r"], root)
+    terminal = Terminal([*PATIENT_MONITOR, "watch", "tests", "--record", "r"], root)
     until((root / "up").exists)
     terminal.shows("test_waits", "running")
     return terminal
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 30) -> None:
+def until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline
@@ -55,7 +56,7 @@ def test_a_second_key_kills_at_once(tmp_path: Path, keys: str) -> None:
     for key, shown in zip(keys, answers, strict=True):
         terminal.press(key)
         terminal.shows(shown)
-    assert terminal.ends(8) == 0
+    assert terminal.ends(30) == 0
     last = list(recording.read(tmp_path / "r"))[-1].event
     assert isinstance(last, RunLost) and last.signal == "SIGKILL"
 

@@ -191,7 +191,7 @@ class Listener:
             self.connections += 1
             self._open += 1
 
-    def wait_idle(self, timeout_s: float = 10.0) -> None:
+    def wait_idle(self, timeout_s: float = 60.0) -> None:
         """Until every connection has ended."""
         with self._idle:
             assert self._idle.wait_for(lambda: self._open == 0, timeout_s), "a connection stays open"
@@ -282,7 +282,7 @@ def plain_pytest(directory: Path, *args: str, python: str = sys.executable) -> t
     return process.returncode, process.stdout
 
 
-def wait_until(condition: object, timeout_s: float = 20.0) -> None:
+def wait_until(condition: object, timeout_s: float = 60.0) -> None:
     """Poll a callable until it is true."""
     assert callable(condition)
     deadline = time.monotonic() + timeout_s

@@ -8,6 +8,8 @@ import pytest
 from support.projects import MIXED, MIXED_COUNTS, ended, engine_for, reached, started, write
 
 from tdd_monitor.config import Settings
+from tdd_monitor.runner import engine as engine_module
+from tdd_monitor.runner import process
 from tdd_monitor.runner.headless import run_headless
 from tdd_monitor.runner.replay import Replay
 from tdd_monitor.session.model import ItemState, RunState
@@ -26,8 +28,15 @@ def test_last(): pass
 """
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The grace of an interrupted pytest is 5 s; a machine that is busy needs more for the same work."""
+    monkeypatch.setattr(process, "INTERRUPT_GRACE_S", 60.0)
+    monkeypatch.setattr(engine_module, "LONGEST_END_S", 90.0)
+
+
 async def appears(path: Path) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not path.exists():
             await asyncio.sleep(0.01)
 

@@ -17,7 +17,7 @@ async def start(code: str, output: list[str]) -> PytestProcess:
 
 
 async def until(output: list[str], text: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while text not in output:
             await asyncio.sleep(0.01)
 

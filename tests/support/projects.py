@@ -57,7 +57,7 @@ async def started(engine: Engine) -> AsyncIterator[Session]:
         await engine.stop()
 
 
-async def reached(session: Session, condition: Callable[[Run], bool], timeout_s: float = 30) -> Run:
+async def reached(session: Session, condition: Callable[[Run], bool], timeout_s: float = 60) -> Run:
     """The current run as soon as it meets `condition`."""
     async with asyncio.timeout(timeout_s):
         while session.run is None or not condition(session.run):

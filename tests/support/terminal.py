@@ -38,7 +38,7 @@ class Terminal:
         self._read()
         return self.received
 
-    def shows(self, *texts: str, timeout_s: float = 30) -> str:
+    def shows(self, *texts: str, timeout_s: float = 60) -> str:
         """Wait until all of `texts` are on the screen at once; returns the screen."""
         deadline = time.monotonic() + timeout_s
         while not all(text in self.text for text in texts):
@@ -46,7 +46,7 @@ class Terminal:
             self._read()
         return self.text
 
-    def ends(self, timeout_s: float = 30) -> int:
+    def ends(self, timeout_s: float = 60) -> int:
         """Wait for its end; returns the exit code."""
         deadline = time.monotonic() + timeout_s
         while self.process.isalive():
