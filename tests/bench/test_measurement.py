@@ -1,5 +1,4 @@
 import io
-import math
 import statistics
 
 import pytest
@@ -7,43 +6,47 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from tdd_monitor.bench.measurement import Measurement, Report
+from tdd_monitor.bench.measurement import Report, compare
 from tdd_monitor.reports.bench import BARS, histogram, legend, table, verdict
+from tdd_monitor.testing import TDDPerformanceBenchmark
 
 samples = st.lists(st.floats(0.001, 1000), min_size=1, max_size=50).map(tuple)
 
 
+def report_of(
+    floor_ms: tuple[float, ...] = (1.0,), left_out: str = "", **times_ms: tuple[float, ...]
+) -> Report:
+    """As the command makes it, from the toolkit's own report."""
+    benchmark = TDDPerformanceBenchmark()
+    for operation, measured in times_ms.items():
+        for each_ms in measured:
+            benchmark.record_measurement(operation, each_ms)
+    report = benchmark.generate_performance_report()
+    return compare(report, times_ms, dict.fromkeys(times_ms, floor_ms), {"parallel_execution": 2.5}, left_out)
+
+
 @given(samples, samples)
-def test_statistics_agree_with_the_standard_library(
-    ours: tuple[float, ...], floor: tuple[float, ...]
-) -> None:
-    values = Measurement("individual_test", ours, floor).as_dict()
+def test_the_raw_driver_is_compared_by_medians(ours: tuple[float, ...], floor: tuple[float, ...]) -> None:
+    values = report_of(floor, individual_test=ours).measurements[0].as_dict()
     assert values["count"] == len(ours)
-    assert values["mean"] == pytest.approx(statistics.fmean(ours))
     assert values["min"] <= values["median"] <= values["p95"] <= values["max"]
     assert values["floor_ratio"] == pytest.approx(statistics.median(ours) / statistics.median(floor))
-    assert values["target_achieved"] == (statistics.fmean(ours) <= 100)
+    assert values["published"] == 65.2
+    assert values["ahead"] == pytest.approx(65.2 / statistics.fmean(ours))
 
 
-@pytest.mark.parametrize(
-    ("within", "grade"), [(20, "excellent"), (19, "excellent"), (16, "good"), (12, "moderate"), (11, "poor")]
-)
-def test_the_grade_is_the_share_within_the_target(within: int, grade: str) -> None:
-    ours = (1.0,) * within + (200.0,) * (20 - within)
-    report = Report((Measurement("individual_test", ours, (1.0,)),))
-    assert math.isclose(report.success_rate, within * 5)
-    assert report.recommendation == grade
-
-
-def test_the_report_has_targets_measurements_and_summary() -> None:
-    report = Report(
-        (Measurement("fixture_setup", (1.0, 9.0), (1.0,)), Measurement("test_cleanup", (9.0,), (1.0,)))
-    )
-    document = report.as_dict()
-    assert document["targets"] == {"fixture_setup": 5.0, "test_cleanup": 5.0}
+def test_the_document_has_targets_measurements_and_summary() -> None:
+    document = report_of(fixture_setup=(1.0, 8.0), parallel_execution=(900.0,)).as_dict()
+    assert document["targets"]["fixture_setup"] == 5.0
     assert document["measurements"]["fixture_setup"]["success_rate"] == 50.0
-    assert document["summary"]["targets_met"] == 1
-    assert document["summary"]["operations_tested"] == 2
+    assert "parallel_efficiency" not in document["measurements"]["fixture_setup"]
+    assert document["measurements"]["parallel_execution"]["parallel_efficiency"] == 2.5
+    assert (document["summary"]["operations_tested"], document["summary"]["targets_met"]) == (2, 1)
+
+
+@pytest.mark.parametrize(("mean_ms", "missed"), [(5.0, False), (5.1, True)])
+def test_a_missed_target_is_noticed(mean_ms: float, missed: bool) -> None:
+    assert report_of(fixture_setup=(mean_ms,), test_cleanup=(1.0,)).has_missed == missed
 
 
 @given(samples)
@@ -53,11 +56,11 @@ def test_every_sample_is_in_the_histogram(ours: tuple[float, ...]) -> None:
     assert BARS[-1] in bars
 
 
-SLOW = Report(
-    tuple(
-        Measurement(name, (123.456, 1234.567), (100.0,), efficiency=None)
-        for name in ("individual_test", "test_cleanup", "parallel_execution_cached")
-    )
+SLOW = report_of(
+    (100.0,),
+    individual_test=(123.456, 1234.567),
+    test_cleanup=(123.456, 1234.567),
+    parallel_execution_cached=(123.456, 1234.567),
 )
 
 
@@ -72,13 +75,13 @@ def test_the_table_fits_and_says_what_is_compared(width: int) -> None:
     assert ("std_dev" in shown) == (width >= 132)
 
 
-def test_a_cached_operation_is_held_against_its_sibling() -> None:
-    cached = Measurement("schema_operation_cached", (0.5, 0.96), (1.0,))
-    assert (cached.target_ms, cached.published_ms) == (10.0, 7.3)
+def test_a_cached_operation_is_compared_with_what_is_published_of_its_sibling() -> None:
+    cached, cleanup = report_of(schema_operation_cached=(0.5, 0.96), test_cleanup=(1.0,)).measurements
+    assert cached.published_ms == 7.3
     assert cached.ahead == pytest.approx(10.0)
-    assert Measurement("test_cleanup", (1.0,), (1.0,)).ahead is None
+    assert (cleanup.published_ms, cleanup.ahead) == (None, None)
 
 
 def test_what_could_not_be_measured_is_said() -> None:
-    report = Report(SLOW.measurements[:1], "permission denied")
+    report = report_of(left_out="permission denied", individual_test=(1.0,))
     assert "Not measured with a declared schema" in legend(report, 80)

@@ -17,8 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tdd_monitor.bench.measurement import PUBLISHED_MS
-from tdd_monitor.testing import get_database_manager, tdd_test_context
+from tdd_monitor.testing import EXPECTED_PERFORMANCE_RESULTS, get_database_manager, tdd_test_context
 
 PLUGIN = "tdd_monitor.testing.pytest_plugin.database"
 Measure = Callable[[], Awaitable[object]]
@@ -68,13 +67,15 @@ def against_published(name: str, times_ms: list[float], what: str = "") -> Line:
     """Ten times less than the published mean."""
     mean_ms = statistics.mean(times_ms)
     note = f"{mean_ms:.3f} ms {what}".strip()
-    return Line(f"{name}: mean against published", mean_ms / PUBLISHED_MS[name], 0.1, note)
+    return Line(
+        f"{name}: mean against published", mean_ms / EXPECTED_PERFORMANCE_RESULTS[name]["mean"], 0.1, note
+    )
 
 
 def own_table_against_published(times_ms: list[float], raw_ms: list[float]) -> Line:
     """No goal where the raw driver does not reach it: then it is files that this machine makes slowly."""
     line, floor_ms = against_published("individual_test", times_ms), statistics.mean(raw_ms)
-    if floor_ms / PUBLISHED_MS["individual_test"] > 0.1:
+    if floor_ms / EXPECTED_PERFORMANCE_RESULTS["individual_test"]["mean"] > 0.1:
         return replace(line, limit=None, note=f"{line.note}, raw {floor_ms:.3f} ms")
     return line
 

@@ -7,7 +7,6 @@ import asyncpg
 import pytest
 
 from tdd_monitor.testing import (
-    OPTIMIZED_POOL_CONFIG,
     SHARED_POOL_CONFIG,
     GuardedPool,
     PoolExhaustedError,
@@ -22,11 +21,7 @@ def small_pool(max_size: int = 2) -> GuardedPool:
     return GuardedPool(get_database_manager().pool_url, min_size=1, max_size=max_size, acquire_timeout_s=0.05)
 
 
-def test_the_configurations() -> None:
-    assert OPTIMIZED_POOL_CONFIG["min_size"] == 2
-    assert OPTIMIZED_POOL_CONFIG["max_size"] == 10
-    assert OPTIMIZED_POOL_CONFIG["command_timeout"] == 30
-    assert OPTIMIZED_POOL_CONFIG["server_settings"] == {"jit": "off"}
+def test_the_configuration_of_the_shared_pool() -> None:
     assert [SHARED_POOL_CONFIG[key] for key in ("min_size", "max_size", "command_timeout")] == [5, 15, 10]
 
 

@@ -9,7 +9,6 @@ from sqlalchemy import Column, Integer, MetaData, String, Table
 
 from tdd_monitor.testing import (
     Schema,
-    SchemaCache,
     SchemaError,
     declare_schema,
     get_database_manager,
@@ -79,7 +78,7 @@ async def test_every_test_finds_the_tables_empty_and_ids_are_its_own(look: Look)
 
 async def test_the_server_executes_the_ddl_once() -> None:
     cache = get_database_manager().schema_cache
-    saved, schema = cache.stats.ddl_operations_saved, unique()
+    saved, schema = cache.cache_stats["ddl_operations_saved"], unique()
     paths, oids = [], set()
     for _ in range(3):
         async with tdd_test_context(schema=schema) as context:
@@ -87,8 +86,8 @@ async def test_the_server_executes_the_ddl_once() -> None:
             oids.add(await context.connection.fetchval("SELECT 'things'::regclass::oid"))
     assert paths == ["transaction, schema built", *["transaction, schema stood"] * 2]
     assert len(oids) == 1
-    assert cache.stats.ddl_operations_saved == saved + 2 * 2
-    assert cache.get_cached_ddl(schema.hash) == schema.ddl
+    assert cache.cache_stats["ddl_operations_saved"] == saved + 2 * 2
+    assert cache.get_cached_ddl(schema.hash) == schema.text
 
 
 async def test_another_process_and_a_later_run_copy_what_was_built(run_pytest: Run) -> None:
@@ -174,11 +173,7 @@ async def test_refused_ddl_says_so_and_is_not_kept() -> None:
                 pass
 
 
-def test_the_efficiency_is_a_share_of_look_ups() -> None:
-    cache = SchemaCache()
-    assert cache.get_cache_efficiency() == 0
-    assert cache.get_cached_ddl("x") is None
-    cache.cache_ddl("x", "CREATE TABLE a ()")
-    assert [cache.get_cached_ddl("x") for _ in range(3)] == [("CREATE TABLE a ()",)] * 3
-    assert cache.get_cache_efficiency() == 75
-    assert (cache.stats.hits, cache.stats.misses, cache.stats.ddl_operations_saved) == (3, 1, 0)
+def test_the_text_of_a_schema_runs_as_one_script() -> None:
+    parts = ["CREATE TABLE a () -- the first", "CREATE TABLE b ();\n"]
+    assert declare_schema(parts).text == "CREATE TABLE a () -- the first\n;\nCREATE TABLE b ();\n"
+    assert declare_schema(parts[1]).text == parts[1]

@@ -1,6 +1,1 @@
-"""The benchmark of the database-test toolkit: is this machine's PostgreSQL fast enough for TDD?"""
-
-from .benchmark import TDDPerformanceBenchmark
-from .measurement import Measurement, Report
-
-__all__ = ["Measurement", "Report", "TDDPerformanceBenchmark"]
+"""`tdd-monitor bench`: the toolkit's benchmark beside the raw driver and the published figures."""

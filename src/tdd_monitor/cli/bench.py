@@ -14,15 +14,24 @@ from .options import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tdd_monitor.bench import Report
+    from tdd_monitor.bench.measurement import Report
 
 
 @click.command()
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write FILE too.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the report to FILE as JSON.",
+)
 @click.option("--against", default="", help="URL of a server to measure instead of the embedded one.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when a target is missed.")
 @click.option(
-    "--runs", type=click.FloatRange(min=0.01), default=1.0, show_default=True, help="Times the samples."
+    "--runs",
+    type=click.FloatRange(min=0.01),
+    default=1.0,
+    show_default=True,
+    help="Multiplier for sample counts.",
 )
 def bench(json_file: Path | None, against: str, strict: bool, runs: float) -> None:
     """Measure context, connection, schema and clean-up against their targets and the raw driver."""
@@ -48,14 +57,14 @@ def bench(json_file: Path | None, against: str, strict: bool, runs: float) -> No
             json_file.write_text(json.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise click.ClickException(f"Cannot write {json_file}: {error.strerror}.") from error
-    if strict and report.targets_met < len(report.measurements):
+    if strict and report.has_missed:
         sys.exit(1)
 
 
 def _measure(console: "Console", runs: float) -> "Report":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-    from tdd_monitor.bench import TDDPerformanceBenchmark
+    from tdd_monitor.bench.comparison import Comparison
 
     tasks: dict[str, TaskID] = {}
     columns = (TextColumn("{task.description:25}"), BarColumn(), MofNCompleteColumn())
@@ -66,4 +75,4 @@ def _measure(console: "Console", runs: float) -> "Report":
                 tasks[operation] = progress.add_task(operation, total=total)
             progress.update(tasks[operation], completed=done)
 
-        return asyncio.run(TDDPerformanceBenchmark(runs).run(on_progress))
+        return asyncio.run(Comparison(runs, on_progress).run())

@@ -3,7 +3,8 @@
 from rich.table import Table
 from rich.text import Text
 
-from tdd_monitor.bench.measurement import ADVICE, Measurement, Report
+from tdd_monitor.bench.measurement import Measurement, Report
+from tdd_monitor.testing.benchmark.report import percentile_95
 
 BARS = "▁▂▃▄▅▆▇█"
 BUCKETS = 16
@@ -14,7 +15,7 @@ FULL_WIDTH = 132
 def histogram(samples_ms: tuple[float, ...]) -> str:
     """The samples between their minimum and 95th percentile as a row of bars; slower ones in the last."""
     ordered = sorted(samples_ms)
-    low, high = ordered[0], ordered[max(0, -(-len(ordered) * 95 // 100) - 1)]
+    low, high = ordered[0], percentile_95(ordered)
     width = (high - low) / BUCKETS or 1.0
     counts = [0] * BUCKETS
     for sample_ms in ordered:
@@ -41,7 +42,7 @@ def table(report: Report, width: int) -> Table:
             f"{values['floor_ratio']:.2f}",
             *(_published(each) if published else ()),
             f"{values['target']:g}",
-            Text("✓ met", "green") if each.target_achieved else Text("✗ missed", "bold red"),
+            Text("✓ met", "green") if values["target_achieved"] else Text("✗ missed", "bold red"),
         )
     return result
 
@@ -64,7 +65,7 @@ def legend(report: Report, width: int) -> str:
         lines.append(f"Not measured with a declared schema, which needs a database: {report.left_out}.")
     else:
         lines += [
-            "_cached: the tables come from a declared schema and stand ready; raw creates",
+            "_cached: the tables come from a declared schema and exist already; raw creates",
             "its table in every turn. schema_operation_cached: a context's whole set-up.",
         ]
     if width >= PUBLISHED_WIDTH:
@@ -80,7 +81,7 @@ def histograms(report: Report) -> Table:
     result = _plain_table("from the fastest to p95")
     result.add_column("operation", no_wrap=True)
     for each in report.measurements:
-        low, high = f"{min(each.samples_ms):.3f}", f"{each.p95_ms:.3f} ms"
+        low, high = f"{each.statistics['min']:.3f}", f"{each.statistics['p95']:.3f} ms"
         result.add_row(each.operation, Text(f"{low:>8} {histogram(each.samples_ms)} {high}"))
     return result
 
@@ -90,11 +91,12 @@ def _plain_table(title: str, gap: int = 2) -> Table:
 
 
 def verdict(report: Report) -> str:
-    """How many targets were met, the grade, what to do."""
-    parallel = next((m.efficiency for m in report.measurements if m.efficiency is not None), 0.0)
+    """How many targets were met, what to do, how much ran at once."""
+    parallel = next((each.efficiency for each in report.measurements if each.efficiency is not None), 0.0)
+    summary = report.summary
     return (
-        f"{report.targets_met} of {len(report.measurements)} targets met, "
-        f"{report.success_rate:.1f}% of the samples: {report.recommendation}. "
-        f"{ADVICE[report.recommendation]}\n"
+        f"{summary['targets_met']} of {summary['operations_tested']} targets met"
+        f" ({summary['overall_success_rate']:.1f}%).\n"
+        f"{summary['recommendation']}\n"
         f"Ten tests at once: {parallel:.1f} ran at a time on average."
     )

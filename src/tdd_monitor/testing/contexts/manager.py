@@ -77,9 +77,9 @@ class DatabaseManager:
 
     def counts(self) -> Usage:
         """What has been done so far, the schema cache included."""
-        stats = self.schema_cache.stats
-        self.usage.schema_hits, self.usage.schema_misses = stats.hits, stats.misses
-        self.usage.ddl_operations_saved = stats.ddl_operations_saved
+        stats = self.schema_cache.cache_stats
+        self.usage.schema_hits, self.usage.schema_misses = stats["hits"], stats["misses"]
+        self.usage.ddl_operations_saved = stats["ddl_operations_saved"]
         return self.usage
 
     def pool_url(self, schema: Schema | None = None) -> str:
@@ -237,7 +237,7 @@ class DatabaseManager:
         provided = databases.provide(schema)
         self.usage.databases += 1
         if schema is not None and provided.template is not None:
-            self.schema_cache.cache_ddl(schema.hash, schema.ddl, provided.template.operations)
+            self.schema_cache.cache_ddl(schema.hash, schema.text, provided.template.operations)
             if not provided.template.built_now:
                 self.schema_cache.note_saved(schema.hash)
         return provided

@@ -8,7 +8,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from typing import TypedDict
 
 import psutil
 
@@ -16,11 +16,10 @@ MEGABYTE = 1024 * 1024
 
 
 class MemoryGrowthWarning(UserWarning):
-    """A test has left the process larger than it found it."""
+    """A test left the process larger than it was before."""
 
 
-@dataclass(frozen=True)
-class MemorySnapshot:
+class MemorySnapshot(TypedDict):
     """Memory of this process, in megabytes of 2**20 bytes; `timestamp` in seconds of the monotonic clock."""
 
     label: str
@@ -29,72 +28,105 @@ class MemorySnapshot:
     timestamp: float
 
 
-@dataclass(frozen=True)
-class MemoryRelief:
-    """What `optimize_memory` did: objects collected, megabytes given back, tracked objects still alive."""
+class MemoryRelief(TypedDict):
+    """What `optimize_memory` did: objects collected, megabytes returned, tracked objects still alive."""
 
     collected: int
     freed_mb: float
-    still_alive: tuple[str, ...]
+    still_alive: list[str]
 
 
 class MemoryOptimizer:
-    """Takes snapshots, and watches objects without keeping them alive."""
+    """Takes snapshots, and holds objects until they are released together.
+
+    `tracked_objects` has pairs of an object and its type or label, `memory_snapshots` the last snapshot of
+    each label.
+    """
 
     _now = staticmethod(time.monotonic)
 
     def __init__(self) -> None:
-        self.snapshots: list[MemorySnapshot] = []
+        self.tracked_objects: list[tuple[object, str | None]] = []
+        self.memory_snapshots: dict[str, MemorySnapshot] = {}
         self._process = psutil.Process()
-        self._tracked: list[tuple[str, Callable[[], object]]] = []
 
-    def track_object(self, thing: object, label: str = "") -> None:
-        """Watch an object: `still_alive` names it while somebody holds it. TypeError for numbers and text."""
-        self._tracked.append((label or repr(thing)[:80], weakref.ref(thing)))
-
-    @property
-    def still_alive(self) -> tuple[str, ...]:
-        """The labels of tracked objects that somebody still holds."""
-        return tuple(label for label, reference in self._tracked if reference() is not None)
+    def track_object(self, obj: object, obj_type: str | None = None) -> None:
+        """Hold an object of any type until `optimize_memory` releases it; `obj_type` names it in reports."""
+        self.tracked_objects.append((obj, obj_type))
 
     def take_memory_snapshot(self, label: str) -> MemorySnapshot:
-        """Measure after a garbage collection, so that what is merely not yet collected does not count."""
+        """Measure after a garbage collection, so that uncollected garbage does not count."""
         gc.collect()
         used = self._process.memory_info()
-        snapshot = MemorySnapshot(label, used.rss / MEGABYTE, used.vms / MEGABYTE, self._now())
-        self.snapshots.append(snapshot)
+        snapshot = MemorySnapshot(
+            label=label, rss_mb=used.rss / MEGABYTE, vms_mb=used.vms / MEGABYTE, timestamp=self._now()
+        )
+        self.memory_snapshots[label] = snapshot
         return snapshot
 
     def optimize_memory(self) -> MemoryRelief:
-        """Collect garbage and give free memory back to the operating system, where that is possible."""
+        """Release the tracked objects, collect garbage and return free memory to the operating system.
+
+        `still_alive` names the tracked objects that something else holds, as far as weak references to them
+        are possible (not to numbers, text, lists or dicts).
+        """
         before = self._process.memory_info().rss
+        watched = [_watch(*pair) for pair in self.tracked_objects]
+        self.tracked_objects.clear()
         collected = gc.collect()
         _trim()
-        freed_mb = max(0, before - self._process.memory_info().rss) / MEGABYTE
-        return MemoryRelief(collected, freed_mb, self.still_alive)
+        return MemoryRelief(
+            collected=collected,
+            freed_mb=max(0, before - self._process.memory_info().rss) / MEGABYTE,
+            still_alive=[label for label, reference in watched if reference() is not None],
+        )
 
 
 @contextmanager
-def watch_memory(test_id: str, limit_mb: float, *, optimize: bool = False) -> Iterator[MemoryOptimizer]:
-    """Warn when what runs inside leaves the process more than `limit_mb` larger."""
+def warn_of_growth(test_id: str, limit_mb: float) -> Iterator[MemoryOptimizer]:
+    """Warn when the process is more than `limit_mb` larger after the block; tracked objects do not count."""
     optimizer = MemoryOptimizer()
-    if optimize:
-        optimizer.optimize_memory()
-    before = optimizer.take_memory_snapshot("before")
+    start = optimizer.take_memory_snapshot("test_start")
     yield optimizer
-    if optimize:
-        optimizer.optimize_memory()
-    grown_mb = optimizer.take_memory_snapshot("after").rss_mb - before.rss_mb
-    if grown_mb > limit_mb:
-        alive = optimizer.still_alive
-        holders = (
-            f" Still alive: {', '.join(alive[:5])}." if alive else " Look for caches, globals and open tasks."
-        )
-        text = f"{test_id} has left the process {grown_mb:.1f} MB larger, more than {limit_mb:g} MB.{holders}"
-        warnings.warn(text, MemoryGrowthWarning, stacklevel=3)
+    relief = optimizer.optimize_memory()
+    end = optimizer.take_memory_snapshot("test_end")
+    _warn(test_id, end["rss_mb"] - start["rss_mb"], limit_mb, relief)
+
+
+@contextmanager
+def optimized_memory(test_id: str, limit_mb: float) -> Iterator[MemoryOptimizer]:
+    """Release memory before and after the block; warn when it ends more than `limit_mb` larger.
+
+    What the block still tracks at its end counts, and is released after that.
+    """
+    optimizer = MemoryOptimizer()
+    optimizer.optimize_memory()
+    start = optimizer.take_memory_snapshot("test_start")
+    yield optimizer
+    _trim()
+    end = optimizer.take_memory_snapshot("test_end")
+    relief = optimizer.optimize_memory()
+    _warn(test_id, end["rss_mb"] - start["rss_mb"], limit_mb, relief)
+
+
+def _warn(test_id: str, grown_mb: float, limit_mb: float, relief: MemoryRelief) -> None:
+    if grown_mb <= limit_mb:
+        return
+    alive = relief["still_alive"]
+    advice = f"Still alive: {', '.join(alive[:5])}." if alive else "Look for caches, globals and open tasks."
+    text = f"{test_id} left the process {grown_mb:.1f} MB larger, more than {limit_mb:g} MB. {advice}"
+    warnings.warn(text, MemoryGrowthWarning, stacklevel=4)
+
+
+def _watch(obj: object, obj_type: str | None) -> tuple[str, Callable[[], object]]:
+    try:
+        return obj_type or type(obj).__qualname__, weakref.ref(obj)
+    except TypeError:
+        return "", lambda: None
 
 
 def _trim() -> None:
+    """Return free memory to the operating system, where the C library can."""
     if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # musl has none
+        with suppress(OSError, AttributeError):  # musl has no malloc_trim
             ctypes.CDLL(None).malloc_trim(0)

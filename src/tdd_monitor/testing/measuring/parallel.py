@@ -5,13 +5,16 @@ what a dead worker held is free at once.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tdd_monitor.testing.postgres import system
 from tdd_monitor.testing.postgres.places import make_private
@@ -20,10 +23,12 @@ from .file_lock import locked
 
 _KEPT_S = 86400.0
 _PAUSE_S = 0.01
+_RESOURCE = "resource-"
+_HOLDER = ".holder"
 
 
 class ParallelTestManager:
-    """Coordinates the tests of one run: no resource has two holders, no more than `max_concurrent` tests.
+    """Coordinates the tests of one run: one holder per resource, at most `max_concurrent` tests at a time.
 
     All managers with the same `directory` work together; by default those of a run, that is, of a process
     and its pytest-xdist workers.
@@ -41,39 +46,48 @@ class ParallelTestManager:
     def active_tests(self) -> frozenset[str]:
         """The tests that hold resources now, in all workers."""
         with self._mutex():
-            return frozenset(self._holders(self._slots()).values())
+            return frozenset(holding.test_id for holding in self._holders(self._slots()).values())
+
+    @property
+    def resource_locks(self) -> Mapping[str, str]:
+        """The test that holds each resource now, in all workers. Read-only: a snapshot."""
+        with self._mutex():
+            files = [file for file in self._directory.glob(f"{_RESOURCE}*") if file.suffix != _HOLDER]
+            holders = self._holders(files).values()
+            return MappingProxyType({holding.resource: holding.test_id for holding in holders})
 
     async def allocate_resources(self, test_id: str, resources: Iterable[str]) -> bool:
         """Give the test all of the resources, or none: False when one is taken or too many tests are active.
 
-        Raises ValueError for a test that already holds some.
+        A test may allocate more later, but none twice.
         """
         return self.try_allocate(test_id, resources)
 
     async def release_resources(self, test_id: str) -> None:
-        """Take back what the test holds; nothing when it holds nothing."""
+        """Release everything that the test holds."""
         self.release(test_id)
 
     def try_allocate(self, test_id: str, resources: Iterable[str]) -> bool:
         """As `allocate_resources`, for plain tests."""
-        if test_id in self._held:
-            raise ValueError(f"{test_id} already holds resources: release them first.")
+        named = dict(self._named(resources))
         with self._mutex():
             locks: dict[Path, int] = {}
+            complete = False
             try:
-                complete = self._lock_all(self._files(resources), locks) and self._lock_one(
-                    self._slots(), locks
+                complete = self._lock_all(named, locks) and (
+                    test_id in self._held or self._lock_one(self._slots(), locks)
                 )
                 for file in locks if complete else ():
-                    _holder_file(file).write_text(test_id, encoding="utf-8")
+                    _Holding(test_id, named.get(file, "")).write(file)
             except BaseException:
-                _unlock(locks)
+                complete = False
                 raise
-            if not complete:
-                _unlock(locks)
-                return False
-        self._held[test_id] = locks
-        return True
+            finally:
+                if not complete:
+                    _unlock(locks)
+        if complete:
+            self._held.setdefault(test_id, {}).update(locks)
+        return complete
 
     def wait_and_allocate(self, test_id: str, resources: Iterable[str], wait_s: float) -> bool:
         """As `try_allocate`, again and again for so many seconds. Blocks."""
@@ -86,17 +100,22 @@ class ParallelTestManager:
 
     def release(self, test_id: str) -> None:
         """As `release_resources`, for plain tests."""
-        _unlock(self._held.pop(test_id, {}))
+        if test_id not in self._held:
+            return
+        with self._mutex():  # whoever opens these files holds it, so they can be removed
+            locks = self._held.pop(test_id)
+            _unlock(locks)
+            for file in locks:
+                file.unlink(missing_ok=True)
+                _holder_file(file).unlink(missing_ok=True)
 
     def why_busy(self, resources: Iterable[str]) -> str:
-        """Say who is in the way of a test that wants the resources; "" when nobody is."""
-        wanted = list(resources)
+        """Say who is in the way of a test that needs the resources; "" when nobody is."""
+        named = dict(self._named(resources))
         with self._mutex():
-            holders = self._holders(self._files(wanted))
+            holders = self._holders(named)
             active = self._holders(self._slots())
-        taken = [
-            f"{name} is held by {holders[file]}" for name, file in self._named(wanted) if file in holders
-        ]
+        taken = [f"{named[file]} is held by {holding.test_id}" for file, holding in holders.items()]
         if len(active) >= self.max_concurrent:
             taken.append(f"{len(active)} tests are active, of {self.max_concurrent} at most")
         return "; ".join(taken)
@@ -107,16 +126,11 @@ class ParallelTestManager:
     def _slots(self) -> list[Path]:
         return [self._directory / f"slot-{number}" for number in range(self.max_concurrent)]
 
-    def _named(self, resources: Iterable[str]) -> list[tuple[str, Path]]:
-        return [
-            (name, self._directory / ("resource-" + hashlib.sha256(name.encode()).hexdigest()[:24]))
-            for name in resources
-        ]
+    def _named(self, resources: Iterable[str]) -> Iterator[tuple[Path, str]]:
+        for name in resources:
+            yield self._directory / (_RESOURCE + hashlib.sha256(name.encode()).hexdigest()[:24]), name
 
-    def _files(self, resources: Iterable[str]) -> list[Path]:
-        return [file for _, file in self._named(dict.fromkeys(resources))]
-
-    def _lock_all(self, files: list[Path], locks: dict[Path, int]) -> bool:
+    def _lock_all(self, files: Iterable[Path], locks: dict[Path, int]) -> bool:
         for file in files:
             descriptor = system.try_lock(file)
             if descriptor is None:
@@ -124,11 +138,11 @@ class ParallelTestManager:
             locks[file] = descriptor
         return True
 
-    def _lock_one(self, files: list[Path], locks: dict[Path, int]) -> bool:
+    def _lock_one(self, files: Iterable[Path], locks: dict[Path, int]) -> bool:
         return any(self._lock_all([file], locks) for file in files)
 
-    def _holders(self, files: list[Path]) -> dict[Path, str]:
-        """Who holds which of the files. Only under the mutex: it locks what is free for a moment."""
+    def _holders(self, files: Iterable[Path]) -> dict[Path, "_Holding"]:
+        """Who holds which of the files. Only under the mutex: it locks free files for a moment."""
         holders = {}
         for file in files:
             descriptor = system.try_lock(file)
@@ -136,8 +150,23 @@ class ParallelTestManager:
                 system.unlock(descriptor)
             else:
                 with suppress(OSError):
-                    holders[file] = _holder_file(file).read_text(encoding="utf-8")
+                    holders[file] = _Holding.read(file)
         return holders
+
+
+@dataclass(frozen=True)
+class _Holding:
+    """What is noted beside a locked file; a slot has no resource."""
+
+    test_id: str
+    resource: str
+
+    def write(self, file: Path) -> None:
+        _holder_file(file).write_text(json.dumps([self.test_id, self.resource]), encoding="utf-8")
+
+    @classmethod
+    def read(cls, file: Path) -> "_Holding":
+        return cls(*json.loads(_holder_file(file).read_text(encoding="utf-8")))
 
 
 def _unlock(locks: Mapping[Path, int]) -> None:
@@ -147,7 +176,7 @@ def _unlock(locks: Mapping[Path, int]) -> None:
 
 def _holder_file(file: Path) -> Path:
     # Not in the locked file: Windows lets nobody else read that.
-    return file.with_name(file.name + ".holder")
+    return file.with_name(file.name + _HOLDER)
 
 
 def _directory_of_run() -> Path:

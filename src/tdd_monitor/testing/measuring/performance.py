@@ -1,42 +1,39 @@
-"""Measurements against thresholds, and a gate that a run has to pass. Pure, but for the clock."""
+"""Measurements against thresholds, and a gate that a run has to pass."""
 
 import statistics
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypedDict
 
 from tdd_monitor.config.severity import severity as rate_severity
 from tdd_monitor.plugin import record_metric as send_metric
 
-THRESHOLDS: Mapping[str, float] = MappingProxyType(
-    {"test_duration_ms": 100.0, "fixture_setup_ms": 5.0, "memory_usage_mb": 10.0}
-)
-REQUIREMENTS: Mapping[str, float] = MappingProxyType(
-    {
-        "average_test_time_ms": 100.0,
-        "max_test_time_ms": 200.0,
-        "fixture_setup_time_ms": 10.0,
-        "test_suite_time_seconds": 30.0,
-    }
-)
+
+class PerformanceWarning(UserWarning):
+    """A test exceeded a threshold of its `performance_monitor`."""
 
 
-@dataclass(frozen=True)
-class PerformanceAlert:
-    """A value above its threshold; `timestamp` in seconds of the monotonic clock."""
+class MetricEntry(TypedDict):
+    """One recorded value, in the unit of its metric; `timestamp` in seconds of the monotonic clock."""
+
+    value: float
+    timestamp: float
+    metadata: dict[str, Any]
+
+
+class PerformanceAlert(TypedDict):
+    """A value above its threshold; `severity` is "warning" up to 1.5 times the threshold, else "critical"."""
 
     metric: str
     value: float
     threshold: float
     timestamp: float
     severity: str
-    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class MetricSummary:
+class MetricSummary(TypedDict):
     """All values of one metric, in its own unit; `threshold` is None where it has none."""
 
     count: int
@@ -49,75 +46,115 @@ class MetricSummary:
 
 
 class PerformanceMonitor:
-    """Collects named values; one above its threshold makes an alert. A running monitor sees them too."""
+    """Collects named values; one above its threshold raises an alert. A running tdd-monitor sees them too.
+
+    `thresholds` may be changed at any time; 0 switches one off.
+    """
 
     _now = staticmethod(time.monotonic)
 
-    def __init__(self, thresholds: Mapping[str, float] | None = None) -> None:
-        self.thresholds: dict[str, float] = {**THRESHOLDS, **(thresholds or {})}
+    def __init__(self) -> None:
+        self.metrics: dict[str, list[MetricEntry]] = {}
         self.alerts: list[PerformanceAlert] = []
-        self._values: dict[str, list[float]] = {}
+        self.thresholds: dict[str, float] = {
+            "test_duration_ms": 100.0,
+            "fixture_setup_ms": 5.0,
+            "memory_usage_mb": 10.0,
+        }
 
-    def record_metric(
-        self, name: str, value: float, metadata: Mapping[str, Any] | None = None
-    ) -> PerformanceAlert | None:
-        """Add a value; above its threshold, return an alert: a warning up to 1.5 times, then critical."""
-        self._values.setdefault(name, []).append(value)
+    def record_metric(self, name: str, value: float, metadata: Mapping[str, Any] | None = None) -> None:
+        """Add a value; above its threshold it is appended to `alerts` as well."""
+        self._add(name, value, metadata)
         send_metric(name, value)
-        threshold = self.thresholds.get(name)
-        if threshold is None or value <= threshold:
-            return None
-        severity = rate_severity(value, threshold).value
-        alert = PerformanceAlert(name, value, threshold, self._now(), severity, dict(metadata or {}))
-        self.alerts.append(alert)
-        return alert
 
     def get_performance_summary(self) -> dict[str, MetricSummary]:
         """Sum up each metric that has values."""
         return {
-            name: MetricSummary(
-                len(values),
-                statistics.fmean(values),
-                statistics.median(values),
-                min(values),
-                max(values),
-                self.thresholds.get(name),
-                sum(alert.metric == name for alert in self.alerts),
-            )
-            for name, values in self._values.items()
+            name: _summary([entry["value"] for entry in entries], self.thresholds.get(name))
+            for name, entries in self.metrics.items()
+            if entries
         }
 
+    def _add(self, name: str, value: float, metadata: Mapping[str, Any] | None = None) -> None:
+        now, threshold = self._now(), self.thresholds.get(name)
+        entry = MetricEntry(value=value, timestamp=now, metadata=dict(metadata or {}))
+        self.metrics.setdefault(name, []).append(entry)
+        if threshold and value > threshold:
+            severity = rate_severity(value, threshold).value
+            self.alerts.append(
+                PerformanceAlert(
+                    metric=name, value=value, threshold=threshold, timestamp=now, severity=severity
+                )
+            )
 
-@dataclass(frozen=True)
-class GateResult:
+    @classmethod
+    @contextmanager
+    def of_test(cls, test_id: str) -> Iterator["PerformanceMonitor"]:
+        """Record the duration of the block, in milliseconds, as `test_duration_ms`; warn of each alert."""
+        monitor, started_s = cls(), cls._now()
+        yield monitor
+        # Not sent: a running tdd-monitor measures the duration of the whole test itself.
+        monitor._add("test_duration_ms", (cls._now() - started_s) * 1e3)
+        for alert in monitor.alerts:
+            text = (
+                f"{test_id}: {alert['metric']} is {alert['value']:.2f},"
+                f" above its threshold of {alert['threshold']:g} ({alert['severity']})."
+            )
+            warnings.warn(text, PerformanceWarning, stacklevel=3)
+
+
+def _summary(values: list[float], threshold: float | None) -> MetricSummary:
+    return MetricSummary(
+        count=len(values),
+        mean=statistics.fmean(values),
+        median=statistics.median(values),
+        min=min(values),
+        max=max(values),
+        threshold=threshold,
+        violations=sum(value > threshold for value in values) if threshold else 0,
+    )
+
+
+class GateResult(TypedDict):
     """Whether the gate was passed, and each reason why not."""
 
     passed: bool
-    failures: tuple[str, ...]
-    measurements: Mapping[str, float]
-    requirements: Mapping[str, float]
+    failures: list[str]
+    measurements: dict[str, float]
+    requirements: dict[str, float]
 
 
 class PerformanceGate:
-    """Highest accepted values of a run. What was not measured has not been met."""
+    """Highest accepted values of a run: `required_metrics`, which may be changed at any time.
 
-    def __init__(self, requirements: Mapping[str, float] | None = None) -> None:
-        self.requirements: dict[str, float] = dict(REQUIREMENTS if requirements is None else requirements)
-        self._measurements: dict[str, float] = {}
+    A required metric without a measurement fails the gate.
+    """
 
-    def record_measurement(self, name: str, value: float) -> None:
-        """Note a value; the last one of a name counts. Raises ValueError for a name without a requirement."""
-        if name not in self.requirements:
-            raise ValueError(f"The gate has no requirement {name!r}, only: {', '.join(self.requirements)}.")
-        self._measurements[name] = value
+    def __init__(self) -> None:
+        self.required_metrics: dict[str, float] = {
+            "average_test_time_ms": 100.0,
+            "max_test_time_ms": 200.0,
+            "fixture_setup_time_ms": 10.0,
+            "test_suite_time_seconds": 30.0,
+        }
+        self.measurements: dict[str, float] = {}
+
+    def record_measurement(self, metric: str, value: float) -> None:
+        """Set the value of a metric, in the unit that its name ends with."""
+        self.measurements[metric] = value
 
     def evaluate_gate(self) -> GateResult:
-        """Compare what was measured with what is required."""
+        """Compare the measurements with the requirements."""
         failures = []
-        for name, limit in self.requirements.items():
-            value = self._measurements.get(name)
+        for metric, limit in self.required_metrics.items():
+            value = self.measurements.get(metric)
             if value is None:
-                failures.append(f"{name} was not measured (required: at most {limit:g})")
-            elif not value <= limit:
-                failures.append(f"{name} is {value:g}, required: at most {limit:g}")
-        return GateResult(not failures, tuple(failures), dict(self._measurements), dict(self.requirements))
+                failures.append(f"Missing measurement: {metric}")
+            elif not value <= limit:  # nan fails too
+                failures.append(f"{metric}: {value:.2f} > {limit:.2f} (threshold)")
+        return GateResult(
+            passed=not failures,
+            failures=failures,
+            measurements=dict(self.measurements),
+            requirements=dict(self.required_metrics),
+        )

@@ -7,8 +7,8 @@ import json
 import math
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from .file_lock import locked
 
@@ -19,9 +19,8 @@ class BaselineError(ValueError):
     """The baseline file cannot be used."""
 
 
-@dataclass(frozen=True)
-class RegressionCheck:
-    """What became of a value; all values in the unit of the metric."""
+class RegressionCheck(TypedDict):
+    """The verdict on a value; all values in the unit of the metric."""
 
     regression_detected: bool
     baseline_value: float
@@ -33,43 +32,71 @@ class RegressionCheck:
 
 
 class RegressionDetector:
-    """Keeps the best value of each metric in a file that all workers share."""
+    """Keeps the best value of each metric in a file that all workers share.
+
+    `baseline_data` is the file as last read; what you change in it is written with the next check.
+    `regression_threshold` may be changed at any time. Raises BaselineError for a file that is not a baseline.
+    """
 
     def __init__(self, baseline_file: str | Path = BASELINE_FILE, regression_threshold: float = 1.2) -> None:
         if not regression_threshold >= 1:
             raise ValueError(f"regression_threshold must be 1 or more, not {regression_threshold}.")
         self.baseline_file = Path(baseline_file)
         self.regression_threshold = regression_threshold
+        self._last_read = self._read()
+        self.baseline_data: dict[str, float] = dict(self._last_read)
 
-    def check_regression(self, metric: str, value: float) -> RegressionCheck:
+    def check_regression(self, metric_name: str, current_value: float) -> RegressionCheck:
         """Compare a value with the baseline, which the first value sets and a better one lowers.
 
-        Raises ValueError for a value that is no duration, BaselineError for a file that is not ours.
+        Raises ValueError for a negative or infinite value, BaselineError for a file that is not a baseline.
         """
-        if not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"{metric} must be a number of 0 or more, not {value!r}.")
+        if not (math.isfinite(current_value) and current_value >= 0):
+            raise ValueError(f"{metric_name} must be a number of 0 or more, not {current_value!r}.")
         self.baseline_file.parent.mkdir(parents=True, exist_ok=True)
         with locked(self.baseline_file.with_name(self.baseline_file.name + ".lock")):
-            baselines = self._read()
-            baseline = baselines.get(metric)
-            if baseline is None or value < baseline:
-                self._write({**baselines, metric: value})
-        return self._judge(metric, value, baseline)
+            on_disk = self._read()
+            baselines = self._merged(on_disk)
+            baseline = baselines.get(metric_name)
+            if baseline is None or current_value < baseline:
+                baselines[metric_name] = current_value
+            if baselines != on_disk:
+                self._write(baselines)
+        self.baseline_data, self._last_read = baselines, dict(baselines)
+        return self._judge(metric_name, current_value, baseline)
+
+    def _merged(self, on_disk: dict[str, float]) -> dict[str, float]:
+        """The file as other workers left it, with what the caller has changed in `baseline_data`."""
+        changed = {
+            name: value for name, value in self.baseline_data.items() if self._last_read.get(name) != value
+        }
+        removed = self._last_read.keys() - self.baseline_data.keys()
+        return {name: value for name, value in {**on_disk, **changed}.items() if name not in removed}
 
     def _judge(self, metric: str, value: float, baseline: float | None) -> RegressionCheck:
         reference = value if baseline is None else baseline
         threshold = reference * self.regression_threshold
-        factor = value / reference if reference else (1.0 if value == reference else math.inf)
+        factor = value / reference if reference > 0 else 1.0
         regressed, better = value > threshold, value < reference
         if baseline is None:
             reason = f"{metric}: {value:g} is the first value and becomes the baseline"
         elif regressed:
             reason = f"{metric}: {value:g} is {factor:.2f} times the baseline of {reference:g}"
+            if reference == 0:
+                reason = f"{metric}: {value:g} is more than the baseline of 0"
         elif better:
             reason = f"{metric}: {value:g} is better than {reference:g} and becomes the baseline"
         else:
             reason = f"{metric}: {value:g} is within {self.regression_threshold:g} times {reference:g}"
-        return RegressionCheck(regressed, reference, value, threshold, factor, better, reason)
+        return RegressionCheck(
+            regression_detected=regressed,
+            baseline_value=reference,
+            current_value=value,
+            threshold_value=threshold,
+            degradation_factor=factor,
+            improvement=better,
+            reason=reason,
+        )
 
     def _read(self) -> dict[str, float]:
         try:

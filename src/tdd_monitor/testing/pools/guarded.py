@@ -6,7 +6,7 @@ import time
 import warnings
 import weakref
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any
 
 import asyncpg
@@ -17,12 +17,18 @@ from tdd_monitor.testing.databases.by_schema import FOR_ALL_TESTS
 
 from .holders import PoolExhaustedError, PoolHolder, describe_exhaustion, describe_leak, note_holder
 
-OPTIMIZED_POOL_CONFIG: Mapping[str, Any] = MappingProxyType(
-    {"min_size": 2, "max_size": 10, "command_timeout": 30.0, "server_settings": {"jit": "off"}}
-)
-SHARED_POOL_CONFIG: Mapping[str, Any] = MappingProxyType(
-    {"min_size": 5, "max_size": 15, "command_timeout": 10.0, "server_settings": {"jit": "off"}}
-)
+OPTIMIZED_POOL_CONFIG: dict[str, Any] = {
+    "min_size": 2,
+    "max_size": 10,
+    "command_timeout": 30.0,
+    "server_settings": {"jit": "off"},
+}
+SHARED_POOL_CONFIG: dict[str, Any] = {
+    "min_size": 5,
+    "max_size": 15,
+    "command_timeout": 10.0,
+    "server_settings": {"jit": "off"},
+}
 ACQUIRE_TIMEOUT_S = 5.0
 
 

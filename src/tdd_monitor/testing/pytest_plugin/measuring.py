@@ -3,6 +3,7 @@
 PYTEST_DONT_REWRITE: part of every start of pytest, and nothing here asserts for tests.
 """
 
+import uuid
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from tdd_monitor.testing.measuring.performance import PerformanceGate, PerformanceMonitor
     from tdd_monitor.testing.measuring.regression import RegressionDetector
 
+# How long a test waits until fewer than `max_concurrent` others are active.
+_TURN_S = 60.0
 _MARKER = (
     "parallel_resources(*names, wait_s=0): what `parallel_safe_test` must have for itself in all workers,"
     " and for how many seconds it waits for that before the test is skipped"
@@ -36,12 +39,18 @@ def parallel_test_manager() -> "ParallelTestManager":
 @pytest.fixture
 def parallel_safe_test(
     request: pytest.FixtureRequest, parallel_test_manager: "ParallelTestManager"
-) -> Generator[tuple[str, tuple[str, ...]], None, None]:
-    """The node id, and the resources of the mark `parallel_resources`, which nobody else has meanwhile."""
+) -> Generator[tuple[str, list[str]], None, None]:
+    """A test id, and resources that no other test holds meanwhile: those of the mark `parallel_resources`.
+
+    Without the mark, a new id and the names of two tables of its own, for which it waits its turn.
+    """
     mark = request.node.get_closest_marker("parallel_resources")
-    resources = tuple(str(name) for name in mark.args) if mark is not None else ()
-    wait_s = float(mark.kwargs.get("wait_s", 0)) if mark is not None else 0.0
-    test_id = request.node.nodeid
+    if mark is None:
+        test_id = f"parallel_{uuid.uuid4().hex[:8]}"
+        resources, wait_s = [f"table_users_{test_id}", f"table_orders_{test_id}"], _TURN_S
+    else:
+        test_id = request.node.nodeid
+        resources, wait_s = [str(name) for name in mark.args], float(mark.kwargs.get("wait_s", 0))
     if not parallel_test_manager.wait_and_allocate(test_id, resources, wait_s):
         pytest.skip(parallel_test_manager.why_busy(resources) or "its resources were taken a moment ago")
     yield test_id, resources
@@ -50,28 +59,29 @@ def parallel_safe_test(
 
 @pytest.fixture
 def memory_optimized_test(request: pytest.FixtureRequest) -> "Generator[MemoryOptimizer, None, None]":
-    """Frees memory before and after the test; warns when the test has left more than 5 MB behind."""
-    from tdd_monitor.testing.measuring.memory import watch_memory
+    """Releases memory before and after the test; warns when the test ends more than 5 MB larger."""
+    from tdd_monitor.testing.measuring.memory import optimized_memory
 
-    with watch_memory(request.node.nodeid, 5, optimize=True) as optimizer:
+    with optimized_memory(request.node.nodeid, 5) as optimizer:
         yield optimizer
 
 
 @pytest.fixture
 def memory_tracker(request: pytest.FixtureRequest) -> "Generator[MemoryOptimizer, None, None]":
-    """Warns when the test has left more than 10 MB behind."""
-    from tdd_monitor.testing.measuring.memory import watch_memory
+    """Warns when the test leaves more than 10 MB behind."""
+    from tdd_monitor.testing.measuring.memory import warn_of_growth
 
-    with watch_memory(request.node.nodeid, 10) as optimizer:
+    with warn_of_growth(request.node.nodeid, 10) as optimizer:
         yield optimizer
 
 
 @pytest.fixture
-def performance_monitor() -> "PerformanceMonitor":
-    """Collects values of this test and holds them against thresholds."""
+def performance_monitor(request: pytest.FixtureRequest) -> "Generator[PerformanceMonitor, None, None]":
+    """Compares values of this test, its duration included, with thresholds; warns of each alert."""
     from tdd_monitor.testing.measuring.performance import PerformanceMonitor
 
-    return PerformanceMonitor()
+    with PerformanceMonitor.of_test(request.node.nodeid) as monitor:
+        yield monitor
 
 
 @pytest.fixture(scope="session")

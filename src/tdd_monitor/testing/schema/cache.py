@@ -1,59 +1,52 @@
-"""Counts what the standing schemas save: a saved operation is DDL that the server did not execute."""
+"""Counts what cached schemas save: a saved operation is DDL that the server did not execute."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TypedDict
 
 from .declare import count_statements
 
 
-@dataclass
-class SchemaCacheStats:
+class SchemaCacheStats(TypedDict):
     """Look-ups that found a schema or not, and the statements that need not run because of it."""
 
-    hits: int = 0
-    misses: int = 0
-    ddl_operations_saved: int = 0
+    hits: int
+    misses: int
+    ddl_operations_saved: int
 
 
 class SchemaCache:
-    """Knows the schemas that stand ready in this process, by hash.
+    """DDL by the hash of its schema.
 
     `get_database_manager().schema_cache` is the one that contexts use: they look up the schema of their
-    test, and where it stands its DDL is not executed. Operations count as saved only there: whoever
-    executes the text that he gets from a look-up has saved nothing.
+    test, and where its tables exist already the DDL is not executed. Only that counts as saved: whoever
+    executes the text returned by a look-up has saved nothing.
     """
 
     def __init__(self) -> None:
-        self.stats = SchemaCacheStats()
-        self._ddl: dict[str, tuple[str, ...]] = {}
+        self.cache: dict[str, str] = {}
+        self.cache_stats = SchemaCacheStats(hits=0, misses=0, ddl_operations_saved=0)
         self._operations: dict[str, int] = {}
 
-    def get_cached_ddl(self, schema_hash: str) -> tuple[str, ...] | None:
-        """Return the DDL of a schema that stands ready, or None; counts as a hit or a miss."""
-        ddl = self._ddl.get(schema_hash)
-        if ddl is None:
-            self.stats.misses += 1
-        else:
-            self.stats.hits += 1
+    def get_cached_ddl(self, schema_hash: str) -> str | None:
+        """Return the cached DDL, or None; counts as a hit or a miss."""
+        ddl = self.cache.get(schema_hash)
+        self.cache_stats["misses" if ddl is None else "hits"] += 1
         return ddl
 
-    def cache_ddl(self, schema_hash: str, ddl: str | Sequence[str], operations: int | None = None) -> None:
-        """Note a schema that stands ready from now on; `operations` where `ddl` does not tell them."""
-        texts = (ddl,) if isinstance(ddl, str) else tuple(ddl)
-        counted = sum(count_statements(text) for text in texts)
-        self._ddl[schema_hash] = texts
-        self._operations[schema_hash] = counted if operations is None else operations
+    def cache_ddl(self, schema_hash: str, ddl: str, operations: int | None = None) -> None:
+        """Cache the DDL of a schema; `operations` is its number of statements where `ddl` does not tell."""
+        self.cache[schema_hash] = ddl
+        self._operations[schema_hash] = count_statements(ddl) if operations is None else operations
 
     def note_saved(self, schema_hash: str) -> None:
-        """Count a test that found its schema standing."""
-        self.stats.ddl_operations_saved += self._operations.get(schema_hash, 0)
+        """Count the statements of a schema whose tables a test found in place."""
+        self.cache_stats["ddl_operations_saved"] += self._operations.get(schema_hash, 0)
 
     def get_cache_efficiency(self) -> float:
         """Return the share of look-ups that were hits, in percent; 0 before the first."""
-        lookups = self.stats.hits + self.stats.misses
-        return 100.0 * self.stats.hits / lookups if lookups else 0.0
+        lookups = self.cache_stats["hits"] + self.cache_stats["misses"]
+        return 100.0 * self.cache_stats["hits"] / lookups if lookups else 0.0
 
     def clear(self) -> None:
         """Forget the schemas; the counts stay."""
-        self._ddl.clear()
+        self.cache.clear()
         self._operations.clear()

@@ -41,6 +41,11 @@ class Schema:
     lasting: bool = True
     operations: int = field(default=0, compare=False)
 
+    @property
+    def text(self) -> str:
+        """All of `ddl` as one script; "" for a callable."""
+        return "\n;\n".join(self.ddl)  # on a line of its own: a part may end with a comment
+
 
 def declare_schema(
     source: Any,

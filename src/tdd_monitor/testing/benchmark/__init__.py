@@ -1,0 +1,1 @@
+"""The benchmark of the toolkit's operations against their targets."""
