@@ -88,9 +88,7 @@ def test_a_recording_with_fields_that_are_no_more_is_read(tmp_path: Path) -> Non
     lines[1] = lines[1].replace(b'"count":2,', b'"count":2,"dur_ns":9,')
     lines[2] = lines[2].replace(b'"missing":3,', b'"missing":3,"sender":"gw0",')
     path.write_bytes(b"".join(lines))
-    assert (
-        path.read_bytes().count(b"ppid") + path.read_bytes().count(b"dur_ns") == 2 and b"sender" in lines[2]
-    )
+    assert b"ppid" in lines[0] and b"dur_ns" in lines[1] and b"sender" in lines[2]
     assert [line.event for line in recording.read(path)] == events
 
 

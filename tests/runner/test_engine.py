@@ -108,8 +108,8 @@ async def test_a_killed_pytest_tells_what_was_running(tmp_path: Path) -> None:
     async with started(engine) as session:
         await appears(tmp_path / "up")
         run = await reached(session, lambda run: run.done == 1)
-        assert engine._process is not None
-        os.kill(engine._process.pid, signal.SIGKILL)
+        assert engine._run is not None and engine._run.process is not None
+        os.kill(engine._run.process.pid, signal.SIGKILL)
         await reached(session, ended(1))
     assert run.state is RunState.LOST
     assert run.lost is not None and run.lost.signal == "SIGKILL"

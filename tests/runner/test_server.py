@@ -129,7 +129,7 @@ async def test_what_a_sender_takes_back_is_no_damage(server: Server, heard: Hear
 
 
 async def test_a_long_hello_is_let_in(server: Server, heard: Heard) -> None:
-    data = hello(server, argv=("x" * 1_000,) * 500)
+    data = hello(server, unmeasured=("x" * 1_000,) * 500)
     assert len(data) > 100 * MAX_STRANGER_BYTES
     await say(server, *(data[at : at + 50_000] for at in range(0, len(data), 50_000)), STARTED)
     assert len(heard) == 2

@@ -126,8 +126,8 @@ async def test_whatever_ends_a_run_ends_the_counting(tmp_path: Path, role: Role,
             engine.cancel()
             assert (await reached(session, ended(1))).state is RunState.FINISHED
         if how == "killed":
-            assert engine._process is not None
-            engine._process.kill()
+            assert engine._run is not None and engine._run.process is not None
+            engine._run.process.kill()
             assert (await reached(session, ended(1))).state is RunState.LOST
         if how != "left":
             await becomes(lambda: role.monitors() == 0, 2)

@@ -5,7 +5,8 @@ import signal
 from tdd_monitor.session import completeness
 from tdd_monitor.session.model import RunState
 
-from .engine import INTERNAL_ERROR, Engine
+from .engine import Engine
+from .run import INTERNAL_ERROR
 from .selection import Selection
 from .signals import ending_signals
 

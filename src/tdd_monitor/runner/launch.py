@@ -1,14 +1,26 @@
-"""The command and environment of a pytest that carries the plugin."""
+"""What is run: the command and environment of a pytest that carries the plugin."""
 
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import tdd_monitor
 
 _COMMAND_LINE_LIMIT = 30_000  # characters; Windows takes 32,767
 _BOOTSTRAP = Path(tdd_monitor.__file__).resolve().parent / "plugin" / "bootstrap.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is run: pytest's paths and arguments, the interpreter, the directory it starts in."""
+
+    python: str
+    cwd: Path
+    paths: tuple[str, ...] = ()
+    pytest_args: tuple[str, ...] = ()
+    memory_mode: str = "rss"
 
 
 def pytest_command(python: str, arguments: Sequence[str], directory: Path) -> list[str]:

@@ -198,6 +198,12 @@ def known(session: Session, nodeids: Iterable[str]) -> list[str]:
     return [item.nodeid for item in sorted(items, key=lambda item: item.index)]
 
 
+def rootdir(session: Session) -> str:
+    """pytest's rootdir as the last run said it, "" before the first hello."""
+    hello = next((run.hello for run in reversed(session.runs) if run.hello), None)
+    return hello.rootdir if hello else ""
+
+
 def unexplained_exit(run: Run) -> bool:
     """True when pytest ended with an exit code that nothing else tells the reason of.
 

@@ -302,8 +302,7 @@ class MonitorApp(App[None]):
     async def _edit(self, place: str) -> None:
         from . import editor
 
-        run = self.control.board.session.run
-        rootdir = run.hello.rootdir if run is not None and run.hello is not None else ""
+        rootdir = queries.rootdir(self.control.board.session)
         file, line = editor.locate(place, rootdir, self.settings.root)
         if not file.is_file():
             self.notify(f"{file} is not there.", severity="warning")
