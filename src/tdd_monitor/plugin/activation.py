@@ -14,7 +14,7 @@ import pytest
 
 from tdd_monitor.plugin.billing import SharedWork
 from tdd_monitor.plugin.fixtures import FixtureClock
-from tdd_monitor.plugin.guard import Guard, describe
+from tdd_monitor.plugin.guard import Guard
 from tdd_monitor.plugin.memory import Memory
 from tdd_monitor.plugin.observe import observe
 from tdd_monitor.plugin.recorder import Instruments, Recorder
@@ -61,14 +61,14 @@ class Activation:
         self._guard.on_fault = self._on_fault
         self._memory = Memory(request.get("memory", ""))
         self._start_rss_bytes = self._memory.rss()
-        self._unwatched: List[str] = []
-        self._registry = observe(self._on_unwatched)
+        self._greeted = False
+        self._notices: List[str] = []
+        self._registry = observe(self._on_notice)
         self._sampler = Sampler(stream, self._memory, self._registry)
         self._recorder: Optional[Recorder] = None
         self._fixtures: Optional[FixtureClock] = None
         self._run: Optional[RunReporter] = None
         self._terminal: Optional[TerminalText] = None
-        self._greeted = False
         self._sent_to_terminal = False
         _follow_forks(self)
 
@@ -96,14 +96,14 @@ class Activation:
     def _on_fault(self, text: str) -> None:
         warn(self._stream, "tdd-monitor's plugin failed and is off for the rest of this run. " + text)
 
-    def _on_unwatched(self, driver: str, error: BaseException) -> None:
+    def _on_notice(self, text: str) -> None:
         """Drivers may be imported before the first line can be sent."""
-        self._unwatched.append("%s cannot be watched: %s" % (driver, describe(error)))
-        self._tell_unwatched()
+        self._notices.append(text)
+        self._send_notices()
 
-    def _tell_unwatched(self) -> None:
-        while self._greeted and self._unwatched:
-            warn(self._stream, self._unwatched.pop())
+    def _send_notices(self) -> None:
+        while self._greeted and self._notices:
+            warn(self._stream, self._notices.pop(0))
 
     def pytest_enter_pdb(self) -> None:
         """--pdb, --trace or breakpoint(): its standard input is empty, so it ends at once."""
@@ -145,7 +145,7 @@ class Activation:
         role = self._role()
         self._stream.greet(lambda: self._hello(role))
         self._greeted = True
-        self._tell_unwatched()
+        self._send_notices()
         if self._request.get("channel") is None:
             # Of a worker on another machine, "localhost" would be another server.
             self._registry.servers.tell(self._stream.emit)

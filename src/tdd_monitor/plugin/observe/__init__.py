@@ -13,7 +13,7 @@ from tdd_monitor.plugin.observe import unwatched
 from tdd_monitor.plugin.observe.imports import after_import
 from tdd_monitor.plugin.observe.registry import Registry
 
-# Module whose import calls for a hook: the room that has it.
+# Module whose import calls for hooks: our module that has them.
 DRIVERS: Dict[str, str] = {
     "asyncpg": "asyncpg",
     "psycopg": "psycopg",
@@ -22,31 +22,25 @@ DRIVERS: Dict[str, str] = {
 }
 
 
-def observe(on_fault: Callable[[str, BaseException], None]) -> Registry:
-    """Watch every driver from its import on. A driver that cannot be watched is told to `on_fault`."""
-    registry = Registry(on_fault)
-    for driver, room in DRIVERS.items():
-        after_import(driver, _installer(registry, driver, room, on_fault))
+def observe(on_notice: Callable[[str], None]) -> Registry:
+    """Watch every driver from its import on; `on_notice` is told, once a driver, what cannot be watched."""
+    registry = Registry(on_notice)
+    for driver, module in DRIVERS.items():
+        after_import(driver, functools.partial(_install, registry, driver, module))
     for module in unwatched.DRIVERS:
-        after_import(module, functools.partial(_notice, registry, module, on_fault))
+        after_import(module, functools.partial(_notice, registry, module))
     return registry
 
 
-def _notice(registry: Registry, module: str, on_fault: Callable[[str, BaseException], None]) -> None:
+def _install(registry: Registry, driver: str, module: str) -> None:
+    try:
+        import_module("%s.%s" % (__name__, module)).install(registry)
+    except Exception as error:
+        registry.fault(driver, error)
+
+
+def _notice(registry: Registry, module: str) -> None:
     try:
         unwatched.install(registry, module)
     except Exception as error:
-        on_fault(module, error)
-
-
-def _installer(
-    registry: Registry, driver: str, room: str, on_fault: Callable[[str, BaseException], None]
-) -> Callable[[], None]:
-    def install() -> None:
-        try:
-            import_module("%s.%s" % (__name__, room)).install(registry)
-            registry.drivers.add(driver)
-        except Exception as error:
-            on_fault(driver, error)
-
-    return install
+        registry.fault(module, error)

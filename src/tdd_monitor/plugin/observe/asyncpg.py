@@ -11,6 +11,7 @@ import time
 import weakref
 from typing import Any, Callable, Dict, Optional, Tuple
 
+from tdd_monitor.plugin.compat import Compat
 from tdd_monitor.plugin.observe.hooks import announcing
 from tdd_monitor.plugin.observe.names import pool_name
 from tdd_monitor.plugin.observe.registry import Registry
@@ -25,6 +26,20 @@ _COPY = ("_copy_in", "_copy_out")
 _RECORDS = ("copy_records_to_table",)  # the one copy that does not pass through those
 _PREPARED = ("fetch", "fetchval", "fetchrow", "fetchmany", "executemany")
 
+_NEEDS_OF_SERVERS = ("connection.Connection._addr", "connection.Connection._params")
+_NEEDS_OF_POOLS = (
+    *("pool.Pool._acquire", "pool.Pool._queue", "pool.Pool._closed"),
+    *("pool.PoolConnectionHolder._release", "pool.PoolConnectionHolder._pool"),
+    *("connection.Connection._proxy", "pool.PoolConnectionProxy._holder"),
+)
+_NEEDS_OF_QUERIES = (
+    *("connection.Connection._copy_in", "connection.Connection._copy_out"),
+    *("prepared_stmt.PreparedStatement._connection", "prepared_stmt.PreparedStatement._query"),
+    *("cursor.BaseCursor._bind_exec", "cursor.BaseCursor._bind", "cursor.BaseCursor._exec"),
+    *("cursor.BaseCursor._connection", "cursor.BaseCursor._query", "cursor.BaseCursor._state"),
+)
+_TallyOf = Callable[[Registry, Any], Tally]
+
 # Any: the `data` of a weak dictionary is not declared. Pools have slots and no weak references; the queue of
 # their free connections has, and lives as long.
 _tallies: Any = weakref.WeakKeyDictionary()
@@ -33,24 +48,40 @@ adopted: Any = weakref.WeakKeyDictionary()
 
 
 def install(registry: Registry) -> None:
-    """Wrap the classes of asyncpg, which are imported."""
-    from asyncpg import cursor, pool, prepared_stmt
-    from asyncpg.connection import Connection
+    """Wrap the classes of asyncpg, which are imported, as far as this version has what we need."""
+    import asyncpg
 
-    hooks = registry.hooks(ENGINE)
-    wrap(Connection, "__init__", hooks(*announcing(registry, _place, _login, _is_closed)))
-    wrap(pool.Pool, "_acquire", hooks(*_acquire(registry)))
-    wrap(pool.PoolConnectionHolder, "_release", hooks(*_release(registry)))
+    compat, hooks = Compat("asyncpg"), registry.hooks(ENGINE)
+    if compat.has("connections to servers are not counted", *_NEEDS_OF_SERVERS):
+        announce = announcing(registry, _place, _login, _is_closed)
+        wrap(asyncpg.connection.Connection, "__init__", hooks(*announce))
+    tally_of = _loose
+    if compat.has("pools are not measured", *_NEEDS_OF_POOLS):
+        wrap(asyncpg.pool.Pool, "_acquire", hooks(*_acquire(registry)))
+        wrap(asyncpg.pool.PoolConnectionHolder, "_release", hooks(*_release(registry)))
+        tally_of = _tally_of
+    if compat.has("queries are not counted", *_NEEDS_OF_QUERIES):
+        _watch_queries(registry, tally_of)
+        registry.drivers.add(ENGINE)
+    else:
+        registry.note_unwatched(ENGINE)
+    registry.limited(compat)
+
+
+def _watch_queries(registry: Registry, tally_of: _TallyOf) -> None:
+    import asyncpg
+
+    connection, hooks = asyncpg.connection.Connection, registry.hooks(ENGINE)
     for names, owner, place in (
-        (_CONNECTION + _COPY, Connection, _of_connection),
-        (_RECORDS, Connection, _of_records),
-        (_PREPARED, prepared_stmt.PreparedStatement, _of_prepared),
+        (_CONNECTION + _COPY, connection, _of_connection),
+        (_RECORDS, connection, _of_records),
+        (_PREPARED, asyncpg.prepared_stmt.PreparedStatement, _of_prepared),
     ):
         for name in names:
             if hasattr(owner, name):
-                wrap(owner, name, hooks(*_run(registry, place)))
+                wrap(owner, name, hooks(*_run(registry, tally_of, place)))
     for name, calls in (("_bind_exec", 1), ("_bind", 1), ("_exec", 0)):
-        wrap(cursor.BaseCursor, name, hooks(*_run(registry, _of_cursor, calls)))
+        wrap(asyncpg.cursor.BaseCursor, name, hooks(*_run(registry, tally_of, _of_cursor, calls)))
 
 
 def _place(connection: Any) -> Place:
@@ -101,6 +132,7 @@ def _of_cursor(cursor: Any, _: Any) -> Tuple[Any, str]:
 
 def _run(
     registry: Registry,
+    tally_of: _TallyOf,
     place: Callable[[Any, Any], Tuple[Any, str]],
     calls: int = 1,
     now: Callable[[], int] = time.perf_counter_ns,
@@ -109,7 +141,7 @@ def _run(
         if not registry.enabled or acquiring.get():
             return None
         connection, sql = place(owner, first)
-        return _tally_of(registry, connection), sql, now()
+        return tally_of(registry, connection), sql, now()
 
     def end(token: Any, result: Any) -> None:
         tally, sql, started_ns = token
@@ -125,6 +157,10 @@ def _tally_of(registry: Registry, connection: Any) -> Tally:
         if tally is not None:
             return tally
     # Looked at first: a weak dictionary takes longer to ask than all the rest.
+    return (adopted.get(connection) if adopted.data else None) or registry.loose(ENGINE)
+
+
+def _loose(registry: Registry, connection: Any) -> Tally:
     return (adopted.get(connection) if adopted.data else None) or registry.loose(ENGINE)
 
 

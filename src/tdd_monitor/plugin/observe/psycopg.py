@@ -4,6 +4,7 @@ import time
 import weakref
 from typing import Any, Callable, Tuple
 
+from tdd_monitor.plugin.compat import Compat
 from tdd_monitor.plugin.observe.hooks import announcing
 from tdd_monitor.plugin.observe.registry import Registry
 from tdd_monitor.plugin.observe.servers import Login, Place
@@ -23,14 +24,19 @@ def install(registry: Registry) -> None:
     """Wrap the cursors of psycopg, which is imported; server-side cursors have methods of their own."""
     import psycopg
 
-    hooks = registry.hooks(ENGINE)
+    compat, hooks = Compat("psycopg"), registry.hooks(ENGINE)
     for connection in (psycopg.Connection, psycopg.AsyncConnection):
         wrap(connection, "__init__", hooks(*announcing(registry, place, login, is_closed)))
+    if not compat.has("queries are not counted", "Cursor._conn", "AsyncCursor._conn"):
+        registry.note_unwatched(ENGINE)
+        registry.limited(compat)
+        return
     cursors = (psycopg.Cursor, psycopg.ServerCursor, psycopg.AsyncCursor, psycopg.AsyncServerCursor)
     for owner in cursors:
         for name in ("execute", "executemany", "stream", "copy"):
             if name in owner.__dict__:
                 wrap(owner, name, hooks(*_run(registry)))
+    registry.drivers.add(ENGINE)
 
 
 def place(connection: Any) -> Place:
@@ -69,7 +75,7 @@ def _text(query: Any, cursor: Any) -> str:
         return query.decode("utf-8", "replace")
     try:
         return str(query.as_string(cursor._conn))
-    except Exception:  # a template string, or something else that is no Composable
+    except Exception:
         return repr(query)
 
 

@@ -4,8 +4,9 @@ import functools
 import re
 import sys
 import weakref
-from typing import Any, Optional, Tuple
+from typing import Any, Optional, Set, Tuple
 
+from tdd_monitor.plugin.compat import Compat
 from tdd_monitor.plugin.observe import psycopg
 from tdd_monitor.plugin.observe.names import pool_name
 from tdd_monitor.plugin.observe.registry import Registry
@@ -13,6 +14,7 @@ from tdd_monitor.plugin.observe.sites import call_site
 from tdd_monitor.plugin.observe.tally import PoolState, Tally
 from tdd_monitor.plugin.observe.wrapping import Begin, End, nothing, wrap
 
+_COUNTS = ("ConnectionPool._pool", "ConnectionPool._nconns", "ConnectionPool._max_size")
 _NAMED_BY_ITSELF = re.compile(r"pool-\d+$")
 
 
@@ -20,9 +22,9 @@ def install(registry: Registry) -> None:
     """Wrap the pools of psycopg_pool, which is imported."""
     import psycopg_pool
 
-    hooks = registry.hooks("psycopg_pool")
+    hooks, compat = registry.hooks("psycopg_pool"), Compat("psycopg_pool")
     for owner in (psycopg_pool.ConnectionPool, psycopg_pool.AsyncConnectionPool):
-        wrap(owner, "getconn", hooks(*_get(registry)))
+        wrap(owner, "getconn", hooks(*_get(registry, compat)))
         wrap(owner, "putconn", hooks(*_put(registry)))
 
 
@@ -34,18 +36,32 @@ def _tally_of(registry: Registry, pool: Any) -> Tally:
     return tally
 
 
-def _must_wait(pool: Any) -> bool:
-    return not pool._pool and pool._nconns >= pool._max_size
+def _get(registry: Registry, compat: Compat) -> Tuple[Begin, End]:
+    lost: Set[str] = set()
 
+    def lose(what: str, *names: str) -> None:
+        if what not in lost:
+            lost.add(what)
+            compat.lose(what, names)
+            registry.limited(compat)
 
-def _get(registry: Registry) -> Tuple[Begin, End]:
+    def must_wait(pool: Any) -> bool:
+        # Only objects have these names, not their classes, so it shows with the first one.
+        try:
+            return not pool._pool and pool._nconns >= pool._max_size
+        except AttributeError:
+            lose("waits for a connection are not counted", *_COUNTS)
+            return False
+
     def begin(pool: Any, _: Any) -> Any:
         if not registry.enabled:
             return None
-        return _tally_of(registry, pool).acquire(_must_wait(pool), call_site(sys._getframe(1)))
+        return _tally_of(registry, pool).acquire(must_wait(pool), call_site(sys._getframe(1)))
 
     def end(acquisition: Any, connection: Any) -> None:
         acquisition.over(None if connection is None else id(connection))
+        if connection is not None and not hasattr(connection, "_pool"):
+            lose("queries are not counted by pool", "Connection._pool")
 
     return begin, end
 

@@ -6,6 +6,8 @@ an attempt, the sampler looks at the pools ten times a second.
 
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Set, Tuple
 
+from tdd_monitor.plugin.compat import Compat, named
+from tdd_monitor.plugin.guard import describe
 from tdd_monitor.plugin.observe.attempts import Attempts
 from tdd_monitor.plugin.observe.imports import catch_up
 from tdd_monitor.plugin.observe.open_pools import OpenPools
@@ -17,17 +19,18 @@ if TYPE_CHECKING:
     from tdd_monitor.plugin.observe.wrapping import Begin, End, Hooks
 
 _ATTEMPTS_A_LOOK = 32  # between looks for drivers that were imported past us
+ENGINES = ("asyncpg", "psycopg", "sqlalchemy")  # by which queries are counted
 _FEW = 20  # pools of an attempt: more may be too many
 
 
 class Registry:
     """All pools of the process, and which attempt is running."""
 
-    def __init__(self, on_fault: "Callable[[str, BaseException], None]") -> None:
-        self._on_fault = on_fault
+    def __init__(self, on_notice: Callable[[str], None]) -> None:
+        self._on_notice = on_notice
         self._faulty: Set[str] = set()
         self.enabled = True
-        self.drivers: Set[str] = set()
+        self.drivers: Set[str] = set()  # whose own hooks count their queries
         self.unwatched: Tuple[str, ...] = ()  # drivers in use whose queries nobody counts
         self.servers = Servers()
         self._attempts = Attempts()
@@ -65,12 +68,21 @@ class Registry:
         """Hooks of that driver: the first that fails is told."""
         from tdd_monitor.plugin.observe.wrapping import Hooks
 
-        def fault(error: BaseException) -> None:
-            if driver not in self._faulty:
-                self._faulty.add(driver)
-                self._on_fault(driver, error)
+        return lambda begin, end: Hooks(begin, end, lambda error: self.fault(driver, error))
 
-        return lambda begin, end: Hooks(begin, end, fault)
+    def fault(self, driver: str, error: BaseException) -> None:
+        """Tell that a hook has failed, once; from now on nobody knows what tests do with the driver."""
+        if driver not in self._faulty:
+            self._faulty.add(driver)
+            if driver in ENGINES:
+                self.note_unwatched(driver)
+            self._on_notice("%s cannot be watched: %s" % (named(driver), describe(error)))
+
+    def limited(self, compat: Compat) -> None:
+        """Tell what the installed version of a driver does not let us measure."""
+        notice = compat.notice()
+        if notice:
+            self._on_notice(notice)
 
     def begin_attempt(self) -> None:
         """What was not asked for within an attempt is nobody's."""

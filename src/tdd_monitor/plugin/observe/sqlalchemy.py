@@ -9,8 +9,9 @@ import gc
 import sys
 import time
 import weakref
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional
 
+from tdd_monitor.plugin.compat import Compat
 from tdd_monitor.plugin.observe import asyncpg, psycopg
 from tdd_monitor.plugin.observe.names import pool_name
 from tdd_monitor.plugin.observe.registry import Registry
@@ -38,6 +39,8 @@ class _Observer:
         self._made_for: "weakref.WeakKeyDictionary[Any, Any]" = weakref.WeakKeyDictionary()
         self._held: Dict[int, Tally] = {}
         self._searches = 0
+        self._compat = Compat("sqlalchemy")
+        self._told_overflow = False
 
     def install(self) -> None:
         from sqlalchemy import event, pool
@@ -48,9 +51,11 @@ class _Observer:
             wrap(owner, "connect", hooks(self._connecting, _connected))
         wrap(Engine, "__init__", hooks(_itself, self._made))
         event.listen(pool.Pool, "connect", self._connected)
-        event.listen(pool.Pool, "checkout", self._checkout)
-        event.listen(pool.Pool, "checkin", self._checkin)
-        event.listen(pool.Pool, "detach", self._checkin)
+        if self._compat.has("connections in use are not counted", "pool.base._ConnectionFairy._pool"):
+            event.listen(pool.Pool, "checkout", self._checkout)
+            event.listen(pool.Pool, "checkin", self._checkin)
+            event.listen(pool.Pool, "detach", self._checkin)
+        self._registry.limited(self._compat)
         event.listen(Engine, "before_cursor_execute", self._before)
         event.listen(Engine, "after_cursor_execute", self._after)
         event.listen(Engine, "handle_error", self._failed)
@@ -69,7 +74,17 @@ class _Observer:
         if tally is None:
             look = functools.partial(_look, weakref.ref(pool))
             tally = self._tallies[pool] = self._registry.pool(ENGINE, self._name(pool), look)
+            self._check(pool)
         return tally
+
+    def _check(self, pool: Any) -> None:
+        """Only pools themselves have this name, not their classes."""
+        from sqlalchemy.pool import QueuePool
+
+        if isinstance(pool, QueuePool) and not hasattr(pool, "_max_overflow") and not self._told_overflow:
+            self._told_overflow = True
+            self._compat.lose("how large pools may become is not known", ["QueuePool._max_overflow"])
+            self._registry.limited(self._compat)
 
     def _name(self, pool: Any) -> str:
         made_for = self._made_for.get(pool)
@@ -164,8 +179,8 @@ def _look(reference: "weakref.ref[Any]") -> Optional[PoolState]:
 
 def _counts(pool: Any) -> Optional[PoolState]:
     """None for pools that keep no queue (NullPool, StaticPool, SingletonThreadPool)."""
-    overflow: Tuple[str, ...] = ("checkedout", "checkedin", "size", "_max_overflow")
-    if not all(hasattr(pool, name) for name in overflow):
+    if not all(hasattr(pool, name) for name in ("checkedout", "checkedin", "size")):
         return None
-    max_size = pool.size() + pool._max_overflow if pool._max_overflow >= 0 else 0
+    overflow = getattr(pool, "_max_overflow", -1)
+    max_size = pool.size() + overflow if overflow >= 0 else 0
     return PoolState(pool.checkedout(), pool.checkedin(), max_size)

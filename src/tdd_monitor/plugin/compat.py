@@ -1,0 +1,60 @@
+"""Private names of other libraries: whether the installed version has them, and what is said when it has not.
+
+Who uses such names asks here first, and does without what is lost: a test must never meet an AttributeError
+of ours.
+"""
+
+import sys
+from typing import Any, List, Sequence
+
+
+class Compat:
+    """Asks one library, which is imported, for the private names that we use of it."""
+
+    def __init__(self, library: str) -> None:
+        self.library = library
+        self._lost: List[str] = []
+        self._absent: List[str] = []
+
+    def has(self, lost: str, *names: str) -> bool:
+        """Whether the library has all names, such as "pool.Pool._acquire"; `lost` is what to do without."""
+        absent = [name for name in names if not _reaches(sys.modules[self.library], name)]
+        if absent:
+            self.lose(lost, absent)
+        return not absent
+
+    def lose(self, lost: str, absent: Sequence[str]) -> None:
+        """Note what is lost without names that only objects have, not their classes."""
+        self._lost.append(lost)
+        self._absent += [name for name in absent if name not in self._absent]
+
+    def notice(self) -> str:
+        """What was lost since the last notice, in one message; "" for nothing."""
+        lost, absent = "; ".join(self._lost), ", ".join([_short(name) for name in self._absent])
+        self._lost.clear()
+        self._absent.clear()
+        if not lost:
+            return ""
+        return "%s: %s. This version has no %s, which tdd-monitor needs for that: upgrade tdd-monitor." % (
+            named(self.library),
+            lost,
+            absent,
+        )
+
+
+def named(library: str) -> str:
+    """The library and its version, such as "asyncpg 0.31.0"."""
+    return ("%s %s" % (library, getattr(sys.modules.get(library), "__version__", ""))).rstrip()
+
+
+def _short(path: str) -> str:
+    return ".".join(path.split(".")[-2:])
+
+
+def _reaches(root: Any, path: str) -> bool:
+    for name in path.split("."):
+        try:
+            root = getattr(root, name)
+        except AttributeError:
+            return False
+    return True
