@@ -94,3 +94,33 @@ def test_a_driver(change: str, suite: Suite, database: str, newest: str) -> None
                 engine,
                 record.db,
             )
+
+
+PYTEST = """
+    import pytest
+
+    @pytest.fixture(scope="module")
+    def shared(): return 1
+
+    def test_first(shared): assert shared == 1
+    def test_again(shared): assert shared == 1
+    def test_without(): pass
+"""
+PYTEST_CHANGES = {
+    "fixtures": ("_pytest.fixtures:FixtureRequest._fixture_defs", "shared fixtures"),
+    "terminal": ("_pytest.terminal:TerminalReporter._tw", "prints"),
+    "writer": ("_pytest._io.terminalwriter:TerminalWriter._file", "prints"),
+}
+
+
+@pytest.mark.parametrize("change", PYTEST_CHANGES)
+def test_pytest(change: str, suite: Suite) -> None:
+    hidden, lost = PYTEST_CHANGES[change]
+    directory = suite(test_it=PYTEST)
+    run = run_pytest(directory, env=hide(directory, hidden))
+    assert run.events(RunFinish) and run.finish.counts == {"passed": 3}, run.output
+    assert "3 passed" in run.output
+    (notice,) = notices(run)
+    assert notice.startswith(f"pytest {pytest.__version__}: ") and lost in notice
+    assert [use.name for use in run.test("::test_first").fixtures] == ["shared"]
+    assert [use.name for use in run.test("::test_again").fixtures] == ["shared"] * (change != "fixtures")

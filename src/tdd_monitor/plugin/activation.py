@@ -17,6 +17,7 @@ from tdd_monitor.plugin.fixtures import FixtureClock
 from tdd_monitor.plugin.guard import Guard
 from tdd_monitor.plugin.memory import Memory
 from tdd_monitor.plugin.observe import observe
+from tdd_monitor.plugin.pytest_internals import PytestInternals
 from tdd_monitor.plugin.recorder import Instruments, Recorder
 from tdd_monitor.plugin.reporter import CollectReporter, RunReporter, warn
 from tdd_monitor.plugin.sampler import Sampler
@@ -64,6 +65,7 @@ class Activation:
         self._greeted = False
         self._notices: List[str] = []
         self._registry = observe(self._on_notice)
+        self._internals = PytestInternals(self._on_notice)
         self._sampler = Sampler(stream, self._memory, self._registry)
         self._recorder: Optional[Recorder] = None
         self._fixtures: Optional[FixtureClock] = None
@@ -152,7 +154,7 @@ class Activation:
         if role != "worker":
             self._run = RunReporter(self._guard, self._stream, self._config)
             self._register("run", self._run)
-            self._terminal = TerminalText(self._guard, self._stream, self._config)
+            self._terminal = TerminalText(self._guard, self._stream, self._config, self._internals)
             self._register("terminal", self._terminal)
         rename: Callable[[str], str] = str
         if role != "single":
@@ -173,7 +175,9 @@ class Activation:
 
     def _observe_tests(self, rename: Callable[[str], str]) -> None:
         work = SharedWork(self._memory, self._registry.charge)
-        fixtures = self._fixtures = FixtureClock(self._guard, self._stream.emit, work, self._registry.take)
+        fixtures = self._fixtures = FixtureClock(
+            self._guard, self._stream.emit, work, self._registry.take, self._internals
+        )
         instruments = Instruments(self._guard, self._stream, self._memory, self._registry, self._sampler)
         self._recorder = Recorder(instruments, fixtures, rename)
         self._register("fixtures", fixtures)

@@ -17,10 +17,10 @@ import pytest
 
 from tdd_monitor.plugin.billing import SharedWork
 from tdd_monitor.plugin.guard import Guard, guarded
+from tdd_monitor.plugin.pytest_internals import PARAMETER, PytestInternals
 from tdd_monitor.protocol.events import FixtureLate, FixtureUse, PoolUse
 
 _NO_ATTEMPT = 0
-_PARAMETER = "get_direct_param_fixture_func"  # pytest hands parameters to tests as if they were fixtures
 
 
 class _Named(NamedTuple):
@@ -100,11 +100,13 @@ class FixtureClock:
         emit: Callable[[Any], None],
         work: SharedWork,
         take: Callable[[Any], Tuple[PoolUse, ...]],
+        internals: PytestInternals,
     ) -> None:
         self.guard = guard
         self.work = work
         self._emit = emit
         self._take = take
+        self._internals = internals
         self._attempt = _NO_ATTEMPT
         self._attempts = 0
         self._nodeid = ""
@@ -127,9 +129,7 @@ class FixtureClock:
 
     def note_cached(self, item: Any) -> None:
         """Before teardown: which fixtures did the item use that were there already?"""
-        # Private, but the only list that has those of getfixturevalue; pytest 7.4 to 9.2 have it.
-        request = getattr(item, "_request", None)
-        for fixturedef in getattr(request, "_fixture_defs", {}).values():
+        for fixturedef in self._internals.used_fixtures(item):
             use = self._live.get(fixturedef)
             if use is not None and use.attempt != self._attempt:
                 self._see_again(fixturedef, use)
@@ -165,7 +165,7 @@ class FixtureClock:
         self, fixturedef: Any, now: Callable[[], int] = time.perf_counter_ns
     ) -> Generator[None, object, object]:
         """Time the set-up."""
-        if getattr(fixturedef.func, "__name__", "") == _PARAMETER:
+        if getattr(fixturedef.func, "__name__", "") == PARAMETER:
             return (yield)
         use = self._begin(fixturedef)
         started_ns = now()

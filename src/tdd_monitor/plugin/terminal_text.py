@@ -9,6 +9,7 @@ from typing import Any, Callable, Deque, Dict, Generator, List
 import pytest
 
 from tdd_monitor.plugin.guard import Guard, guarded
+from tdd_monitor.plugin.pytest_internals import PytestInternals
 from tdd_monitor.plugin.stream import Stream
 from tdd_monitor.protocol.codec import shorten
 from tdd_monitor.protocol.events import Printed
@@ -75,9 +76,10 @@ class _Tee:
 class TerminalText:
     """Pytest plugin of the process that has the terminal: the single one or the xdist controller."""
 
-    def __init__(self, guard: Guard, stream: Stream, config: Any) -> None:
+    def __init__(self, guard: Guard, stream: Stream, config: Any, internals: PytestInternals) -> None:
         self.guard = guard
         self._stream = stream
+        self._internals = internals
         self._config = config
         self._heard = Excerpt()
         self._muted = 0
@@ -122,12 +124,10 @@ class TerminalText:
     def _listen(self) -> None:
         # Asked for now: plugins put reporters of their own in its place.
         terminal = self._config.pluginmanager.getplugin("terminalreporter")
-        writer = getattr(terminal, "_tw", None)
-        file = getattr(writer, "_file", None)
-        if writer is None or file is None or self._restore:
+        restore = None if self._restore else self._internals.redirect(terminal, self._tee)
+        if restore is None:
             return
-        writer._file = _Tee(file, self._hear)
-        self._restore.append(lambda: setattr(writer, "_file", file))
+        self._restore.append(restore)
         names = list(_TOLD_OTHERWISE)
         if not self._config.option.collectonly:
             names.append("summary_stats")
@@ -135,6 +135,9 @@ class TerminalText:
             names.append("short_test_summary")
         for name in names:
             self._mute(terminal, name)
+
+    def _tee(self, file: Any) -> Any:
+        return _Tee(file, self._hear)
 
     def _mute(self, terminal: Any, name: str) -> None:
         method = getattr(terminal, name, None)

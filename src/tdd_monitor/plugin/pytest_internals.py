@@ -1,0 +1,45 @@
+"""The private names of pytest that the plugin uses, and what it does without them."""
+
+from typing import Any, Callable, Iterable, Optional, Set
+
+import pytest
+
+from tdd_monitor.plugin.compat import Compat
+
+# What makes a fixture of a parameter: pytest hands those to tests as if they were fixtures.
+PARAMETER = "get_direct_param_fixture_func"
+
+
+class PytestInternals:
+    """Asks pytest for what has no public name; `on_notice` is told, once each, what this pytest has not."""
+
+    def __init__(self, on_notice: Callable[[str], None]) -> None:
+        self._on_notice = on_notice
+        self._compat = Compat("pytest")
+        self._lost: Set[str] = set()
+
+    def used_fixtures(self, item: Any) -> Iterable[Any]:
+        """The definitions of all fixtures that an item has used, those of getfixturevalue too."""
+        used = getattr(getattr(item, "_request", None), "_fixture_defs", None)
+        if used is not None:
+            return used.values()  # type: ignore[no-any-return]
+        if isinstance(item, pytest.Function):  # others have none of their own accord
+            self._lose("which shared fixtures tests reuse is not known", "FixtureRequest._fixture_defs")
+        return ()
+
+    def redirect(self, terminal: Any, tee: Callable[[Any], Any]) -> Optional[Callable[[], None]]:
+        """Let the terminal reporter write to `tee` of its file; returns what undoes that."""
+        writer = getattr(terminal, "_tw", None)
+        file = getattr(writer, "_file", None)
+        if writer is not None and file is not None:
+            writer._file = tee(file)
+            return lambda: setattr(writer, "_file", file)
+        if terminal is not None:
+            self._lose("what it prints around the tests is not kept", "TerminalReporter._tw")
+        return None
+
+    def _lose(self, what: str, name: str) -> None:
+        if what not in self._lost:
+            self._lost.add(what)
+            self._compat.lose(what, [name])
+            self._on_notice(self._compat.notice())
