@@ -65,7 +65,7 @@ SUITES = {
     "busy-1ms-1000": (BUSY, 1_000),
     "database-200": (DATABASE, 200),
 }
-READ_EVERY_S = 0.01  # as runner/server.py does
+READ_EVERY_S = 0.01  # as runner/stream/server.py does
 BARE = "bare pytest"
 OURS = "tdd-monitor"
 

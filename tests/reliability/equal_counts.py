@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tdd_monitor.config import Settings
-from tdd_monitor.runner import server
 from tdd_monitor.runner.engine import Engine
 from tdd_monitor.runner.headless import run_headless
-from tdd_monitor.runner.launch import Target
+from tdd_monitor.runner.pytest_process.launch import Target
+from tdd_monitor.runner.stream import server
 from tdd_monitor.session import completeness
 
 SUITE = "import pytest\n@pytest.mark.parametrize('i', range({count}))\ndef test_it(i): {body}\n"

@@ -9,8 +9,8 @@ from support.projects import MIXED, MIXED_COUNTS, ended, engine_for, reached, st
 
 from tdd_monitor.config import Settings
 from tdd_monitor.runner import engine as engine_module
-from tdd_monitor.runner import process
 from tdd_monitor.runner.headless import run_headless
+from tdd_monitor.runner.pytest_process import process
 from tdd_monitor.runner.replay import Replay
 from tdd_monitor.session.model import ItemState, RunState
 

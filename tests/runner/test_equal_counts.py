@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from support.projects import engine_for, write
 
-from tdd_monitor.runner import server
 from tdd_monitor.runner.headless import run_headless
+from tdd_monitor.runner.stream import server
 from tdd_monitor.session import completeness
 
 SUITE = "import pytest\n@pytest.mark.parametrize('i', range({count}))\ndef test_it(i): {body}\n"

@@ -18,10 +18,10 @@ from support.projects import SLOW_END, ended, engine_for, reached, started, writ
 from tdd_monitor.history import recording
 from tdd_monitor.protocol.events import Hello, RunFinish, RunLost
 from tdd_monitor.runner import engine as engine_module
-from tdd_monitor.runner import process
 from tdd_monitor.runner.engine import Engine
 from tdd_monitor.runner.headless import run_headless
-from tdd_monitor.runner.launch import Target
+from tdd_monitor.runner.pytest_process import process
+from tdd_monitor.runner.pytest_process.launch import Target
 from tdd_monitor.session.model import RunState
 
 OK = "def test_ok(): pass\n"

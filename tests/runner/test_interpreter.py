@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tdd_monitor.runner.interpreter import InterpreterError, find_python
+from tdd_monitor.runner.pytest_process.interpreter import InterpreterError, find_python
 
 
 def make_environment(directory: Path) -> Path:

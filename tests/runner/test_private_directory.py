@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tdd_monitor.runner import private_directory
+from tdd_monitor.runner.stream import private_directory
 
 OWNER = (
-    "import time\nfrom tdd_monitor.runner import private_directory\n"
+    "import time\nfrom tdd_monitor.runner.stream import private_directory\n"
     "print(private_directory.create(), flush=True)\ntime.sleep(60)\n"
 )
 

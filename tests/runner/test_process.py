@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tdd_monitor.runner import process as process_module
-from tdd_monitor.runner.process import PytestProcess, StartError, signal_name
+from tdd_monitor.runner.pytest_process import process as process_module
+from tdd_monitor.runner.pytest_process.process import PytestProcess, StartError, signal_name
 
 
 async def start(code: str, output: list[str]) -> PytestProcess:

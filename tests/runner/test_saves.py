@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.projects import ended, engine_for, reached, started, write
 
-from tdd_monitor.runner import save_watch, watcher
+from tdd_monitor.runner.watching import save_watch, watcher
 
 READS = "import pathlib\ndef test_page(): assert pathlib.Path('page.html').read_text()\n"
 WRITES = """

@@ -9,8 +9,8 @@ import pytest
 
 from tdd_monitor.protocol.codec import CANCELLED, MAX_LINE_BYTES, encode
 from tdd_monitor.protocol.events import PROTOCOL, Hello, Line, StartedTest
-from tdd_monitor.runner import server as servers
-from tdd_monitor.runner.server import MAX_STRANGER_BYTES, Server, ServerError
+from tdd_monitor.runner.stream import server as servers
+from tdd_monitor.runner.stream.server import MAX_STRANGER_BYTES, Server, ServerError
 
 
 class Heard(list[Line]):

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tdd_monitor.runner import tree_watch
-from tdd_monitor.runner.file_contents import FileContents
-from tdd_monitor.runner.save_filter import SaveFilter, git_ignored
-from tdd_monitor.runner.watcher import saves
+from tdd_monitor.runner.watching import tree
+from tdd_monitor.runner.watching.contents import FileContents
+from tdd_monitor.runner.watching.filter import SaveFilter, git_ignored
+from tdd_monitor.runner.watching.watcher import saves
 
 NAMES = (
     *("app.py", "schema.sql", "pyproject.toml", "data.json", "page.html", "app.pyc", ".venv/lib/x.py"),
@@ -109,7 +109,7 @@ def test_nothing_that_lies_about_is_read_to_its_end(tmp_path: Path, make: Callab
     make(tmp_path / "x.py")
     program = (
         "import resource, sys, pathlib\n"
-        "from tdd_monitor.runner.file_contents import FileContents\n"
+        "from tdd_monitor.runner.watching.contents import FileContents\n"
         "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
         "FileContents().changed([pathlib.Path(sys.argv[1])])\n"
     )
@@ -202,7 +202,7 @@ async def test_beyond_the_systems_limit_the_tree_is_polled_and_that_is_told(
         return -1
 
     monkeypatch.setattr(inotify_c, "inotify_add_watch", none_left)  # the limit is everybody's: not lowered
-    monkeypatch.setattr(tree_watch, "POLL_LEAST_S", 0.1)
+    monkeypatch.setattr(tree, "POLL_LEAST_S", 0.1)
     told: list[str] = []
     async with watched(tmp_path, told) as saved:
         (tmp_path / "deep").mkdir()

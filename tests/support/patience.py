@@ -4,7 +4,7 @@ import sys
 
 GRACE_S = 60
 _RUN = (
-    "from tdd_monitor.runner import process\n"
+    "from tdd_monitor.runner.pytest_process import process\n"
     f"process.INTERRUPT_GRACE_S = process.TERMINATE_GRACE_S = {GRACE_S}\n"
     "from tdd_monitor.cli import main\n"
     "main()"

@@ -9,7 +9,7 @@ from pathlib import Path
 from tdd_monitor.config import Settings
 from tdd_monitor.history.recording import Recorder
 from tdd_monitor.runner.engine import Engine
-from tdd_monitor.runner.launch import Target
+from tdd_monitor.runner.pytest_process.launch import Target
 from tdd_monitor.session.model import Run, Session
 
 MIXED = """

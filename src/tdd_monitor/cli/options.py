@@ -9,8 +9,8 @@ import click
 from tdd_monitor.config import ConfigError, Settings, load
 from tdd_monitor.history.recording import Recorder, RecordingError
 from tdd_monitor.runner.engine import Engine
-from tdd_monitor.runner.interpreter import InterpreterError, find_python
-from tdd_monitor.runner.launch import Target
+from tdd_monitor.runner.pytest_process.interpreter import InterpreterError, find_python
+from tdd_monitor.runner.pytest_process.launch import Target
 
 USAGE_ERROR = 4  # pytest's own exit code for it
 

@@ -19,13 +19,13 @@ from tdd_monitor.verdict import Board
 
 from .control import Listener
 from .journal import Journal
-from .launch import Target
-from .process import INTERRUPT_GRACE_S, TERMINATE_GRACE_S
+from .pytest_process.launch import Target
+from .pytest_process.process import INTERRUPT_GRACE_S, TERMINATE_GRACE_S
 from .run import DRAIN_S, PytestRun
-from .save_watch import SaveWatch
 from .selection import Selection, affected, shell_command, touches_run, with_unfinished
-from .server import Server, ServerError
 from .server_count import ServerCounts, was_refused
+from .stream.server import Server, ServerError
+from .watching.save_watch import SaveWatch
 
 # Not even a killed process need end, when the kernel holds it.
 LONGEST_END_S = INTERRUPT_GRACE_S + TERMINATE_GRACE_S + DRAIN_S + 3.0

@@ -8,14 +8,14 @@ from collections.abc import MutableSequence
 from tdd_monitor.protocol.events import Line, LinesLost, RunCancel, RunLost, RunRequest
 from tdd_monitor.session import queries
 
-from .endings import peculiarities
 from .journal import Journal
-from .last_words import last_words
-from .launch import Target, environment, pytest_command
-from .process import PytestProcess, StartError, signal_name
+from .pytest_process.endings import peculiarities
+from .pytest_process.last_words import last_words
+from .pytest_process.launch import Target, environment, pytest_command
+from .pytest_process.process import PytestProcess, StartError, signal_name
 from .selection import Selection
-from .server import Server, ServerError
 from .server_count import ServerCounts
+from .stream.server import Server, ServerError
 
 DRAIN_S = 2.0
 NOT_STARTED = 127  # the shell's exit code for it

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tdd_monitor.runner.process import INTERRUPT_GRACE_S, TERMINATE_GRACE_S
+from tdd_monitor.runner.pytest_process.process import INTERRUPT_GRACE_S, TERMINATE_GRACE_S
 from tdd_monitor.session.queries import SORT_KEYS
 from tdd_monitor.ui.text.parts import Target, row
 from tdd_monitor.ui.widgets import LinesView, RowsView

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from .save_filter import CONFIGURATION, SOURCE_SUFFIXES
+from .filter import CONFIGURATION, SOURCE_SUFFIXES
 
 _CLOCK_NS = 20_000_000  # how coarse the time of a file may be
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tdd_monitor.config import Settings
+from tdd_monitor.runner.journal import Journal
+from tdd_monitor.runner.selection import shown_names
 
-from .journal import Journal
-from .save_filter import SaveFilter
-from .selection import shown_names
+from .filter import SaveFilter
 from .watcher import saves
 from .written import WrittenByTests
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from .save_filter import SaveFilter
+from .filter import SaveFilter
 
 POLL_LEAST_S = 1.0
 POLL_SHARE = 0.1  # of the time, at most, goes into looking

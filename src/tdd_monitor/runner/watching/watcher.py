@@ -5,9 +5,9 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from .file_contents import FileContents
-from .save_filter import SaveFilter
-from .tree_watch import Changes, Polling, native_watch, snapshot
+from .contents import FileContents
+from .filter import SaveFilter
+from .tree import Changes, Polling, native_watch, snapshot
 
 LONGEST_BURST_S = 1.0
 

@@ -1,0 +1,1 @@
+"""The socket on which the lines of the plugin arrive."""

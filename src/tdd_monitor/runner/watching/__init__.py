@@ -1,0 +1,1 @@
+"""Which saves run the tests: real saves apart from touches and from what the tests write themselves."""
