@@ -98,3 +98,10 @@ def test_names_that_differ_in_their_parameters_look_different(
 )
 def test_the_short_name_is_the_function(nodeid: str, short: str) -> None:
     assert format.short(nodeid) == short
+
+
+@given(st.text(max_size=30), st.integers(-20, 40))
+def test_the_end_of_a_text_fits_any_width_even_none(text: str, width: int) -> None:
+    cut = format.cut_left(text, width)
+    assert cell_len(cut) <= max(0, width)
+    assert text.endswith(cut.removeprefix(format.ELLIPSIS))

@@ -23,6 +23,8 @@ def fit(text: str, width: int, right: bool = False) -> str:
 
 def cut_left(text: str, width: int) -> str:
     """The end of `text` that fits into `width` cells, behind an ellipsis."""
+    if width <= 0:
+        return ""
     if cell_len(text) <= width:
         return text
     tail = text[-max(1, width - 1) :] if width > 1 else ""
