@@ -3,6 +3,7 @@
 import inspect
 import ssl as ssl_module
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,7 @@ from plugin.conftest import Suite
 from plugin.harness import Run, run_pytest
 from tdd_monitor.plugin.observe import asyncpg as observer
 from tdd_monitor.plugin.observe.servers import MAX_PLACES, Servers, server_url
-from tdd_monitor.protocol.events import ServerSeen, StartedTest
+from tdd_monitor.protocol.events import ServerSeen
 
 WAYS = """
     import asyncio
@@ -29,7 +30,8 @@ WAYS = """
     import sqlalchemy as sa
     from sqlalchemy.ext.asyncio import create_async_engine
 
-    URL = os.environ["TEST_DATABASE"]
+    *URLS, SHARED = os.environ["TEST_DATABASES"].splitlines()
+    URL = ""
 
 
     def on(driver): return URL.replace("postgresql:", f"postgresql+{driver}:")
@@ -61,8 +63,14 @@ WAYS = """
         "async engine on psycopg": lambda: asyncio.run(async_engine("psycopg")),
         "engine on psycopg2": lambda: sync_engine("psycopg2"),
     }
-    @pytest.mark.parametrize("way", WAYS)
-    def test_way(way): WAYS[way]()
+    def connect(way, url):
+        global URL
+        URL = url
+        WAYS[way]()
+    @pytest.mark.parametrize(("way", "url"), zip(WAYS, URLS, strict=True))
+    def test_way(way, url): connect(way, url)
+    def test_all():
+        for way in WAYS: connect(way, SHARED)
 """
 TWICE = """
     import asyncio, os, asyncpg, pytest
@@ -95,20 +103,23 @@ def urls(run: Run) -> list[str]:
     return [seen.url for seen in run.events(ServerSeen)]
 
 
-def test_every_way_to_connect_tells_the_same_server(suite: Suite, role: Role, newest: str) -> None:
-    url = role.url()
-    directory = suite(test_ways=WAYS)
-    whole = run_pytest(directory, python=newest, env={"TEST_DATABASE": url})
-    assert whole.exitcode == 0, whole.output
-    assert urls(whole) == [url]
-    ways = [start.nodeid.partition("[")[2] for start in whole.events(StartedTest)]
-    assert len(ways) == 9
-    for way in ways:
-        run = run_pytest(
-            directory, f"test_ways.py::test_way[{way}", python=newest, env={"TEST_DATABASE": url}
-        )
-        assert run.exitcode == 0, run.output
-        assert urls(run) == [url], way
+@pytest.fixture
+def nine_users(role: Role) -> Iterator[list[Role]]:
+    """The role under other names."""
+    users = [replace(role, user=f"{role.user} {number}") for number in range(9)]
+    role.execute(*(f"CREATE ROLE \"{user.user}\" LOGIN PASSWORD '{user.password}'" for user in users))
+    yield users
+    role.execute(*(f'DROP ROLE "{user.user}"' for user in users))
+
+
+def test_every_way_to_connect_tells_the_server(
+    suite: Suite, role: Role, nine_users: list[Role], newest: str
+) -> None:
+    wanted = [user.url() for user in (*nine_users, role)]  # the last for all ways: told once
+    run = run_pytest(suite(test_ways=WAYS), python=newest, env={"TEST_DATABASES": "\n".join(wanted)})
+    assert run.exitcode == 0, run.output
+    assert len(run.records) == 10
+    assert urls(run) == wanted
 
 
 async def test_a_url_that_was_told_connects(role: Role) -> None:

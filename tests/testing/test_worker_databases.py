@@ -2,6 +2,7 @@
 
 import os
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from tdd_monitor.testing.databases.names import is_orphan, kind, on_named_server
 from tdd_monitor.testing.databases.owner_session import OwnerSession, held_keys
 from tdd_monitor.testing.databases.server import DatabaseServer
 from tdd_monitor.testing.databases.spare import SpareDatabases
-from tdd_monitor.testing.databases.url import DatabaseUrl
+from tdd_monitor.testing.databases.url import DatabaseUrl, with_database
 from tdd_monitor.testing.databases.worker import WorkerDatabases
 
 from .conftest import Look, Run
@@ -41,6 +42,7 @@ def test_databases_are_made_once_and_dropped_in_the_end(server: DatabaseServer) 
     assert databases.get() is database
     assert database.name in names(server)
     databases.drop_all()
+    databases.close()
     assert database.name not in names(server)
 
 
@@ -150,6 +152,7 @@ def test_what_one_run_did_not_need_the_next_claims(server: DatabaseServer) -> No
 
     assert server.administer(read_setting, claimed.name) == settings[0][1]
     databases.drop_all()
+    databases.close()
 
 
 @pytest.mark.parametrize(
@@ -184,19 +187,21 @@ def on_the_users_database(
     server: DatabaseServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[str]:
     """A manager that was told a URL."""
-    server.execute("DROP DATABASE IF EXISTS of_the_user WITH (FORCE)", "CREATE DATABASE of_the_user")
-    monkeypatch.setenv("TDD_MONITOR_DATABASE_URL", server.url_of("of_the_user"))
+    name = f"of_the_user_{uuid.uuid4().hex[:12]}"  # of this run: others may use the server now
+    server.execute(f"CREATE DATABASE {name}")
+    monkeypatch.setenv("TDD_MONITOR_DATABASE_URL", server.url_of(name))
     manager = DatabaseManager()
     monkeypatch.setattr(manager_module, "_manager", manager)
-    yield server.url_of("of_the_user")
+    yield server.url_of(name)
     manager.close_now()
-    server.execute("DROP DATABASE of_the_user WITH (FORCE)")
+    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def test_the_users_database_is_used_as_it_is(on_the_users_database: str) -> None:
     async with tdd_test_context() as context:
         assert context.database_url == on_the_users_database
-        assert await context.connection.fetchval("SELECT current_database()") == "of_the_user"
+        name = await context.connection.fetchval("SELECT current_database()")
+        assert on_the_users_database == with_database(on_the_users_database, name)
     for _ in range(4):
         async with tdd_test_context() as context:
             ours = "SELECT count(*) FROM pg_proc WHERE oid >= 16384"
