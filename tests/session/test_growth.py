@@ -16,7 +16,7 @@ def after(readings: Iterable[float]) -> Growth:
     """Readings in megabytes above the start."""
     growth = Growth(START, START)
     for reading in readings:
-        growth = growth.after(START + int(reading * MB))
+        growth.add(START + int(reading * MB))
     return growth
 
 

@@ -115,14 +115,15 @@ def test_paused_it_holds_what_was_shown_while_data_come_in() -> None:
     assert again[0].board is source.board and not again[0].paused and again[1].rows
 
 
-def test_a_frozen_board_does_not_change() -> None:
-    lines = streams.rerun_failed()
+@pytest.mark.parametrize("lines", [streams.shop(), streams.rerun_failed()])
+def test_a_frozen_board_does_not_change(lines: list[Line]) -> None:
     board = Board()
-    for line in lines[:-3]:
+    half = len(lines) // 2
+    for line in lines[:half]:
         board.apply(line)
     frozen = freeze(board)
     before = repr((frozen.session, frozen.of_test))
-    for line in lines[-3:]:
+    for line in lines[half:]:
         board.apply(line)
     assert repr((frozen.session, frozen.of_test)) == before
 

@@ -239,7 +239,7 @@ def test_a_server_that_refuses_is_critical_also_when_it_has_room_again(
 def test_a_process_that_grows(growth_mb: int, limit: float, severity: str | None) -> None:
     growth = Growth(60 * MB, 60 * MB)
     for n in range(1, 101):
-        growth = growth.after(60 * MB + growth_mb * MB * n // 99)  # one step does not count
+        growth.add(60 * MB + growth_mb * MB * n // 99)  # one step does not count
     worker = Worker("gw1", first_rss_bytes=20 * MB, growth=growth)
     found = alerts.of_worker(worker, Thresholds(memory_growth_mb=limit), 7)
     assert [(a.severity.value, a.subject) for a in found] == ([(severity, "worker gw1")] if severity else [])

@@ -56,7 +56,9 @@ def add_test(session: Session, worker: Worker, record: FinishedTest, t_ns: int, 
     if readings:
         before_bytes, rss_bytes = readings[0].rss_bytes - readings[0].rss_delta_bytes, readings[-1].rss_bytes
         worker.first_rss_bytes = worker.first_rss_bytes or before_bytes
-        worker.growth = (worker.growth or Growth(before_bytes, before_bytes)).after(rss_bytes)
+        if worker.growth is None:
+            worker.growth = Growth(before_bytes, before_bytes)
+        worker.growth.add(rss_bytes)
         _add_memory(session, worker, t_ns, rss_bytes)
     worker.peak_rss_bytes = max(worker.peak_rss_bytes, record.peak_rss_bytes)
     delta.run = delta.samples = True

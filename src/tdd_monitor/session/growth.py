@@ -5,21 +5,21 @@ the time. Both are told from each other by what the process held after its tests
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
 MARKS = 128  # after so many every other one is dropped, and from then on half as many are kept
 MIN_TESTS = 20  # before so many nothing can be said
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Growth:
     """Memory of one process from the start of its first test on, in bytes."""
 
     before_bytes: int  # where the first test started
     latest_bytes: int
     tests: int = 0
-    marks: tuple[int, ...] = ()  # after every `every`th test
+    marks: list[int] = field(default_factory=list)  # after every `every`th test
     every: int = 1
 
     @property
@@ -27,14 +27,15 @@ class Growth:
         """What it has gained since then."""
         return self.latest_bytes - self.before_bytes
 
-    def after(self, rss_bytes: int) -> "Growth":
-        """The same after one more test, which left `rss_bytes`."""
-        tests, marks, every = self.tests + 1, self.marks, self.every
-        if tests % every == 0:
-            marks = (*marks, rss_bytes)
-        if len(marks) > MARKS:
-            marks, every = marks[1::2], 2 * every
-        return Growth(self.before_bytes, rss_bytes, tests, marks, every)
+    def add(self, rss_bytes: int) -> None:
+        """Take in one more test, which left `rss_bytes`."""
+        self.latest_bytes = rss_bytes
+        self.tests += 1
+        if self.tests % self.every == 0:
+            self.marks.append(rss_bytes)
+            if len(self.marks) > MARKS:
+                del self.marks[::2]
+                self.every *= 2
 
     def lasting_bytes(self) -> int:
         """What it gained and kept, without its largest step; 0 when it has levelled off.

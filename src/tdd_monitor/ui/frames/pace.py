@@ -101,7 +101,7 @@ def freeze(board: Board) -> Board:
         session,
         items={nodeid: copy.copy(item) for nodeid, item in session.items.items()},
         runs=[*session.runs[:-1], *(_frozen_run(run) for run in session.runs[-1:])],
-        workers={key: copy.copy(worker) for key, worker in session.workers.items()},
+        workers={key: copy.deepcopy(worker) for key, worker in session.workers.items()},
         pools={key: replace(pool, history=deque(pool.history)) for key, pool in session.pools.items()},
         more_pools=dict(session.more_pools),
         servers={name: copy.copy(server) for name, server in session.servers.items()},
