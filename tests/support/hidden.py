@@ -45,11 +45,40 @@ def hide(path):
         owner.__class__ = type("Module", (types.ModuleType,), {name: Hidden()})
     else:
         setattr(owner, name, Hidden())
+
+
+def rename(modules, ends=False, **names):
+    # In their sources, before they are compiled; `ends`: also where a longer name ends so.
+    import importlib.machinery, importlib.util, re
+
+    class Loader(importlib.machinery.SourceFileLoader):
+        def get_code(self, fullname):
+            text = self.get_source(fullname)
+            for old, new in names.items():
+                text = re.sub(rf"{'' if ends else chr(92) + 'b'}{old}\\b", new, text)
+            return compile(text, self.path, "exec", dont_inherit=True)
+
+    class Finder:
+        def find_spec(self, name, path=None, target=None):
+            if name not in modules.split():
+                return None
+            spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+            spec.loader = Loader(spec.loader.name, spec.loader.path)
+            return spec
+
+    sys.meta_path.insert(0, Finder())
+    for module in modules.split():
+        importlib.import_module(module)
 """
 
 
 def hide(directory: Path, *paths: str) -> dict[str, str]:
     """Write a sitecustomize into the directory; returns the environment that lets Python find it."""
-    calls = "\n".join(f"hide({path!r})" for path in paths)
+    return change(directory, *(f"hide({path!r})" for path in paths))
+
+
+def change(directory: Path, *statements: str) -> dict[str, str]:
+    """As `hide`, with statements that call `hide` and `rename`."""
+    calls = "\n".join(statements)
     (directory / "sitecustomize.py").write_text(f"{HIDE}\n{calls}\n", encoding="utf-8")
     return {"PYTHONPATH": str(directory)}

@@ -43,8 +43,9 @@ class Compat:
 
 
 def named(library: str) -> str:
-    """The library and its version, such as "asyncpg 0.31.0"."""
-    return ("%s %s" % (library, getattr(sys.modules.get(library), "__version__", ""))).rstrip()
+    """The library and its version, such as "asyncpg 0.31.0" or "asyncio of Python 3.13.0"."""
+    version = getattr(sys.modules.get(library), "__version__", "")
+    return "%s %s" % (library, version or "of Python " + sys.version.split()[0])
 
 
 def _short(path: str) -> str:

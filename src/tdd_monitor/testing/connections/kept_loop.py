@@ -13,6 +13,9 @@ import weakref
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
+from tdd_monitor.plugin.compat import Compat
+from tdd_monitor.testing.limits import limited
+
 # Subprocesses and pipes need the proactor on Windows; it is also the default there.
 _Base: Any = getattr(asyncio, "ProactorEventLoop", asyncio.SelectorEventLoop)
 
@@ -22,6 +25,12 @@ class Resident(Protocol):
 
     def descriptors(self) -> Iterable[int]:
         """Return the file descriptors of their sockets."""
+
+
+# What a loop needs to become as new, by the kind of loop: only loops themselves have these names.
+_PRIVATE = ("_ready", "_scheduled", "_default_executor")
+_PRIVATE_WITH_SELECTOR = ("_selector", "_transports", "_ssock")
+_PRIVATE_ON_WINDOWS = ("_stop_accept_futures",)
 
 
 class KeptLoop(_Base):  # type: ignore[misc]
@@ -43,6 +52,12 @@ class KeptLoop(_Base):  # type: ignore[misc]
     def root_task(self) -> "asyncio.Task[Any] | None":
         """The task that runs the test or fixture, as opposed to tasks that these have started."""
         return self._root() if self._root is not None else None
+
+    def absent(self) -> list[str]:
+        """Which private names this version of asyncio does not have."""
+        has_selector = issubclass(_Base, asyncio.SelectorEventLoop)
+        of_kind = _PRIVATE_WITH_SELECTOR if has_selector else _PRIVATE_ON_WINDOWS
+        return [name for name in (*_PRIVATE, *of_kind) if not hasattr(self, name)]
 
     def create_task(self, coro: "Coroutine[Any, Any, Any]", **options: Any) -> "asyncio.Task[Any]":
         """As usual; notes which task comes from outside."""
@@ -98,18 +113,35 @@ class LoopKeeper:
 
     def __init__(self) -> None:
         self._loop: KeptLoop | None = None
+        self._cannot_be_kept = False
         self._of_parent: KeptLoop | None = None
 
     def acquire(
         self, ordinary: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     ) -> asyncio.AbstractEventLoop:
         """Return the kept loop, or an ordinary one while it is in use: a factory for `asyncio.Runner`."""
-        if self._loop is None:
-            self._loop = KeptLoop()
-        if self._loop.in_use:
+        if self._loop is None and not self._cannot_be_kept:
+            self._loop = self._make()
+        if self._loop is None or self._loop.in_use:
             return ordinary()
         self._loop.in_use = True
         return self._loop
+
+    def _make(self) -> KeptLoop | None:
+        from .asyncpg_internals import KNOWS_SOCKETS  # not before a test needs asyncpg
+
+        self._cannot_be_kept = not KNOWS_SOCKETS
+        if self._cannot_be_kept:
+            return None  # nor could its connections
+        loop = KeptLoop()
+        if not (absent := loop.absent()):
+            return loop
+        loop.close_for_good()
+        self._cannot_be_kept = True
+        compat = Compat("asyncio")
+        compat.lose("each test opens a connection", [f"{_Base.__name__}.{name}" for name in absent])
+        limited(compat)
+        return None
 
     def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run something on the kept loop between tests; nothing when it does not exist or is at work."""

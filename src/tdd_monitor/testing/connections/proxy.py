@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import asyncpg
-from asyncpg.connection import _ConnectionProxy
+
+from .asyncpg_internals import ProxyBase
 
 
 class Lease:
@@ -45,7 +46,7 @@ def expired_text(test_id: str, used: str) -> str:
     )
 
 
-class ConnectionProxy(_ConnectionProxy):  # type: ignore[misc]
+class ConnectionProxy(ProxyBase):  # type: ignore[misc]
     """An asyncpg connection for one test; `isinstance(connection, asyncpg.Connection)` holds."""
 
     _con: Any

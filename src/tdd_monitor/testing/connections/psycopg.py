@@ -13,8 +13,16 @@ from typing import Any
 import psycopg
 from psycopg import errors, pq
 
+from tdd_monitor.plugin.compat import Compat
+from tdd_monitor.testing.limits import limited
+
 from .isolation import Ending
 from .proxy import expired_text
+
+_compat = Compat("psycopg")
+_KNOWS_QUERIES = _compat.has("transaction() may join earlier reads", "Connection._start_query")
+_compat.has("an object that outlives its test does not say so", "Connection._check_connection_ok")
+limited(_compat)
 
 # Gone when the test has ended the transaction itself; nobody can set it again without knowing its name.
 _WITNESS = f"tdd_monitor_{secrets.token_hex(8)}"
@@ -38,6 +46,7 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
         self._savepoint = _OUTERMOST
         self._start = ""
         self._has_work = False
+        self._blocks = 0  # of `transaction`
         self.ending = Ending.LOST  # how it ended, when the test has closed it
         self._ended_with = ""  # the test, when it has ended
 
@@ -49,15 +58,22 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
     @contextmanager
     def transaction(self, *args: Any, **kwargs: Any) -> Iterator[psycopg.Transaction]:
         """As psycopg's: a block in which nothing was open is committed at its end."""
-        outermost = not self._has_work and not self._num_transactions
-        with super().transaction(*args, **kwargs) as transaction:
-            yield transaction
-        if outermost:
+        had_work, outermost = self._has_work, not self._blocks
+        self._blocks += 1
+        try:
+            with super().transaction(*args, **kwargs) as transaction:
+                yield transaction
+        except BaseException:
+            self._has_work = had_work  # the rest was rolled back
+            raise
+        finally:
+            self._blocks -= 1
+        if outermost and not had_work:
             self.commit()
 
     def commit(self) -> None:
         """Keep what was done since the last commit, for this test."""
-        if self._num_transactions or self.pgconn.transaction_status == pq.TransactionStatus.IDLE:
+        if self._blocks or self.pgconn.transaction_status == pq.TransactionStatus.IDLE:
             super().commit()  # raises, or has nothing to do
         elif self.pgconn.transaction_status == pq.TransactionStatus.INERROR:
             self.rollback()  # as the server does
@@ -67,7 +83,7 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
 
     def rollback(self) -> None:
         """Undo what was done since the last commit."""
-        if self._num_transactions or self.pgconn.transaction_status == pq.TransactionStatus.IDLE:
+        if self._blocks or self.pgconn.transaction_status == pq.TransactionStatus.IDLE:
             super().rollback()
         else:
             self._run(f"ROLLBACK TO {self._savepoint}")
@@ -89,6 +105,7 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
     def wait(self, *args: Any, **kwargs: Any) -> Any:
         """As psycopg's: everything that asks the server something goes through here, cursors too."""
         self._refuse_after_the_test()
+        self._has_work = self._has_work or not _KNOWS_QUERIES
         return super().wait(*args, **kwargs)
 
     def close(self) -> None:

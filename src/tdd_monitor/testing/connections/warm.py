@@ -14,6 +14,7 @@ import asyncpg
 from tdd_monitor.testing.databases.worker import Database
 
 from .asyncpg import ContextConnection
+from .asyncpg_internals import descriptor_of
 
 # After so many tests the backend's memory and its caches of catalogs have grown.
 TESTS_PER_CONNECTION = 2000
@@ -124,13 +125,6 @@ class WarmConnections:
         finally:
             self._keeper = None
             await self.close()
-
-
-def descriptor_of(connection: Any) -> int:
-    """Return the file descriptor of an asyncpg connection's socket; -1 when it has none any more."""
-    transport = connection._transport
-    socket = None if transport is None else transport.get_extra_info("socket")
-    return -1 if socket is None else int(socket.fileno())
 
 
 async def close_quietly(connection: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 from tdd_monitor.plugin import shared_work
-from tdd_monitor.testing.connections.warm import descriptor_of
+from tdd_monitor.testing.connections.asyncpg_internals import connections_of, descriptor_of, is_held
 from tdd_monitor.testing.databases.by_schema import FOR_ALL_TESTS
 
 from .holders import PoolExhaustedError, PoolHolder, describe_exhaustion, describe_leak, note_holder
@@ -195,12 +195,11 @@ class _LoopPool:
 
     def descriptors(self) -> list[int]:
         """Return the file descriptors of all open connections."""
-        connections = [holder._con for holder in self.real._holders]
-        return [descriptor_of(connection) for connection in connections if connection is not None]
+        return [descriptor_of(connection) for connection in connections_of(self.real)]
 
     def current_holders(self) -> tuple[PoolHolder, ...]:
         """Who holds connections now; one that its holder has closed is not held any more."""
-        return tuple(holder for proxy, holder in self.holders.items() if proxy._con is not None)
+        return tuple(holder for proxy, holder in self.holders.items() if is_held(proxy))
 
     async def close(self) -> None:
         """Close it; connections that are still held are cut off, with a warning."""

@@ -4,14 +4,25 @@ Both look at a fixture in `pytest_fixture_setup`. Ours comes before theirs and t
 would otherwise have to configure.
 """
 
+import inspect
+import types
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
 
+from tdd_monitor.plugin.compat import Compat
+from tdd_monitor.testing.limits import limited
+
+_NO_KEPT_LOOP = "each test opens a connection"
+_RUNNER = "_function_scoped_runner"  # its fixture, for the loop of one test
 _FACTORY = "_asyncio_loop_factory"  # its fixture, since 1.4, for the user's own kind of loop
 _POLICY = "event_loop_policy"
+
+
+_marked: dict[tuple[Any, str | None], Any] = {}
+_runners: set[str] = set()  # the fixtures of pytest-asyncio's that we have seen
 
 
 def set_up(
@@ -37,6 +48,7 @@ def _with_kept_loop(fixturedef: Any) -> Generator[None, object, object]:
     from tdd_monitor.testing.connections.kept_loop import keeper, kept_loop_policy
 
     make = fixturedef.func
+    _runners.add(fixturedef.argname)
 
     def make_with_kept_loop(**values: Any) -> Generator[Any, None, None]:
         if values.get(_FACTORY) is None and _is_default(values.get(_POLICY)):
@@ -44,6 +56,8 @@ def _with_kept_loop(fixturedef: Any) -> Generator[None, object, object]:
                 values[_FACTORY] = keeper.acquire
             elif _POLICY in values:
                 values[_POLICY] = kept_loop_policy()
+            else:
+                _lose(_NO_KEPT_LOOP, _FACTORY)
         yield from make(**values)
 
     fixturedef.func = make_with_kept_loop
@@ -60,23 +74,62 @@ def _warm_up(pool: Any, runner: Any) -> None:
 
 
 def _for_the_runner_of_the_test(fixturedef: Any, request: Any) -> Generator[None, object, object]:
-    function = fixturedef.func
-    loop_scope = getattr(request.node, "_loop_scope", None)
+    function, item = fixturedef.func.plain, request.node
+    loop_scope = _loop_scope(item)
     if loop_scope is None and "anyio_backend" in request.fixturenames:
         _refuse_trio(request)
-        # Without the mark, else pytest-asyncio would take it away from anyio.
-        fixturedef.func = function.plain
+        fixturedef.func = function  # without the mark, else pytest-asyncio would take it away from anyio
     elif not request.config.pluginmanager.has_plugin("asyncio"):
         pytest.fail(
             f"{fixturedef.argname} needs pytest-asyncio or anyio; plain tests use tdd_sync_context.",
             pytrace=False,
         )
     else:
-        function._loop_scope = loop_scope
+        # It stays marked: in strict mode pytest-asyncio looks again when it calls the test.
+        fixturedef.func = _as_pytest_asyncio_marks_it(function, loop_scope)
+        value = yield
+        if loop_scope == "function" and _RUNNER not in _runners:
+            _lose(_NO_KEPT_LOOP, _RUNNER)
+        return value
+    return (yield)
+
+
+def _loop_scope(item: Any) -> str | None:
+    """The scope of an asynchronous test's loop, None for other tests; in auto mode it is marked too."""
+    mark = item.get_closest_marker("asyncio")
+    if mark is None or not inspect.iscoroutinefunction(inspect.unwrap(item.obj)):
+        return None
+    scope = mark.kwargs.get("loop_scope") or mark.kwargs.get("scope")
     try:
-        return (yield)
-    finally:
-        fixturedef.func = function
+        return str(scope or item.config.getini("asyncio_default_test_loop_scope"))
+    except (KeyError, ValueError):  # before 0.26 there was no such option
+        return "function"
+
+
+def _as_pytest_asyncio_marks_it(function: Any, loop_scope: str | None) -> Any:
+    marked: Any = _marked.get((function, loop_scope))
+    if marked is None:
+        import pytest_asyncio
+
+        marked = types.FunctionType(
+            function.__code__,
+            function.__globals__,
+            function.__name__,
+            function.__defaults__,
+            function.__closure__,
+        )
+        marked.__doc__ = function.__doc__
+        marked.plain = function
+        decorator: Callable[..., Any] = pytest_asyncio.fixture
+        decorator(loop_scope=loop_scope)(marked)  # what it returns is for modules; the function has the mark
+        _marked[function, loop_scope] = marked
+    return marked
+
+
+def _lose(what: str, name: str) -> None:
+    compat = Compat("pytest_asyncio")
+    compat.lose(what, [f"plugin.{name}"])
+    limited(compat)
 
 
 def _refuse_trio(request: Any) -> None:

@@ -7,7 +7,6 @@ PYTEST_DONT_REWRITE: part of every start of pytest, and nothing here asserts for
 
 import contextlib
 import sys
-import types
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +34,8 @@ _NEED_A_DATABASE = _ON_A_LOOP | {"tdd_sync_context", "tdd_database_url"}
 _configured: list[pytest.Config] = []
 _USAGE = "tdd_monitor_usage"
 _LEFT = "tdd_monitor_left"
+_LIMITS = "tdd_monitor_limits"
+_limits_of_workers: "pytest.StashKey[set[str]]" = pytest.StashKey()
 _left: "pytest.StashKey[set[str]]" = pytest.StashKey()
 _workers: "pytest.StashKey[list[dict[str, int]]]" = pytest.StashKey()
 
@@ -46,20 +47,10 @@ def tdd_schema() -> Any:
 
 
 def for_any_runner(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a fixture function as `pytest_asyncio.fixture` does, without importing pytest-asyncio."""
-    assert isinstance(function, types.FunctionType)
-    marked: Any = types.FunctionType(
-        function.__code__,
-        function.__globals__,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    marked.__doc__ = function.__doc__
-    marked._force_asyncio_fixture = True
-    marked._loop_scope = None
+    """Leave it to `async_runners` to prepare the fixture for the runner that the test has."""
+    marked: Any = function
     marked.plain = function
-    return marked  # type: ignore[no-any-return]
+    return function
 
 
 @for_any_runner
@@ -165,22 +156,20 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     from tdd_monitor.testing.contexts.manager import get_database_manager
 
+    from .pytest_internals import modules_with
+
     # A schema of the user is not known before its fixture runs; then only the server can start.
-    schemas = {each for item in users for each in _schemas_of(item)}
+    schemas = {module for item in users for module in modules_with("tdd_schema", item)}
     # What fails here fails again in a test, which then says so.
     with contextlib.suppress(Exception):
         get_database_manager().start_early(with_database=schemas == {__name__})
 
 
-def _schemas_of(item: Any) -> list[str]:
-    """The module of the fixture `tdd_schema` that the test will get."""
-    definitions = item._fixtureinfo.name2fixturedefs.get("tdd_schema", ())
-    return [definitions[-1].func.__module__] if definitions else []
-
-
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of pytest-xdist tells its controller what was done."""
     manager, output = _used_manager(), getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[_LIMITS] = _limits()
     if manager is not None and output is not None:
         output[_USAGE] = manager.counts().plain()
         output[_LEFT] = manager.left_on_server()
@@ -190,13 +179,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_testnodedown(node: Any) -> None:
     """The controller adds up what its workers tell."""
     output = getattr(node, "workeroutput", {})
+    node.config.stash.setdefault(_limits_of_workers, set()).update(output.get(_LIMITS, ()))
     if output.get(_USAGE):
         node.config.stash.setdefault(_workers, []).append(output[_USAGE])
         node.config.stash.setdefault(_left, set()).update(output.get(_LEFT, ()))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say in one line how the tests got to their databases."""
+    """Say in one line how the tests got to their databases, and what a library did not let us do."""
+    for limit in sorted({*config.stash.get(_limits_of_workers, ()), *_limits()}):
+        terminalreporter.write_line(f"tdd-monitor: {limit}")
     manager, workers = _used_manager(), config.stash.get(_workers, [])
     if (manager is None and not workers) or terminalreporter.verbosity < 0:
         return
@@ -230,6 +222,12 @@ def _used_manager() -> "DatabaseManager | None":
     """The manager, if a test has used it; nothing is imported to find out."""
     module = sys.modules.get("tdd_monitor.testing.contexts.manager")
     return module.used_manager() if module is not None else None
+
+
+def _limits() -> list[str]:
+    """What libraries that tests have used did not let us do."""
+    module = sys.modules.get("tdd_monitor.testing.limits")
+    return module.notices() if module is not None else []
 
 
 class _Progress:
