@@ -43,7 +43,8 @@ def test_bench_leaves_the_schema_cache_out_where_no_database_may_be_made(
 
 def test_bench_measures_every_operation_on_a_real_server(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tdd_monitor", "bench", "--runs", "0.1", "--json", "out.json"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
+    command += ["--strict"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     document = json.loads((tmp_path / "out.json").read_text())
     assert list(document["measurements"]) == list(document["targets"])
     assert list(document["measurements"]) == [*PUBLIC, *(f"{name}_cached" for name in CACHED)]
@@ -57,8 +58,11 @@ def test_bench_measures_every_operation_on_a_real_server(tmp_path: Path) -> None
     assert document["measurements"]["test_cleanup"]["ahead"] is None
     for name, values in document["measurements"].items():
         assert values["target_achieved"] == (values["mean"] <= values["target"]), name
-    assert document["summary"]["operations_tested"] == 9
-    assert document["summary"]["recommendation"] in done.stdout
+    summary = document["summary"]
+    assert summary["operations_tested"] == 9
+    # Whatever this machine achieves: only a missed target makes --strict fail.
+    assert done.returncode == (1 if summary["targets_met"] < 9 else 0), done.stderr
+    assert summary["recommendation"] in done.stdout
 
 
 def test_bench_says_when_there_is_no_server(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from tdd_monitor.testing.postgres import system
 from tdd_monitor.testing.postgres.places import make_private
@@ -50,11 +49,11 @@ class ParallelTestManager:
 
     @property
     def resource_locks(self) -> Mapping[str, str]:
-        """The test that holds each resource now, in all workers. Read-only: a snapshot."""
+        """The test that holds each resource now, in all workers; a copy."""
         with self._mutex():
             files = [file for file in self._directory.glob(f"{_RESOURCE}*") if file.suffix != _HOLDER]
             holders = self._holders(files).values()
-            return MappingProxyType({holding.resource: holding.test_id for holding in holders})
+            return {holding.resource: holding.test_id for holding in holders}
 
     async def allocate_resources(self, test_id: str, resources: Iterable[str]) -> bool:
         """Give the test all of the resources, or none: False when one is taken or too many tests are active.
