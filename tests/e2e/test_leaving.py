@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.hidden import hide
 from support.patience import PATIENT_MONITOR
 from support.projects import SLOW_END, write
 from support.terminal import Terminal
@@ -72,7 +73,10 @@ def test_a_signal_quits(tmp_path: Path, number: signal.Signals) -> None:
         assert mode in terminal.received
 
 
-def test_a_closed_terminal_quits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hidden", [[], ["textual.drivers.linux_driver:LinuxDriver._writer_thread"]])
+def test_a_closed_terminal_quits(tmp_path: Path, hidden: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "changed").mkdir()
+    monkeypatch.setenv("PYTHONPATH", hide(tmp_path / "changed", *hidden)["PYTHONPATH"])
     terminal = watching(tmp_path, 0.1)
     until(lambda: b'"test_start"' in (tmp_path / "r").read_bytes())
     monitor, tests = terminal.process.pid, pytest_pid(tmp_path)

@@ -70,7 +70,7 @@ def pytest_load_initial_conftests(early_config: Any) -> None:
             from tdd_monitor.plugin.activation import activate
 
             _recorder = activate(early_config, request)
-        except Exception as error:  # whatever it is: the tests run, without being measured
+        except Exception as error:  # noqa: BLE001 - whatever it is: the tests run, without being measured
             import atexit
 
             # Until then pytest captures and drops what is printed.

@@ -14,7 +14,7 @@ import pytest
 
 from tdd_monitor.plugin.billing import SharedWork
 from tdd_monitor.plugin.fixtures import FixtureClock
-from tdd_monitor.plugin.guard import Guard
+from tdd_monitor.plugin.guard import Guard, guarded
 from tdd_monitor.plugin.memory import Memory
 from tdd_monitor.plugin.observe import observe
 from tdd_monitor.plugin.pytest_internals import PytestInternals
@@ -58,8 +58,8 @@ class Activation:
         self._config = config
         self._request = request
         self._stream = stream
-        self._guard = Guard()
-        self._guard.on_fault = self._on_fault
+        self.guard = Guard()
+        self.guard.on_fault = self._on_fault
         self._memory = Memory(request.get("memory", ""))
         self._start_rss_bytes = self._memory.rss()
         self._greeted = False
@@ -107,16 +107,14 @@ class Activation:
         while self._greeted and self._notices:
             warn(self._stream, self._notices.pop(0))
 
+    @guarded
     def pytest_enter_pdb(self) -> None:
         """--pdb, --trace or breakpoint(): its standard input is empty, so it ends at once."""
-        try:
-            from tdd_monitor.plugin.debugger import advice
+        from tdd_monitor.plugin.debugger import advice
 
-            if not self._sent_to_terminal:
-                self._sent_to_terminal = True
-                warn(self._stream, advice(self._recorder.running if self._recorder is not None else ""))
-        except Exception as error:
-            self._guard.fault(error)
+        if not self._sent_to_terminal:
+            self._sent_to_terminal = True
+            warn(self._stream, advice(self._recorder.running if self._recorder is not None else ""))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self) -> Generator[None, Any, Any]:
@@ -136,14 +134,9 @@ class Activation:
             self._end(exitstatus)
 
     @pytest.hookimpl(tryfirst=True)
+    @guarded
     def pytest_sessionstart(self) -> None:
         """The session begins, collection comes next."""
-        try:
-            self._begin()
-        except Exception as error:
-            self._guard.fault(error)
-
-    def _begin(self) -> None:
         role = self._role()
         self._stream.greet(lambda: self._hello(role))
         self._greeted = True
@@ -152,9 +145,9 @@ class Activation:
             # Of a worker on another machine, "localhost" would be another server.
             self._registry.servers.tell(self._stream.emit)
         if role != "worker":
-            self._run = RunReporter(self._guard, self._stream, self._config)
+            self._run = RunReporter(self.guard, self._stream, self._config)
             self._register("run", self._run)
-            self._terminal = TerminalText(self._guard, self._stream, self._config, self._internals)
+            self._terminal = TerminalText(self.guard, self._stream, self._config, self._internals)
             self._register("terminal", self._terminal)
         rename: Callable[[str], str] = str
         if role != "single":
@@ -162,7 +155,7 @@ class Activation:
 
             rename = xdist.renamer(self._config)
         if role == "controller":
-            controller = xdist.ControllerReporter(self._guard, self._stream, self._request, rename)
+            controller = xdist.ControllerReporter(self.guard, self._stream, self._request, rename)
             self._register("controller", controller)
         else:
             self._observe_tests(rename)
@@ -176,14 +169,14 @@ class Activation:
     def _observe_tests(self, rename: Callable[[str], str]) -> None:
         work = SharedWork(self._memory, self._registry.charge)
         fixtures = self._fixtures = FixtureClock(
-            self._guard, self._stream.emit, work, self._registry.take, self._internals
+            self.guard, self._stream.emit, work, self._registry.take, self._internals
         )
-        instruments = Instruments(self._guard, self._stream, self._memory, self._registry, self._sampler)
+        instruments = Instruments(self.guard, self._stream, self._memory, self._registry, self._sampler)
         self._recorder = Recorder(instruments, fixtures, rename)
         self._register("fixtures", fixtures)
         self._register("recorder", self._recorder)
         if self._request.get("collects", True):
-            self._register("collection", CollectReporter(self._guard, self._stream, rename))
+            self._register("collection", CollectReporter(self.guard, self._stream, rename))
 
     def _register(self, name: str, plugin: Any) -> None:
         self._config.pluginmanager.register(plugin, "%s-%s" % (NAME, name))
@@ -210,14 +203,14 @@ class Activation:
             if self._run is None and not self._request.get("worker"):
                 # --help and the like, or a usage error: there was no session.
                 self._stream.greet(lambda: self._hello("single"))
-                self._run = RunReporter(self._guard, self._stream, self._config)
+                self._run = RunReporter(self.guard, self._stream, self._config)
             if self._terminal is not None:
                 self._terminal.finish()
             if self._run is not None:
                 self._run.finish(exitstatus)
             self._stream.close()
-        except Exception as error:
-            self._guard.fault(error)
+        except Exception as error:  # noqa: BLE001 - not @guarded: the stream is closed after a fault too
+            self.guard.fault(error)
 
     def before_fork(self) -> None:
         """Python 3.12 and later warn when a process with threads forks."""
@@ -230,7 +223,7 @@ class Activation:
 
     def after_fork_in_child(self) -> None:
         """Only the process that said hello may speak: a child may well return into pytest."""
-        self._guard.off = True
+        self.guard.off = True
         self._sampler.forget()
         self._registry.forget_threads()
         self._stream.mute_child()

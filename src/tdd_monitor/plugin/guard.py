@@ -43,7 +43,7 @@ def guarded(method: Hook) -> Hook:
             return None
         try:
             return method(self, *args, **kwargs)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the rule, for all that is not written for speed
             guard.fault(error)
             return None
 

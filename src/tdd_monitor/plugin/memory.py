@@ -48,7 +48,7 @@ def _rss_reader() -> Optional[Callable[[], int]]:
         psutil = importlib.import_module("psutil")
 
         process = psutil.Process()
-    except Exception:  # absent, or broken in one of many ways: memory is unmeasured then
+    except Exception:  # noqa: BLE001 - absent, or broken in one of many ways: memory is unmeasured then
         return None
 
     def read() -> int:
@@ -202,5 +202,5 @@ class Collected(PythonMemory):
 def _size(thing: Any) -> int:
     try:
         return sys.getsizeof(thing)
-    except Exception:  # somebody's own __sizeof__
+    except Exception:  # noqa: BLE001 - somebody's own __sizeof__
         return 0

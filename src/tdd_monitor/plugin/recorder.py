@@ -106,7 +106,7 @@ class Recorder:
         """An attempt begins: say so together with the record of the one before, in one send."""
         try:
             self._begin(nodeid)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - @guarded by hand
             self.guard.fault(error)
 
     def _begin(self, nodeid: str, now: Callable[[], int] = time.perf_counter_ns) -> None:
@@ -143,7 +143,7 @@ class Recorder:
                 if when == "setup" and self._last_rss_bytes:
                     self._drift_bytes = self._rss_bytes - self._last_rss_bytes
             return None if memory.python is None else memory.python.begin()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - @guarded by hand
             return self.guard.fault(error)
 
     def _after_phase(
@@ -163,7 +163,7 @@ class Recorder:
             if self._work.ns:
                 reading = self._without_shared(reading)
             attempt.readings.append(reading)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - @guarded by hand
             self.guard.fault(error)
 
     def _without_shared(self, reading: Reading) -> Reading:
@@ -193,7 +193,7 @@ class Recorder:
                 # Only now: when Ctrl+C hits in between, `_abandon` tells it.
                 self._attempt, self._previous = None, attempt
                 attempt.reports.clear()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - @guarded by hand
             self.guard.fault(error)
 
     def _finish(self, attempt: Attempt) -> None:

@@ -34,7 +34,7 @@ def enter(channel):
 
         importlib.import_module(NAME).enlist(request)
         answer = READY
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the controller tells it
         answer = "%s: %s" % (type(error).__name__, error)
         import types
 

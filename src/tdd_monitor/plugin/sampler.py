@@ -80,7 +80,7 @@ class Sampler:
                 name("tdd-monitor")
             while not stop.acquire(True, TICK_S):
                 self._tick()
-        except BaseException:  # there is nobody above to hear of it
+        except BaseException:  # noqa: BLE001 - there is nobody above to hear of it
             pass
         finally:
             stopped.release()
@@ -89,7 +89,7 @@ class Sampler:
         """Sample, and go on after an error: records wait for the flush, and pools may be read next time."""
         try:
             self._sample(last)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told, and tried again
             self._tell("Memory and pools were not sampled at times: " + describe(error))
         self._stream.flush()
 

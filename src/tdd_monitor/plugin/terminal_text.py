@@ -162,12 +162,10 @@ class TerminalText:
         own[name] = unheard
         self._restore.append(restore)
 
+    @guarded
     def _hear(self, text: str) -> None:
-        try:
-            if not self._muted:
-                self._heard.add(text)
-        except Exception as error:
-            self.guard.fault(error)
+        if not self._muted:
+            self._heard.add(text)
 
     def finish(self) -> None:
         """Let the terminal alone again, and tell what it said."""

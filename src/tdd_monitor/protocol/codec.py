@@ -39,7 +39,7 @@ def _quickest() -> Callable[[Any], str]:
         probe = {"text": "\u2603", "list": [1, 2.5, True, None], "empty": {}}
         if dumps(probe) == _encoder.encode(probe):
             return dumps
-    except Exception:  # whatever it is that has changed
+    except Exception:  # noqa: BLE001 - whatever it is that has changed
         pass
     return _encoder.encode
 

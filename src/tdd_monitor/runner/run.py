@@ -82,7 +82,7 @@ class PytestRun:
             return _exit_code(code)
         except (StartError, ServerError) as error:
             return self._lose(NOT_STARTED, str(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the user is told, and the run is closed
             reason = traceback.format_exception_only(error)[-1].strip()
             return self._lose(INTERNAL_ERROR, f"The run was lost, because the monitor failed: {reason}.")
         except asyncio.CancelledError:

@@ -130,7 +130,7 @@ class ServerCounts:
             except _TooTightError as reason:
                 self._note(ServerSample(name, reason=str(reason)))
                 return
-            except Exception as error:  # whatever it is, a count is not worth more than a word
+            except Exception as error:  # noqa: BLE001 - whatever it is, a count is not worth more than a word
                 self._note(ServerSample(name, reason=_reason(error), full=_is_full(error)))
                 if _is_full(error):
                     return  # the next one that becomes free is the tests'

@@ -24,6 +24,7 @@ from .screens.choice import EndingScreen, QuitScreen
 from .screens.live import LiveScreen
 from .screens.main import MainScreen
 from .styles import css_paths
+from .textual_internals import can_suspend, forget_terminal
 from .widgets import RowsView
 
 # What the first frame does not need is imported where it is first used.
@@ -33,19 +34,6 @@ def _palette() -> type[Provider]:
     from .screens.palette import ActionProvider
 
     return ActionProvider
-
-
-class _NoWriter:
-    """Takes the place of the driver's writer once there is no terminal to write to."""
-
-    def write(self, text: str) -> None:
-        """Forget it."""
-
-    def flush(self) -> None:
-        """Nothing waits."""
-
-    def stop(self) -> None:
-        """Nothing goes on."""
 
 
 class MonitorApp(App[None]):
@@ -139,10 +127,10 @@ class MonitorApp(App[None]):
 
     def hang_up(self) -> None:
         """Leave without the terminal, which is gone."""
-        # The driver's thread has died of a write, and whoever waits for it to write more waits for ever.
-        if self._driver is not None and hasattr(self._driver, "_writer_thread"):
-            self._driver._writer_thread = _NoWriter()
-        self.leave()
+        if forget_terminal(self) or self._leaving is not None:
+            self.leave()
+        else:
+            self._leaving = asyncio.create_task(self._leave_at_once())
 
     def _is_going(self) -> bool:
         run = self.control.board.session.run
@@ -152,6 +140,12 @@ class MonitorApp(App[None]):
         if yes:
             self.leave()
 
+    async def _leave_at_once(self) -> None:
+        """Without Textual, which would wait for the terminal that it paints; nothing is left to restore."""
+        with self.batch_update():
+            await self._stop()
+        os._exit(0)
+
     async def _leave(self) -> None:
         if self._is_going() and self.is_running:
             self.push_screen(EndingScreen())
@@ -160,7 +154,7 @@ class MonitorApp(App[None]):
 
     def action_suspend_process(self) -> None:
         """Stop, as ctrl+z stops any program, where there is a shell that can continue it."""
-        if self._driver is not None and self._driver.can_suspend:
+        if can_suspend(self):
             super().action_suspend_process()
         else:
             self.notify("This terminal has no shell to go back to.", timeout=3)

@@ -136,7 +136,7 @@ def test_an_ordinary_user_needs_no_other_account(empty_cache: Path, monkeypatch:
             os.setuid(account.user_id)
             with acquire_server():
                 os.write(write_end, f"{find_home().account} {server_status().running}".encode())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - told to the parent
             os.write(write_end, repr(error).encode())
         finally:
             os._exit(0)

@@ -35,12 +35,12 @@ def observe(on_notice: Callable[[str], None]) -> Registry:
 def _install(registry: Registry, driver: str, module: str) -> None:
     try:
         import_module("%s.%s" % (__name__, module)).install(registry)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - other insides than we know
         registry.fault(driver, error)
 
 
 def _notice(registry: Registry, module: str) -> None:
     try:
         unwatched.install(registry, module)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - other insides than we know
         registry.fault(module, error)

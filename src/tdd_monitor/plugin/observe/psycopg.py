@@ -75,7 +75,7 @@ def _text(query: Any, cursor: Any) -> str:
         return query.decode("utf-8", "replace")
     try:
         return str(query.as_string(cursor._conn))
-    except Exception:
+    except Exception:  # noqa: BLE001 - a template string, or something else that is no Composable
         return repr(query)
 
 

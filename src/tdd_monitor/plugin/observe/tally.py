@@ -161,7 +161,7 @@ class Tally:
         """The pool now; None when it is gone or was never one."""
         try:
             state = self._look() if self.name else None
-        except Exception:  # it changes under our eyes, or its driver has other insides than we know
+        except Exception:  # noqa: BLE001 - it changes while we look, or has other insides than we know
             state = None
         if state is None:
             return None

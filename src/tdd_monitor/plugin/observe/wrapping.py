@@ -263,7 +263,7 @@ def _awaiting(inner: Any, hooks: Hooks) -> Callable[..., Any]:
         # As _start and _finish do, without calls: this is on the way of every prepared statement.
         try:
             token = begin(owner, first)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - for the hook to tell, not for the caller
             token = None
             fault(error)
         try:
@@ -272,7 +272,7 @@ def _awaiting(inner: Any, hooks: Hooks) -> Callable[..., Any]:
             if token is not None:
                 try:
                     end(token, None)
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - for the hook to tell, not for the caller
                     fault(error)
 
     wait.__name__, wait.__qualname__ = inner.__name__, inner.__qualname__
@@ -324,7 +324,7 @@ _AROUND: Dict[Callable[[Any], bool], Tuple[str, Optional[_Around]]] = {
 def _start(hooks: Hooks, owner: Any, first: Any) -> Any:
     try:
         return hooks.begin(owner, first)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - for the hook to tell, not for the caller
         hooks.fault(error)
         return None
 
@@ -334,5 +334,5 @@ def _finish(hooks: Hooks, token: Any) -> None:
         return
     try:
         hooks.end(token, None)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - for the hook to tell, not for the caller
         hooks.fault(error)

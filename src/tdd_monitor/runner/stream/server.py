@@ -40,7 +40,7 @@ class Server:
     """
 
     def __init__(self, on_line: LineHandler) -> None:
-        self._on_line = on_line
+        self.on_line = on_line
         self._server: asyncio.Server | None = None
         self._temporary: Path | None = None
         self._connections: set[_Connection] = set()
@@ -126,14 +126,15 @@ class Server:
     def _accept(self) -> "_Connection":
         return _Connection(self)
 
-    def _opened(self, connection: "_Connection") -> bool:
+    def opened(self, connection: "_Connection") -> bool:
         """False for one stranger too many."""
         strangers = sum(not known.admitted for known in self._connections)
         self._connections.add(connection)
         self._idle.clear()
         return strangers < MAX_STRANGERS
 
-    def _closed(self, connection: "_Connection") -> None:
+    def closed(self, connection: "_Connection") -> None:
+        """A connection has ended."""
         self._connections.discard(connection)
         if not self._connections:
             self._idle.set()
@@ -170,7 +171,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        if self._server._opened(self):
+        if self._server.opened(self):
             self._timeout = asyncio.get_running_loop().call_later(HELLO_TIMEOUT_S, self._refuse)
         else:
             self._refuse()
@@ -178,7 +179,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timeout is not None:
             self._timeout.cancel()
-        self._server._closed(self)
+        self._server.closed(self)
 
     def close(self) -> None:
         if self._transport is not None:
@@ -228,7 +229,7 @@ class _Connection(asyncio.Protocol):
             return self._admit(line, raw)
         self._server.malformed += malformed
         if self._numbers.accept(line.seq if line is not None else number_of(raw)) and line is not None:
-            self._server._on_line(line, raw)
+            self._server.on_line(line, raw)
         return True
 
     def _admit(self, line: Line | None, raw: bytes) -> bool:
@@ -241,5 +242,5 @@ class _Connection(asyncio.Protocol):
         self._numbers = self._server.numbers_of(line.worker, hello.pid)
         # Heard again on a new connection of the same process: its number counts only once.
         self._numbers.accept(line.seq)
-        self._server._on_line(line, raw)
+        self._server.on_line(line, raw)
         return True

@@ -63,7 +63,7 @@ class SaveWatch:
             async for changed in saves(wanted, settings.debounce_ms, self._journal.keep_notice):
                 if self.wanted:
                     self._on_saves(changed)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told, and can be switched on again
             self.wanted = False
             reason = traceback.format_exception_only(error)[-1].strip()
             self._journal.keep_notice(

@@ -142,7 +142,7 @@ def run_apart(
     def run() -> None:
         try:
             results.append(_run(make, loop))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
             errors.append(error)
 
     thread = threading.Thread(target=run, name="tdd-monitor-admin", daemon=True)

@@ -101,7 +101,7 @@ class SpareDatabases:
         while self._wait_for_work():
             try:
                 self._server.administer(self._work)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - raised where somebody waits for it
                 with self._change:
                     self._to_replenish.clear()
                     if self._making_spare:
