@@ -53,7 +53,7 @@ def test_arguments_behind_two_dashes_go_to_pytest(project: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "text"),
     [
-        (("run", "nowhere"), 4, "There is no nowhere in"),
+        (("run", "nowhere"), 4, "nowhere not found in"),
         (("run", "--python", "/no/python"), 4, "No Python interpreter at /no/python"),
         (("run", "--record", "/no/dir/x"), 4, "Cannot record to /no/dir/x"),
         (("replay", "nothing.ndjson"), 4, "Cannot read nothing.ndjson"),

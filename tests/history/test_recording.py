@@ -124,7 +124,7 @@ def test_an_old_recording_is_replaced(tmp_path: Path) -> None:
 def test_a_file_that_is_no_recording_says_how_one_is_made(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
-    with pytest.raises(RecordingError, match=r"notes\.txt holds no recording .*\n?.*--record"):
+    with pytest.raises(RecordingError, match=r"notes\.txt is not a recording .*\n?.*--record"):
         list(recording.read(path))
 
 
@@ -180,6 +180,6 @@ def test_what_went_to_a_disk_before_it_was_full_can_be_replayed(tmp_path: Path) 
     for _ in range(20):
         recorder.write(LINE, encode(LINE).rstrip(b"\n"))
     recorder.close()
-    assert "What it holds can be replayed" in recorder.error
+    assert "What was recorded can be replayed" in recorder.error
     (tmp_path / "rest.ndjson").write_bytes(disk.taken)
     assert set(recording.read(tmp_path / "rest.ndjson")) == {LINE}

@@ -90,7 +90,7 @@ async def test_watching_begins_again_after_a_failure(tmp_path: Path, monkeypatch
     monkeypatch.setattr(save_watch, "saves", lambda *_: 1 / 0)
     async with started(engine) as session:
         await reached(session, ended(1))
-        assert not engine.watching and "not watched any more" in engine.notices[-1]
+        assert not engine.watching and "no longer watched" in engine.notices[-1]
         monkeypatch.setattr(save_watch, "saves", watch.saves)
         engine.toggle_watching()
         assert engine.watching

@@ -344,7 +344,7 @@ async def test_stopping_does_not_wait_for_a_server_that_does_not_answer(
 @pytest.mark.parametrize(
     ("url", "name", "reason"),
     [
-        ("postgresql://me:s3cret@127.0.0.1:1/shop", "127.0.0.1:1", "nobody listens there"),
+        ("postgresql://me:s3cret@127.0.0.1:1/shop", "127.0.0.1:1", "connection refused"),
         ("postgresql://me:s3cret@/shop?host=/nowhere&port=7", "/nowhere:7", "No such file or directory"),
         ("postgresql://me:s3cret@no-such-host.invalid:5432/shop", "no-such-host.invalid:5432", ""),
         (

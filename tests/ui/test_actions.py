@@ -71,7 +71,7 @@ def test_a_refusal_says_the_first_reason() -> None:
 
 def test_help_says_why_a_key_does_nothing_now() -> None:
     text = text_of([part for row in rows(frozenset({"can_run"}), 300) for part in row.parts])
-    assert "(not now: Nothing has failed)" in text
+    assert "(not now: No failures)" in text
     assert "(not now: This is a recording" not in text
 
 

@@ -157,7 +157,7 @@ async def test_a_theme_that_does_not_exist_is_said_and_the_default_used(make_app
     async with app.run_test() as pilot:
         await pilot.pause()
         assert app.theme == "textual-dark"
-        assert "no theme 'no-such-theme'" in notes(app)[0] and "textual-light" in notes(app)[0]
+        assert "Unknown theme 'no-such-theme'" in notes(app)[0] and "textual-light" in notes(app)[0]
 
 
 @pytest.mark.parametrize("theme", ["textual-light", "nord", "gruvbox", "ansi-dark"])
@@ -221,7 +221,7 @@ async def test_a_terminal_that_cannot_be_handed_over_says_so(make_app: MakeApp, 
         await pilot.pause()
         await app._edit(f"{tmp_path / 'test_a.py'}:3")
         await pilot.pause()
-        assert notes(app) == ["This terminal cannot be handed to an editor."]
+        assert notes(app) == ["Cannot open an editor in this terminal."]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the editor is a shell script")
@@ -243,7 +243,7 @@ async def test_the_editor_gets_file_and_line(
         await app._edit("test_a.py:3")
         await pilot.pause()
         assert notes(app) == [
-            "/no/such/editor cannot be started (No such file or directory): set $VISUAL or $EDITOR."
+            "/no/such/editor cannot be started (No such file or directory). Set $VISUAL or $EDITOR."
         ]
 
 

@@ -56,7 +56,7 @@ def test_no_raw_sequence_reaches_the_terminal(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tdd_monitor", "replay", str(recording), "--at-once"]
     terminal = Terminal(command, tmp_path, 200, 50)
     terminal.shows("202/202")
-    shown = (("\r", "Sums"), ("]", "call failed"), ("\x1b", "Tests"), ("o", "Not collected 1"))
+    shown = (("\r", "Totals"), ("]", "call failed"), ("\x1b", "Tests"), ("o", "Not collected 1"))
     for key, text in shown:
         terminal.press(key)
         terminal.shows(text)

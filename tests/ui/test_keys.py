@@ -131,7 +131,7 @@ CASES: dict[str, Case] = {
     "run.watching": Case(lambda app: app.control.watching, False),
     "test.mark": Case(lambda app: main(app).table.marks, {streams.FIRST}),
     "test.edit": Case(
-        lambda app: [n.message for n in app._notifications], ["/shop/tests/test_catalog.py is not there."]
+        lambda app: [n.message for n in app._notifications], ["/shop/tests/test_catalog.py does not exist."]
     ),
     "test.copy_id": Case(lambda app: app.clipboard, streams.FIRST),
     "test.copy_command": Case(lambda app: app.clipboard, f"pytest {streams.FIRST}"),
@@ -140,7 +140,7 @@ CASES: dict[str, Case] = {
     "monitor.help": Case(shown, "HelpScreen"),
     "monitor.palette": Case(lambda app: isinstance(app.screen, CommandPalette), True),
     "monitor.suspend": Case(
-        lambda app: [n.message for n in app._notifications], ["This terminal has no shell to go back to."]
+        lambda app: [n.message for n in app._notifications], ["Cannot suspend: no shell to return to."]
     ),
     "monitor.quit": Case(lambda app: app.control.asked[-1], ("stop", None)),  # type: ignore[attr-defined]
 }

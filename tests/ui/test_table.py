@@ -185,13 +185,13 @@ async def test_rows_of_an_earlier_run_are_marked_with_it(make_app: MakeApp) -> N
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        (("v",), "View failed: no test has failed. esc shows all tests."),
-        (("v", "v"), "View over threshold: no test is over one. esc shows all tests."),
-        (("v", "v", "v"), "View running: no test is running. esc shows all tests."),
-        (("slash", *"xyz", "enter"), "Filter /xyz: none of 6 tests matches. esc clears it."),
+        (("v",), "View failed: no test has failed. Press esc to show all tests."),
+        (("v", "v"), "View over threshold: no test is over a threshold. Press esc to show all tests."),
+        (("v", "v", "v"), "View running: no test is running. Press esc to show all tests."),
+        (("slash", *"xyz", "enter"), "Filter /xyz: none of 6 tests matches. Press esc to clear it."),
         (
             ("v", "slash", *"xyz", "enter"),
-            "View failed, filter /xyz: no such test. esc clears the filter, again the view.",
+            "View failed, filter /xyz: no such test. Press esc to clear the filter, again to leave the view.",
         ),
     ],
 )

@@ -173,7 +173,7 @@ def test_one_query_per_row_names_the_query(count: int, alerted: bool) -> None:
 def test_a_slow_test_says_where_and_whether_it_computed(cpu_ms: int, word: str) -> None:
     phases = (Phase("setup", "passed", 3 * MS), Phase("call", "passed", 200 * MS, cpu_ms * MS))
     (alert,) = alerts.of_test(FinishedTest(T, "passed", phases=phases), Thresholds(), 0)
-    assert alert.detail == f"most of it in call, {word}"
+    assert alert.detail == f"mostly in call, {word}"
 
 
 def pool(peak: int, maximum: int, waiting: int = 0) -> Pool:
@@ -222,7 +222,7 @@ def test_a_server_that_is_nearly_full(peak: int, maximum: int, limit: float, val
 
 @pytest.mark.parametrize(
     ("peak", "maximum", "text"),
-    [(0, 0, "it refused one more"), (90, 100, "90 of 100 connections, it refused one more")],
+    [(0, 0, "refused one more"), (90, 100, "90 of 100 connections, refused one more")],
 )
 def test_a_server_that_refuses_is_critical_also_when_it_has_room_again(
     peak: int, maximum: int, text: str

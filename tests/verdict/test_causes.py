@@ -31,9 +31,9 @@ def test_a_fixture_of_many_tests_is_one_alert_with_its_worst_and_its_total() -> 
     assert (db.subject, db.value, db.detail) == (
         "fixture db (function scope)",
         50,
-        "40 tests, 1.22 s in all",
+        "40 tests, 1.22 s in total",
     )
-    assert (client.subject, client.detail) == ("fixture client (function scope)", "40 tests, 240 ms in all")
+    assert (client.subject, client.detail) == ("fixture client (function scope)", "40 tests, 240 ms in total")
     assert (db.tests[0], len(db.tests)) == ("a.py::t40", 40)
 
 
@@ -54,7 +54,7 @@ def test_a_schema_change_that_many_tests_make_is_one_alert() -> None:
     slowest = (Statement("SELECT 1", 1, 90 * MS), Statement("create table t (id int)", 1, 15 * MS))
     use = PoolUse("asyncpg", ddl=1, ddl_max_ns=15 * MS, slowest=slowest)
     (alert,) = one_a_cause(each(2, db=lambda n: (use,)))
-    assert (alert.subject, alert.detail) == ("create table t (id int)", "2 tests, 30.0 ms in all")
+    assert (alert.subject, alert.detail) == ("create table t (id int)", "2 tests, 30.0 ms in total")
 
 
 def test_a_place_that_leaks_in_many_tests_is_one_alert() -> None:

@@ -36,7 +36,7 @@ def test_a_value_has_its_unit(metric: str, number: float, text: str) -> None:
         ("pool_utilization", 0.9, 0.8, "limit 80%"),
         ("repeated_queries", 60, 10, "6.0x of 10x"),
         ("pool_waiting", 3, 0, "at once"),
-        ("leaked_connections", 1, 0, "not given back"),
+        ("leaked_connections", 1, 0, "not released"),
         ("mine", 2, 1, "2.0x of 1"),
     ],
 )

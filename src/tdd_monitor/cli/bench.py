@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     help="Multiplier for sample counts.",
 )
 def bench(json_file: Path | None, against: str, strict: bool, runs: float) -> None:
-    """Measure context, connection, schema and clean-up against their targets and the raw driver."""
+    """Benchmark the toolkit against its targets and raw asyncpg."""
     import asyncpg
 
     from tdd_monitor.reports import bench as report_on

@@ -11,16 +11,16 @@ from .watch import show
 
 @click.command(cls=PytestCommand)
 @click.option(
-    "--record", type=click.Path(dir_okay=False, path_type=Path), help="Keep the event stream in FILE."
+    "--record", type=click.Path(dir_okay=False, path_type=Path), help="Record the event stream to FILE."
 )
 @click.option(
-    "--directory", type=click.Path(file_okay=False, path_type=Path), help="Copy the sample to this place."
+    "--directory", type=click.Path(file_okay=False, path_type=Path), help="Copy the sample to DIRECTORY."
 )
-@click.option("--headless", is_flag=True, help="No screen: run the sample once and print the summary.")
+@click.option("--headless", is_flag=True, help="Run the sample once without a screen and print a summary.")
 def demo(record: Path | None, directory: Path | None, headless: bool) -> None:
-    """Watch a sample order service and its suite on an embedded PostgreSQL.
+    """Watch the tests of a sample project on an embedded PostgreSQL.
 
-    The sample is copied to a temporary directory: edit it while you watch.
+    The sample is copied to a temporary directory: edit it and save to rerun its tests.
     """
     from tdd_monitor.demo import copy_sample, missing_packages
     from tdd_monitor.testing.postgres import (
@@ -38,7 +38,7 @@ def demo(record: Path | None, directory: Path | None, headless: bool) -> None:
     if missing:
         raise UsageError(
             f"The demo needs {', '.join(missing)}, not installed for {sys.executable}."
-            f" Install everything that it needs: {sys.executable} -m pip install 'tdd-monitor[demo]'"
+            f" Install its dependencies: {sys.executable} -m pip install 'tdd-monitor[demo]'"
         )
     try:
         sample = copy_sample(directory)
@@ -49,7 +49,7 @@ def demo(record: Path | None, directory: Path | None, headless: bool) -> None:
     with lease:
         settings = settings_here(sample)
         engine = make_engine(settings, ["tests"], sys.executable, record, watch=not headless, cwd=sample)
-        click.echo(f"The sample is in {sample}: edit it while you watch.", err=True)
+        click.echo(f"The sample is in {sample}: edit it and save to rerun its tests.", err=True)
         if headless:
             from .run import execute
 

@@ -51,18 +51,20 @@ def pytest_options(function: Callable[..., Any]) -> Callable[..., Any]:
     decorators = (
         click.argument("paths", nargs=-1),
         click.option(
-            "--python", default="", help="Interpreter (or virtual environment) that runs the tests."
+            "--python", default="", help="Python interpreter or virtual environment to run the tests with."
         ),
         click.option(
-            "--record", type=click.Path(dir_okay=False, path_type=Path), help="Keep the event stream in FILE."
+            "--record",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Record the event stream to FILE.",
         ),
         click.option(
             "--memory",
             type=click.Choice(["rss", "tracemalloc", "gc"]),
             default="rss",
             show_default=True,
-            help="How memory is measured: rss is free, gc costs about 1 ms a test, tracemalloc makes "
-            "tests about 3 times slower and tells what Python objects hold.",
+            help="How to measure memory: rss costs nothing; gc adds about 1 ms per test; tracemalloc "
+            "tracks Python objects and makes tests about 3 times slower.",
         ),
     )
     for decorator in reversed(decorators):
@@ -92,7 +94,7 @@ def make_engine(
     paths = tuple(paths) or settings.paths
     for path in paths:
         if not (cwd / path.partition("::")[0]).exists():
-            raise UsageError(f"There is no {path} in {cwd}. Options for pytest itself go behind '--'.")
+            raise UsageError(f"{path} not found in {cwd}. Put options for pytest after '--'.")
     try:
         interpreter = find_python(python or settings.python, settings.root)
         recorder = Recorder(record) if record else None

@@ -25,15 +25,15 @@ _NOT_RUNNABLE = 126
 
 @click.group()
 def postgres() -> None:
-    """The embedded PostgreSQL: one server for all projects of this user.
+    """Manage the embedded PostgreSQL server.
 
-    It starts when somebody needs it and stops by itself when nobody does.
+    All projects of this user share one server. It starts on demand and stops when no longer in use.
     """
 
 
 @postgres.command()
 def status() -> None:
-    """Tell whether it runs, where, and for whom. Exits with 3 when it does not run, as pg_ctl does."""
+    """Show whether the server is running. Exits with 3 if it is not, as pg_ctl does."""
     from tdd_monitor.testing.postgres import EmbeddedPostgresError, server_status
 
     try:
@@ -55,12 +55,12 @@ def status() -> None:
 @postgres.command()
 @click.argument("database", default="postgres")
 def url(database: str) -> None:
-    """Start it if need be and print its URL.
+    """Start the server if needed and print its URL.
 
-    On a terminal it stays up until Ctrl+C. Otherwise it stays up as long as the shell or program lives
-    that reads the URL, as in: psql "$(tdd-monitor postgres url)"
+    On a terminal, the server stays up until Ctrl+C. Otherwise, it stays up until the shell or program
+    that reads the URL exits, as in: psql "$(tdd-monitor postgres url)"
 
-    The URL alone goes to standard output. For a single command `postgres run` is the better choice.
+    Only the URL goes to standard output. For a single command, prefer `postgres run`.
     """
     from tdd_monitor.testing.postgres import EmbeddedPostgresError, acquire_server
 
@@ -68,7 +68,7 @@ def url(database: str) -> None:
         with acquire_server(on_progress=lambda text: click.echo(text, err=True)) as lease:
             if sys.stdout.isatty():
                 click.echo(lease.address.url(database))
-                click.echo("The server stays up until Ctrl+C.", err=True)
+                click.echo("The server stays up until you press Ctrl+C.", err=True)
                 lease.wait()
                 click.echo("The server was stopped.", err=True)
             else:
@@ -83,7 +83,7 @@ def url(database: str) -> None:
 def _hold_for_readers() -> None:
     from tdd_monitor.testing.postgres import ProcessWatchError, hold_for
 
-    reason = "nobody is there to read the URL"
+    reason = "nothing reads the URL"
     held = False
     for reader in readers_of_output():
         try:
@@ -93,20 +93,20 @@ def _hold_for_readers() -> None:
             reason = str(error)
     if not held:
         click.echo(
-            f"The server stops in a moment unless somebody else uses it: {reason}. Use"
+            f"The server stops shortly unless something else uses it: {reason}. Use"
             " `tdd-monitor postgres run -- COMMAND` instead.",
             err=True,
         )
 
 
 @postgres.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--database", default="postgres", show_default=True, help="The database that is named.")
+@click.option("--database", default="postgres", show_default=True, help="Database to connect COMMAND to.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(database: str, command: tuple[str, ...]) -> None:
-    """Start it if need be, keep it up while COMMAND runs, and exit as COMMAND does.
+    """Run COMMAND with the server up, and exit with its exit code.
 
-    COMMAND finds it by DATABASE_URL and by PGHOST, PGPORT, PGUSER and PGDATABASE; no other PG* variable is
-    passed on. TDD_MONITOR_DATABASE_URL stays as it is: the toolkit uses this server by itself.
+    Starts the server if needed. COMMAND gets DATABASE_URL, PGHOST, PGPORT, PGUSER and PGDATABASE; no other
+    PG* variable is passed on. TDD_MONITOR_DATABASE_URL is left alone: the toolkit uses this server anyway.
 
     Example: tdd-monitor postgres run -- python manage.py migrate
     """
@@ -118,7 +118,9 @@ def run(database: str, command: tuple[str, ...]) -> None:
 @click.argument("database", default="postgres")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(database: str, arguments: tuple[str, ...]) -> None:
-    """Open psql on DATABASE; ARGUMENTS behind -- go to psql."""
+    """Open psql on DATABASE.
+
+    Everything after `--` is passed to psql."""
     from tdd_monitor.testing.postgres import EmbeddedPostgresError, find_binaries
 
     try:
@@ -168,7 +170,7 @@ def _run_below(command: Command, environment: dict[str, str]) -> None:
 
 @postgres.command()
 def stop() -> None:
-    """Stop it, also under its users."""
+    """Stop the server, even if it is in use."""
     from tdd_monitor.testing.postgres import EmbeddedPostgresError, stop_server
 
     try:
@@ -178,9 +180,11 @@ def stop() -> None:
 
 
 @postgres.command()
-@click.confirmation_option(prompt="This deletes every database of the embedded server. Go on?")
+@click.confirmation_option(prompt="This deletes every database of the embedded server. Continue?")
 def reset() -> None:
-    """Stop it and delete all its databases; the next start makes a new cluster."""
+    """Stop the server and delete all its databases.
+
+    The next start creates a new cluster."""
     from tdd_monitor.testing.postgres import EmbeddedPostgresError, reset_server
 
     try:

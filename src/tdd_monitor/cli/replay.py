@@ -14,11 +14,15 @@ from .watch import show
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
-    "--speed", type=click.FloatRange(min=0.01), default=1.0, show_default=True, help="Times the real pace."
+    "--speed",
+    type=click.FloatRange(min=0.01),
+    default=1.0,
+    show_default=True,
+    help="Playback speed: 2 is twice as fast.",
 )
-@click.option("--at-once", is_flag=True, help="Show the end at once.")
+@click.option("--at-once", is_flag=True, help="Skip to the end.")
 def replay(file: Path, speed: float, at_once: bool) -> None:
-    """Show a recording made with --record."""
+    """Replay a recording made with --record."""
     settings = settings_here()
     try:
         control = Replay(settings, file, None if at_once else speed)

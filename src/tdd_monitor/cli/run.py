@@ -20,14 +20,14 @@ from .options import PytestCommand, UsageError, make_engine, pytest_options, set
     "--json",
     "json_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the final state to FILE.",
+    help="Also write the report to FILE as JSON.",
 )
 def run(
     paths: tuple[str, ...], python: str, record: Path | None, memory: str, json_file: Path | None
 ) -> None:
-    """Run the tests in PATHS once and print what they cost. Exits with pytest's exit code.
+    """Run the tests once without a screen and print a summary. Exits with pytest's exit code.
 
-    What stands behind '--' goes to pytest unchanged: tdd-monitor run tests/ --json out.json -- -n 4
+    Everything after `--` is passed to pytest: tdd-monitor run tests/ --json out.json -- -n 4
     """
     sys.exit(execute(make_engine(settings_here(), paths, python, record, memory), json_file))
 

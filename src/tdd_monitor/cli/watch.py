@@ -27,7 +27,7 @@ def show(control: Control, settings: Settings) -> None:
     Exits with `CRASHED` when the screen crashed, below its traceback.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("The screen needs a terminal. Without one use 'tdd-monitor run'.")
+        raise UsageError("The screen needs a terminal. Use 'tdd-monitor run' without one.")
     # The first frame comes sooner without collections; the app switches them on again after it.
     gc.disable()
     code = asyncio.run(_show(control, settings))
@@ -81,18 +81,18 @@ async def _end(control: Control) -> None:
     run = control.board.session.run
     if control.can_run and run is not None and run.active:
         with contextlib.suppress(OSError):  # the terminal may be gone
-            click.echo("Waiting for pytest to end. Ctrl+C kills it.", err=True)
+            click.echo("Waiting for pytest to exit. Press Ctrl+C to kill it.", err=True)
     with ending_signals(control.kill, signal.SIGINT):
         await control.stop()
 
 
 @click.command(cls=PytestCommand)
 @pytest_options
-@click.option("--watch/--no-watch", "watching", default=True, help="Run again when files are saved.")
+@click.option("--watch/--no-watch", "watching", default=True, help="Rerun tests when files are saved.")
 def watch(paths: tuple[str, ...], python: str, record: Path | None, memory: str, watching: bool) -> None:
-    """Run the tests in PATHS, show them live, run again when files are saved.
+    """Run the tests, show them live, and rerun them on every save.
 
-    What stands behind '--' goes to pytest unchanged: tdd-monitor watch tests/ -- -n 4 -k orders
+    Everything after `--` is passed to pytest: tdd-monitor watch tests/ -- -n 4 -k orders
     """
     settings = settings_here()
     show(make_engine(settings, paths, python, record, memory, watching), settings)

@@ -100,7 +100,7 @@ def _read(table: dict[str, Any], kind: Any, where: str, file: Path) -> dict[str,
         if name not in known:
             raise ConfigError(_unknown(key, list(known), where, file))
         if name in values:
-            raise ConfigError(f"{file}: {where} {name} is given twice, once with dashes")
+            raise ConfigError(f"{file}: {where} {name} is set twice, once with dashes")
         if name == "thresholds":
             if not isinstance(value, dict):
                 raise ConfigError(f"{file}: {where} thresholds must be a table of numbers, not {value!r}")
@@ -108,7 +108,7 @@ def _read(table: dict[str, Any], kind: Any, where: str, file: Path) -> dict[str,
         else:
             values[name] = _convert(value, known[name], f"{file}: {where} {key}")
             if name in SHARES and value > 1:
-                raise ConfigError(f"{file}: {where} {key} must be a share of all, 0 to 1, not {value!r}")
+                raise ConfigError(f"{file}: {where} {key} must be between 0 and 1, not {value!r}")
     return values
 
 
@@ -132,7 +132,7 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
     if kind is str:
         if isinstance(value, str):
             return value
-        raise ConfigError(f"{where} must be text, not {value!r}")
+        raise ConfigError(f"{where} must be a string, not {value!r}")
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return tuple(value)
-    raise ConfigError(f"{where} must be a list of texts, not {value!r}")
+    raise ConfigError(f"{where} must be a list of strings, not {value!r}")

@@ -46,7 +46,7 @@ class Recorder:
             self._stop(error)
 
     def _stop(self, error: OSError) -> None:
-        why = f"Recording to {self.path} stopped: {error.strerror}. What it holds can be replayed."
+        why = f"Recording to {self.path} stopped: {error.strerror}. What was recorded can be replayed."
         self.error = self.error or why
 
     def close(self) -> None:
@@ -100,6 +100,6 @@ def read(path: Path) -> Iterator[Line]:
         raise RecordingError(f"Cannot read {path}: {error.strerror}.") from error
     if not known:
         raise RecordingError(
-            f"{path} holds no recording ({malformed} lines that are no events). "
-            "'tdd-monitor watch --record FILE' and 'run --record FILE' make one."
+            f"{path} is not a recording ({malformed} unreadable lines). "
+            "Make one with 'tdd-monitor watch --record FILE' or 'run --record FILE'."
         )

@@ -149,7 +149,7 @@ def _failures(board: Board, run: Run, console: Console) -> None:
             continue
         console.rule(Text(f"{item.outcome.upper()} {visible(nodeid)}"), style="red")
         if item.outcome == "lost" or item.record is None:
-            console.print("was running when pytest died")
+            console.print("Running when pytest died")
             continue
         console.print(_captured(metrics.longrepr(item.record)))
         for phase in item.record.phases:
@@ -177,7 +177,7 @@ def _slowest(board: Board, console: Console) -> None:
     spread = queries.durations(board.session)
     title = (
         f"Slowest tests (p50 {spread.p50_ms:.1f} ms, p95 {spread.p95_ms:.1f} ms, max {spread.max_ms:.1f} ms; "
-        "shared fixtures apart)"
+        "without shared fixtures)"
     )
     table = _table(title, "own ms", "cpu ms", "setup", "call", "teardown", "test")
     for item in items:
@@ -208,7 +208,7 @@ def _alerts(board: Board, console: Console) -> None:
         )
     console.print(table)
     if len(alerts) > 2 * SLOWEST:
-        console.print(f"... and {len(alerts) - 2 * SLOWEST} more; --json has them all")
+        console.print(f"... and {len(alerts) - 2 * SLOWEST} more; see --json for all")
 
 
 def _memory(board: Board, console: Console) -> None:
@@ -220,8 +220,9 @@ def _memory(board: Board, console: Console) -> None:
     growth = sum(worker.growth_bytes for worker in workers)
     peak = sum(worker.peak_rss_bytes for worker in workers)
     console.print(
-        f"Memory: {figures.size(first)} at first, {figures.size(warm_up, signed=True)} until the first test, "
-        f"{figures.size(growth, signed=True)} in the tests, peak {figures.size(peak)}",
+        f"Memory: {figures.size(first)} at start, "
+        f"{figures.size(warm_up, signed=True)} before the first test, "
+        f"{figures.size(growth, signed=True)} during tests, peak {figures.size(peak)}",
         highlight=False,
     )
 

@@ -22,7 +22,7 @@ def print_words(run: Run, console: Console, output: Sequence[str]) -> None:
         return
     _block(console, "pytest", run.header + run.summary)
     if run.cancel_reason == "internal":
-        _block(console, "pytest failed inside itself or a plugin", run.cancel_detail)
+        _block(console, "Internal error of pytest or a plugin", run.cancel_detail)
     if queries.unexplained_exit(run):
         _block(console, "Last output of pytest", "\n".join(_behind_summary(run, output)))
     if not (run.summary or run.started_ns or run.collect_errors or run.cancel_reason):
@@ -40,7 +40,7 @@ def unexplained(run: Run) -> str:
     """Return a sentence for an exit code that nothing else in the report explains, else ""."""
     if not queries.unexplained_exit(run):
         return ""
-    where = "what it printed is above" if run.summary else "a plugin or conftest.py decided so"
+    where = "see its output above" if run.summary else "a plugin or conftest.py set it"
     return f"pytest ended with exit code {run.exitstatus}, although no test failed: {where}."
 
 

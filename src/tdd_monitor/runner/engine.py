@@ -108,7 +108,7 @@ class Engine:
         if self._run is not None and self._run.cancelled_by_key:
             self._run.kill()
         else:
-            self._interrupt("the monitor was quit")
+            self._interrupt("the monitor quit")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._over.wait(), LONGEST_END_S)
         for task in self._tasks:
@@ -123,7 +123,7 @@ class Engine:
     def rerun(self, nodeids: Sequence[str] | None, reason: str) -> None:
         """Run these items, None for all, as soon as the run in progress has been cancelled."""
         self._request, self._repeats = Selection(reason, tuple(nodeids or ())), False
-        self._interrupt("another run was asked for")
+        self._interrupt("another run was requested")
         self._requested.set()
 
     def cancel(self) -> None:

@@ -84,9 +84,9 @@ class PytestRun:
             return self._lose(NOT_STARTED, str(error))
         except Exception as error:  # noqa: BLE001 - the user is told, and the run is closed
             reason = traceback.format_exception_only(error)[-1].strip()
-            return self._lose(INTERNAL_ERROR, f"The run was lost, because the monitor failed: {reason}.")
+            return self._lose(INTERNAL_ERROR, f"The run was lost because the monitor failed: {reason}.")
         except asyncio.CancelledError:
-            self._lose(INTERNAL_ERROR, "The run did not end, so it was left.")
+            self._lose(INTERNAL_ERROR, "The run did not end in time and was abandoned.")
             raise
 
     async def _run(self, selection: Selection) -> int:

@@ -26,9 +26,9 @@ RETRY_S = 5.0
 TIMEOUT_S = 2.0  # to connect, and for each answer
 LEAST_FREE = 3
 
-_LATER = "the role of the tests may have a connection limit: counted from the next run on, if it has none"
-_LIMITED = "the role or the database has a connection limit, so all of it is left to the tests"
-_REFUSED = "a test was refused a connection, so all of them are left to the tests"
+_LATER = "the tests' role may have a connection limit; counted from the next run on if it has none"
+_LIMITED = "the role or database has a connection limit, so all connections are left to the tests"
+_REFUSED = "a test was refused a connection, so all connections are left to the tests"
 
 _DATABASE = "postgres"
 _SETTINGS = {
@@ -197,7 +197,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {TIMEOUT_S:g} s"
     if isinstance(error, ConnectionRefusedError):
-        return "nobody listens there"
+        return "connection refused"
     if isinstance(error, OSError):
-        return error.strerror or "it cannot be reached"
-    return f"the monitor cannot connect as the tests do ({type(error).__name__})"
+        return error.strerror or "unreachable"
+    return f"the monitor cannot connect with the tests' credentials ({type(error).__name__})"

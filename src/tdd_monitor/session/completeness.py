@@ -11,7 +11,9 @@ _WORDS = (*(word for word in OUTCOMES if word != "lost"), "rerun")
 # Other words that count no report of a test.
 _APART = frozenset({"deselected", "warnings"})
 
-ADVICE = "Results are missing here: do not trust these counts. Run again; if it stays, run pytest itself."
+ADVICE = (
+    "Results are missing, so do not trust these counts. Run again; if this persists, run pytest directly."
+)
 
 
 class Difference(NamedTuple):

@@ -68,7 +68,7 @@ class MonitorApp(App[None]):
             self.theme = self.settings.theme
         else:
             known = ", ".join(sorted(self.available_themes))
-            self.notify(f"There is no theme '{self.settings.theme}'. Known: {known}", severity="warning")
+            self.notify(f"Unknown theme '{self.settings.theme}'. Available: {known}", severity="warning")
         self.set_interval(1 / FRAMES_PER_SECOND, self._frame)
         self.call_after_refresh(self._begin)
 
@@ -157,7 +157,7 @@ class MonitorApp(App[None]):
         if can_suspend(self):
             super().action_suspend_process()
         else:
-            self.notify("This terminal has no shell to go back to.", timeout=3)
+            self.notify("Cannot suspend: no shell to return to.", timeout=3)
 
     def action_help_quit(self) -> None:
         """ctrl+c means quit here too."""
@@ -195,11 +195,11 @@ class MonitorApp(App[None]):
         self.control.rerun(queries.failed(self.control.board.session), "failed")
 
     def action_run_over(self) -> None:
-        """Run what broke a threshold."""
+        """Run tests over a threshold."""
         self.control.rerun(self.control.board.over_threshold(), "over threshold")
 
     def action_run_these(self) -> None:
-        """Run the marked tests, or the current one."""
+        """Run the marked tests or the current one."""
         chosen = queries.known(self.control.board.session, self._chosen())
         reason = "marked" if len(chosen) > 1 else "this test"
         if chosen:
@@ -212,7 +212,9 @@ class MonitorApp(App[None]):
     def action_watching(self) -> None:
         """Switch rerunning on save."""
         self.control.toggle_watching()
-        self.notify("Saves run the tests." if self.control.watching else "Saves run nothing now.", timeout=3)
+        self.notify(
+            "Rerunning on save is on." if self.control.watching else "Rerunning on save is off.", timeout=3
+        )
         self.repaint()
 
     def action_pause(self) -> None:
@@ -299,7 +301,7 @@ class MonitorApp(App[None]):
         rootdir = queries.rootdir(self.control.board.session)
         file, line = editor.locate(place, rootdir, self.settings.root)
         if not file.is_file():
-            self.notify(f"{file} is not there.", severity="warning")
+            self.notify(f"{file} does not exist.", severity="warning")
             return
         command = editor.command(editor.chosen(os.environ), file, line)
         try:
@@ -307,9 +309,9 @@ class MonitorApp(App[None]):
             with self.suspend(), self.batch_update():
                 await editor.run(command)
         except SuspendNotSupported:
-            self.notify("This terminal cannot be handed to an editor.", severity="warning")
+            self.notify("Cannot open an editor in this terminal.", severity="warning")
         except OSError as error:
-            text = f"{command[0]} cannot be started ({error.strerror}): set $VISUAL or $EDITOR."
+            text = f"{command[0]} cannot be started ({error.strerror}). Set $VISUAL or $EDITOR."
             self.notify(text, severity="error")
 
     def _copy(self, text: str, what: str) -> None:

@@ -124,7 +124,7 @@ def _explained(alert: Alert, record: FinishedTest) -> Alert:
     if alert.metric == "connection_acquire_ms" and record.db:
         use = max(record.db, key=lambda use: use.acquire_max_ns)
         cause = f"pool {use.pool}" if use.pool else f"{use.engine}, no pool"
-        cause += ", none was free" if use.waits else ""
+        cause += ", no free connection" if use.waits else ""
         return replace(alert, detail=cause, cause=cause, pool=use.pool, waited=use.waits > 0)
     if alert.metric == "test_duration_ms":
         slowest = max(record.phases, key=metrics.phase_ns, default=None)
@@ -132,7 +132,7 @@ def _explained(alert: Alert, record: FinishedTest) -> Alert:
             took_ns = metrics.phase_ns(slowest)
             busy = slowest.cpu_ns / took_ns if took_ns else 0.0
             how = "computing" if busy > 0.5 else "waiting"
-            return replace(alert, detail=f"most of it in {slowest.when}, {how}")
+            return replace(alert, detail=f"mostly in {slowest.when}, {how}")
     return alert
 
 
@@ -161,7 +161,7 @@ def of_server(server: DatabaseServer, thresholds: Thresholds, t_ns: int) -> list
         return []
     detail = f"{server.peak} of {maximum} connections" if maximum else ""
     if server.was_full:
-        detail = ", ".join(filter(None, (detail, "it refused one more")))
+        detail = ", ".join(filter(None, (detail, "refused one more")))
     alert = _alert("server_connections", value, limit, server.latest.server, detail, t_ns)
     return [replace(alert, severity=Severity.CRITICAL) if server.was_full else alert]
 

@@ -34,7 +34,7 @@ def _together(group: list[Alert]) -> Alert:
     total = sum(alert.value for alert in group)
     detail = worst.summary or (tests[0] if len(tests) == 1 else figures.plural(len(tests), "test"))
     if len(group) > 1 and not worst.summary and worst.metric.endswith("_ms"):
-        detail += f", {wording.value(worst.metric, total)} in all"
+        detail += f", {wording.value(worst.metric, total)} in total"
     value = total if worst.metric == "leaked_connections" else worst.value
     return replace(worst, value=value, subject=worst.cause, detail=detail, tests=tests)
 

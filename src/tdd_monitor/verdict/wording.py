@@ -21,26 +21,26 @@ WORDS = {
 }
 
 ADVICE = {
-    "test_duration_ms": "Drill in (enter): the waterfall shows which phase or fixture takes the time.",
-    "fixture_setup_ms": "Set up for each test: widen its scope or make it cheaper; enter lists its tests.",
-    "connection_acquire_ms": "Connections are busy or made anew: a larger or pre-warmed pool helps.",
-    "schema_operation_ms": "Create the schema once per session and roll back the rows only.",
-    "test_cleanup_ms": "Roll back instead of deleting: end the test's transaction, drop nothing.",
+    "test_duration_ms": "Press enter: the waterfall shows which phase or fixture takes the time.",
+    "fixture_setup_ms": "Set up for each test: widen its scope or make it cheaper. enter lists its tests.",
+    "connection_acquire_ms": "Connections are busy or opened each time: use a larger or pre-warmed pool.",
+    "schema_operation_ms": "Create the schema once per session and roll back only the rows.",
+    "test_cleanup_ms": "Roll back the test's transaction instead of deleting rows or dropping tables.",
     "memory_usage_mb": "Something outlives the test: an import, a cache, a global, an unclosed resource.",
-    "memory_growth_mb": "It grows from test to test: the memory panel (4) lists the tests that add most.",
-    "pool_utilization": "The pool is nearly used up: release earlier, or raise its maximum size.",
-    "pool_waiting": "Tests wait for a connection: look for one that is held, or raise the maximum size.",
-    "server_connections": "Use fewer workers or smaller pools, close what is idle, or raise max_connections.",
-    "leaked_connections": "Acquire with 'async with pool.acquire()', so that it is always given back.",
-    "repeated_queries": "One query per row (N+1): fetch them together with a JOIN or = ANY($1).",
+    "memory_growth_mb": "Memory grows from test to test: the memory panel (4) lists the tests that add most.",
+    "pool_utilization": "The pool is nearly exhausted: release connections earlier or raise its maximum.",
+    "pool_waiting": "Tests wait for a connection: find one that is held too long, or raise the maximum size.",
+    "server_connections": "Use fewer workers or smaller pools, close idle ones, or raise max_connections.",
+    "leaked_connections": "Acquire with 'async with pool.acquire()' so that it is always released.",
+    "repeated_queries": "One query per row (N+1): fetch the rows together with a JOIN or = ANY($1).",
 }
 
-SHARED_FIXTURE_ADVICE = "It is shared already: make its set-up cheaper, or keep its result between runs."
-WRITES_ADVICE = "Rows made one by one: executemany, or one INSERT of many rows, saves the round trips."
+SHARED_FIXTURE_ADVICE = "It is already shared: make its set-up cheaper, or cache its result between runs."
+WRITES_ADVICE = "Rows are inserted one by one: use executemany or a multi-row INSERT to save round trips."
 
 SHARES = frozenset({"pool_utilization", "server_connections"})
 GROWTHS = frozenset({"memory_usage_mb", "memory_growth_mb"})
-ANY_IS_TOO_MUCH = {"pool_waiting": "at once", "leaked_connections": "not given back"}
+ANY_IS_TOO_MUCH = {"pool_waiting": "at once", "leaked_connections": "not released"}
 
 
 def word(metric: str) -> str:

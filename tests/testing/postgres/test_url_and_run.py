@@ -95,7 +95,7 @@ def test_the_url_works_in_a_terminals_shell(bash: Terminal) -> None:
 
 def test_on_a_terminal_the_server_stays_up_until_ctrl_c(bash: Terminal, cache: Path) -> None:
     bash.press(f"{COMMAND} url\r")
-    bash.shows("postgresql://", "stays up until Ctrl+C")
+    bash.shows("postgresql://", "stays up until you press Ctrl+C")
     assert len(server_status().users) == 1
     bash.press("\x03")
     bash.press("echo $((40 + 2))\r")
@@ -105,7 +105,7 @@ def test_on_a_terminal_the_server_stays_up_until_ctrl_c(bash: Terminal, cache: P
 
 def test_on_a_terminal_a_server_that_is_stopped_is_told(bash: Terminal) -> None:
     bash.press(f"{COMMAND} url\r")
-    bash.shows("stays up until Ctrl+C")
+    bash.shows("stays up until you press Ctrl+C")
     stop_server()
     bash.shows("The server was stopped.")
 

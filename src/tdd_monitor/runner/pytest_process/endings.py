@@ -17,14 +17,14 @@ def peculiarities(run: Run, workers: Iterable[Worker], code: int, output: Iterab
     said = reason(output)
     words = f" It printed: {said}" if said else ""
     if run.hello is None:
-        yield said or f"pytest ended with exit code {code} without a word."
+        yield said or f"pytest exited with code {code} and no output."
         return
     if run.exitstatus is not None and run.exitstatus != code:
         yield (
-            f"pytest reported exit code {run.exitstatus}, but its process ended with exit code {code}: "
+            f"pytest reported exit code {run.exitstatus}, but its process exited with code {code}: "
             f"something failed after the last test.{words}"
         )
     crashed = [worker.id for worker in workers if worker.crashed and worker.id]
     if crashed and not run.tested:
         which = "worker " + crashed[0] if len(crashed) == 1 else "workers " + ", ".join(crashed)
-        yield f"xdist {which} died before the first test: run without -n to see why.{words}"
+        yield f"xdist {which} died before the first test. Run without -n to see why.{words}"

@@ -46,7 +46,7 @@ def _chosen(chosen: str, root: Path) -> str:
     if found is None:
         raise InterpreterError(
             f"No Python interpreter at {chosen}.\n"
-            "Give --python the path of one (for instance .venv/bin/python), or leave it out to use "
+            "Pass the path of one to --python (such as .venv/bin/python), or omit the option to use "
             "the active virtual environment or the project's .venv."
         )
     return found

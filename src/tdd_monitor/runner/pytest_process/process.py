@@ -126,14 +126,14 @@ def _no_output(error: OSError) -> str:
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return _too_many_files(error)
     return (
-        f"pytest cannot be started: its output cannot be kept in {tempfile.gettempdir()}: "
-        f"{error.strerror}. Make room there, or choose another directory with TMPDIR."
+        f"pytest cannot be started: its output cannot be stored in {tempfile.gettempdir()}: "
+        f"{error.strerror}. Free up space there, or set TMPDIR to another directory."
     )
 
 
 def _not_started(error: OSError | ValueError, python: str, cwd: Path) -> str:
     if isinstance(error, ValueError):
-        return f"pytest cannot be started: an argument cannot be passed to a program: {error}."
+        return f"pytest cannot be started: an argument cannot be passed to a process: {error}."
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return _too_many_files(error)
     if not cwd.is_dir():

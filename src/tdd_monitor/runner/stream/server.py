@@ -71,8 +71,8 @@ class Server:
         except OSError as error:
             await self.stop()
             raise ServerError(
-                f"No socket for the test process could be opened: {error}.\n"
-                f"Is {tempfile.gettempdir()} writable and its path short? TMPDIR chooses another."
+                f"Cannot open a socket for the test process: {error}.\n"
+                f"Check that {tempfile.gettempdir()} is writable and its path short, or set TMPDIR."
             ) from error
 
     async def restart_if_gone(self) -> None:

@@ -48,8 +48,8 @@ class SaveWatch:
         at_once, later, own = self.written.sort(changed)
         if own:
             self._journal.keep_notice(
-                f"The tests write {shown_names(own)} themselves: changes of it during a run are left out. "
-                "watch_ignore leaves out all of them."
+                f"The tests write {shown_names(own)} themselves, so changes during a run are ignored. "
+                "Add it to watch_ignore to ignore all changes."
             )
         return at_once, later
 
@@ -67,6 +67,6 @@ class SaveWatch:
             self.wanted = False
             reason = traceback.format_exception_only(error)[-1].strip()
             self._journal.keep_notice(
-                f"Saves in {settings.root} are not watched any more: {reason}. Switch it on again with w; "
-                "a, f, t and r run tests meanwhile."
+                f"Saves in {settings.root} are no longer watched: {reason}. Press w to watch again; "
+                "a, f, t and r still run tests."
             )

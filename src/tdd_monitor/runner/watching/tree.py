@@ -102,7 +102,7 @@ class Notifications:
                 with contextlib.suppress(TimeoutError):
                     directory = await asyncio.wait_for(self._new.get(), 1.0)
                     if directory is None:
-                        return "too much changed at once"
+                        return "too many changes at once"
                     if not await asyncio.to_thread(self._watch, directory, True):
                         return "no more inotify watches are allowed (fs.inotify.max_user_watches)"
             return "the directory was removed or replaced"

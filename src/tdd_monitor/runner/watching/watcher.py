@@ -27,8 +27,8 @@ async def saves(
     async def watch() -> None:
         reason = await native_watch(wanted, changes).run()
         tell(
-            f"Saves in {wanted.root} are looked for every second or so, not at once: {reason}. "
-            "Start tdd-monitor again to watch them as before."
+            f"Saves in {wanted.root} are polled about once a second: {reason}. "
+            "Restart tdd-monitor to watch them directly."
         )
         await Polling(wanted, changes).run(before)
 

@@ -35,7 +35,7 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
         if view.overview.durations.count:
             yield text_row("✓ Everything is within its thresholds.", "passed")
         else:
-            yield text_row("Nothing has been measured yet.", "dim")
+            yield text_row("No data yet.", "dim")
         return
     advised: set[str] = set()
     everywhere = (2 if width >= ONE_LINE else 4) * len(view.alerts) + len(errors) <= height
@@ -45,7 +45,9 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
             advised.add(alert.metric)
             yield from advice_rows(alert, width)
     if len(view.alerts) > SHOWN:
-        yield text_row(f"… and {len(view.alerts) - SHOWN:,} more: v shows all tests over a threshold.", "dim")
+        yield text_row(
+            f"… and {len(view.alerts) - SHOWN:,} more. Press v to list all tests over a threshold.", "dim"
+        )
 
 
 def advice_rows(alert: Alert, width: int) -> Iterator[Row]:

@@ -43,7 +43,9 @@ def _of_run(view: View, run: Run) -> list[list[Part]]:
     if run.collect_errors:
         count = figures.plural(len(run.collect_errors), "file")
         first = format.visible(run.collect_errors[0].nodeid)
-        return [[("! ", "error"), (f"{count} could not be collected ({first}); o shows why.", "text")]]
+        return [
+            [("! ", "error"), (f"{count} could not be collected ({first}). Press o for the errors.", "text")]
+        ]
     if run.state is RunState.FINISHED and run.exitstatus in words.EXIT_ADVICE:
         return [[("! ", "warning"), (words.EXIT_ADVICE[run.exitstatus], "text")]]
     if run.state is RunState.FINISHED and run.exitstatus == 2 and run.cancel_reason:
@@ -51,7 +53,9 @@ def _of_run(view: View, run: Run) -> list[list[Part]]:
         more = f", {figures.plural(left, 'test')} not run" if left > 0 else ""
         return [[("■ ", "warning"), (f"{words.of_cancel(run).capitalize()}{more}.", "text")]]
     if queries.unexplained_exit(run):
-        text = f"pytest ended with exit code {run.exitstatus}, although no test failed: o shows what it said."
+        text = (
+            f"pytest ended with exit code {run.exitstatus}, although no test failed. Press o for its output."
+        )
         return [[("! ", "error"), (text, "text")]]
     return []
 
@@ -59,11 +63,11 @@ def _of_run(view: View, run: Run) -> list[list[Part]]:
 def _lost(view: View, run: Run) -> list[Part]:
     assert run.lost is not None
     if run.hello is None and not run.lost.signal:
-        text = f"pytest could not start (exit code {run.lost.exitcode}). o shows all that it said."
+        text = f"pytest could not start (exit code {run.lost.exitcode}). Press o for its output."
         return [("! ", "error"), (text, "text")]
     how = f"killed by {run.lost.signal}" if run.lost.signal else f"ended with exit code {run.lost.exitcode}"
     where = ", ".join(format.short(nodeid) for nodeid in run.lost_nodeids[:3])
-    during = f" while it ran {where}" if where else " before the first test" if not run.done else ""
+    during = f" while running {where}" if where else " before the first test" if not run.done else ""
     ways = [*(["r this test", "f failed and lost"] if where else []), "a all"]
     again = f"Run again: {', '.join(ways)}. " if view.can_run else ""
-    return [("† ", "lost"), (f"pytest was {how}{during}. {again}o shows its last output.", "text")]
+    return [("† ", "lost"), (f"pytest was {how}{during}. {again}Press o for its last output.", "text")]

@@ -22,7 +22,7 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
     if not session.memory:
         hello = session.run.hello if session.run is not None else None
         missing = "; ".join(hello.unmeasured) if hello is not None else ""
-        text = f"Not measured: {format.visible(missing)}" if missing else "No reading yet."
+        text = f"Not measured: {format.visible(missing)}" if missing else "No data yet."
         yield from (text_row(line, "dim") for line in format.wrap(text, width))
         return
     yield from _figures(view, width)
@@ -70,7 +70,7 @@ def _tests(view: View, width: int) -> Iterator[Row]:
     workers = view.board.session.workers.values()
     drift = sum(worker.drift_bytes for worker in workers)
     if abs(drift) >= LEAST_BYTES:
-        text = f"{format.fit(figures.size(drift, signed=True), 10, right=True)}  between the tests"
+        text = f"{format.fit(figures.size(drift, signed=True), 10, right=True)}  between tests"
         yield text_row(format.fit(text, width), "dim")
     if not shown:
         together = sum(worker.growth_bytes for worker in workers) - drift

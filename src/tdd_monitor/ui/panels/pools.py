@@ -33,8 +33,8 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
     """The panel in `width` by `height` cells."""
     session = view.board.session
     if not session.pools:
-        yield text_row("No connection pool seen.", "dim")
-        text = "Pools of asyncpg, SQLAlchemy and psycopg appear here when a test uses one."
+        yield text_row("No connection pools.", "dim")
+        text = "Pools of asyncpg, SQLAlchemy and psycopg appear here once a test uses one."
         for line in format.wrap(text, width):
             yield text_row(line, "dim")
         yield from _servers(view, width)
@@ -105,7 +105,7 @@ def _details(pool: Pool) -> Parts:
     elif pool.peak_waiting:
         parts += [("  waited ", "dim"), (f"▲ {pool.peak_waiting} at once", "warning")]
     else:
-        parts.append(("  nobody waited", "dim"))
+        parts.append(("  no waits", "dim"))
     return tuple(parts)
 
 

@@ -24,7 +24,7 @@ PATTERN_SHOWN = 20
 NONE_IN = {
     "all": "there is none",
     "failed": "no test has failed",
-    "over": "no test is over one",
+    "over": "no test is over a threshold",
     "running": "no test is running",
     "slowest": "no test has finished",
 }
@@ -174,13 +174,17 @@ class TestTable(RowsView):
         if not found:
             if run is None or run.active:
                 return "Tests appear here as pytest collects them."
-            return "No tests: o shows what pytest said."
+            return "No tests. Press o for pytest's output."
         pattern = format.cut_middle(self.listing.pattern, PATTERN_SHOWN)
         if not pattern:
-            return f"View {VIEWS[view]}: {NONE_IN[view]}. esc shows all tests."
+            return f"View {VIEWS[view]}: {NONE_IN[view]}. Press esc to show all tests."
         if view == "all":
-            return f"Filter /{pattern}: none of {figures.plural(len(found), 'test')} matches. esc clears it."
-        return f"View {VIEWS[view]}, filter /{pattern}: no such test. esc clears the filter, again the view."
+            tests = figures.plural(len(found), "test")
+            return f"Filter /{pattern}: none of {tests} matches. Press esc to clear it."
+        return (
+            f"View {VIEWS[view]}, filter /{pattern}: no such test. "
+            "Press esc to clear the filter, again to leave the view."
+        )
 
     def row_strip(self, index: int, width: int) -> Strip:
         """One test. A listing may be a moment behind the session: a test that is gone is blank."""

@@ -27,7 +27,7 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
     """One line a process, the first `SHOWN`; of more than that those that live come first."""
     workers = _workers(view)
     if not workers:
-        yield text_row("No test process yet.", "dim")
+        yield text_row("No worker yet.", "dim")
     if len(workers) > SHOWN:
         workers.sort(key=lambda worker: not worker.alive)
     for worker in workers[:SHOWN]:
@@ -37,7 +37,7 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
         yield text_row(f"… and {more:,} more.", "dim")
     if len(workers) == 1 and workers[0].role == "single" and height > 2:
         yield text_row("")
-        for line in format.wrap("With pytest-xdist, -n 4 runs the tests in four processes.", width):
+        for line in format.wrap("With pytest-xdist, -n 4 runs tests in four processes.", width):
             yield text_row(line, "dim")
 
 

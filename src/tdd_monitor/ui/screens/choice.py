@@ -73,7 +73,7 @@ class QuitScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """Question and keys."""
         with Vertical(id="question"):
-            yield Static("[b]A run is going.[/] Leaving interrupts pytest.")
+            yield Static("[b]A run is in progress.[/] Quitting interrupts pytest.")
             yield Static("\n[b]y[/] quit    [b]n[/] stay")
 
 
@@ -102,5 +102,5 @@ class EndingScreen(ModalScreen[None]):
         passed_s = time.monotonic() - self._since_s
         limit_s = INTERRUPT_GRACE_S + TERMINATE_GRACE_S
         self._text.update(
-            f"[b]Waiting for pytest to end[/] … {passed_s:.0f} s\nIt is killed after {limit_s:.0f} s."
+            f"[b]Waiting for pytest to exit[/] … {passed_s:.0f} s\nIt will be killed after {limit_s:.0f} s."
         )

@@ -47,7 +47,7 @@ class DetailScreen(TabbedScreen):
         """Show the heading and the active tab; of a test that is gone, that it is."""
         subject = self._subject()
         if subject is None:
-            self.body.show([text_row("This test is gone: the last run did not collect it any more.", "dim")])
+            self.body.show([text_row("This test is gone: the last run did not collect it.", "dim")])
             return
         self.heading.show(heading(subject, self.size.width))
         super().show_tab(reset)

@@ -10,7 +10,7 @@ from tdd_monitor.ui.frames.view import View
 from tdd_monitor.ui.text.parts import Target
 from tdd_monitor.ui.widgets import KeyLine, RowsView
 
-TOO_SMALL = "The terminal is too small.\nAt least 60 columns and 15 lines are needed."
+TOO_SMALL = "The terminal is too small:\nit needs at least 60 columns and 15 lines."
 
 
 class LiveScreen(Screen[None]):

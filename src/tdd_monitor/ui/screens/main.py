@@ -70,7 +70,7 @@ class MainScreen(LiveScreen):
         with Horizontal(id="filter"):
             yield Label("/")
             yield FilterInput(
-                placeholder="words of the node id, !word leaves out", max_length=PATTERN_MAX, compact=True
+                placeholder="words in the node id; !word excludes", max_length=PATTERN_MAX, compact=True
             )
         yield from self.compose_frame()
 
@@ -250,7 +250,7 @@ class MainScreen(LiveScreen):
             self._show_words()
 
     def action_reverse(self) -> None:
-        """Turn the order round."""
+        """Reverse the sort order."""
         self.table.choose(reverse=not self.table.listing.reverse)
         self._show_words()
 
@@ -258,12 +258,12 @@ class MainScreen(LiveScreen):
         """The next or previous test with a problem."""
         self.table.focus()
         if not self.table.problem(step):
-            self.notify(f"No problem among the tests shown ({VIEWS[self.table.listing.view]}).")
+            self.notify(f"No problems in this view ({VIEWS[self.table.listing.view]}).")
 
     def action_follow(self) -> None:
         """Keep what runs in sight, or leave the cursor where it is."""
         self.table.follow = not self.table.follow
-        self.notify("Following the running test." if self.table.follow else "Not following any more.")
+        self.notify("Following the running test." if self.table.follow else "Stopped following.")
 
     def action_mark(self) -> None:
         """Mark the current test."""

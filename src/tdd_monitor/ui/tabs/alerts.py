@@ -12,7 +12,7 @@ from .subject import Subject, text_rows
 def rows(subject: Subject, width: int) -> Iterator[Row]:
     """A block an alert."""
     if not subject.alerts:
-        text = "✓ Within all of its thresholds." if subject.record else "It has not run yet."
+        text = "✓ Within all thresholds." if subject.record else "Not run yet."
         yield text_row(text, "passed" if subject.record else "dim")
         return
     for alert in subject.alerts:

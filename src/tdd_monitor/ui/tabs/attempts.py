@@ -15,16 +15,14 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
     """Every attempt with what it said."""
     record = subject.record
     if record is None:
-        yield text_row("It has not run yet.", "dim")
+        yield text_row("Not run yet.", "dim")
         return
     records = [*subject.item.earlier, record]
     if len(records) == 1:
-        yield text_row("One attempt was enough.", "dim")
+        yield text_row("No reruns.", "dim")
         return
     if subject.item.flaky:
-        text = (
-            "Flaky: it passed, but not at the first attempt. What differs between the attempts is the clue."
-        )
+        text = "Flaky: passed only after a rerun. Compare the attempts to find out why."
         yield from text_rows(text, width, "flaky", 0)
         yield BLANK
     for number, attempt in enumerate(records, 1):

@@ -26,7 +26,7 @@ def rows(alert: Alert, board: Board, width: int) -> Iterator[Row]:
         name = format.name(nodeid, width - 12)
         yield row((f"{value}  ", "dim"), (name, "text"), target=Target("test", nodeid))
     if len(alert.tests) > SHOWN:
-        yield text_row(f"… and {len(alert.tests) - SHOWN:,} more: t runs all of them.", "dim")
+        yield text_row(f"… and {len(alert.tests) - SHOWN:,} more. Press t to run all of them.", "dim")
 
 
 def _value(alert: Alert, board: Board, nodeid: str) -> str:

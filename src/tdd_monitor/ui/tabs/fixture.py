@@ -67,12 +67,12 @@ def rows(found: FixtureCost, width: int) -> Iterator[Row]:
         (format.visible(base), "dim"),
     )
     yield BLANK
-    yield _figure("set up", figures.plural(len(setups), "time"), f"{figures.nanoseconds(own)} in all")
+    yield _figure("set up", figures.plural(len(setups), "time"), f"{figures.nanoseconds(own)} in total")
     if setups:
         dearest = max(use.self_ns for use in setups)
         note = f"{figures.nanoseconds(own / len(setups))} each, {figures.nanoseconds(dearest)} at most"
         yield _figure("", "", note)
-    yield _figure("torn down", "", f"{figures.nanoseconds(teardown)} in all")
+    yield _figure("torn down", "", f"{figures.nanoseconds(teardown)} in total")
     used = sum(1 for _nodeid, use in found.uses if not use.unused)
     yield _figure("used by", figures.plural(used, "test"), "")
     yield from _work(found, width)
@@ -96,9 +96,9 @@ def _work(found: FixtureCost, width: int) -> Iterator[Row]:
     if not found.lives:
         return
     cpu_ns = sum(life.cpu_ns for life in found.lives)
-    yield _figure("CPU time", "", f"{figures.nanoseconds(cpu_ns)} in all")
+    yield _figure("CPU time", "", f"{figures.nanoseconds(cpu_ns)} in total")
     added = sum(life.rss_delta_bytes for life in found.lives)
-    yield _figure("memory", "", f"{figures.size(added, signed=True)} in all")
+    yield _figure("memory", "", f"{figures.size(added, signed=True)} in total")
     for use in pools.together(*(life.db for life in found.lives)):
         yield BLANK
         yield from pool_rows(use, width)

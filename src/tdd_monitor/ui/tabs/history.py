@@ -14,7 +14,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
     """A bar a run."""
     values = [own / figures.NS_PER_MS for own in subject.item.history_ns]
     if not values:
-        yield text_row("It has not passed yet in this session.", "dim")
+        yield text_row("Not passed yet in this session.", "dim")
         return
     limit = subject.view.board.thresholds.test_duration_ms
     median = statistics.median(values)
@@ -41,4 +41,4 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
         )
     if limit:
         yield BLANK
-        yield text_row(f"The threshold is {limit:g} ms.", "dim")
+        yield text_row(f"Threshold: {limit:g} ms", "dim")

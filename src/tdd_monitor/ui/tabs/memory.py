@@ -16,7 +16,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
     """A line a phase, then the process."""
     record = subject.record
     if record is None:
-        yield text_row("It has not run yet.", "dim")
+        yield text_row("Not run yet.", "dim")
         return
     python = any(phase.python_delta_bytes or phase.python_peak_bytes for phase in record.phases)
     titles = ["phase", "added", "after it", *(("objects", "their peak") if python else ())]
@@ -35,18 +35,18 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
     yield BLANK
     limit = subject.view.board.thresholds.memory_usage_mb
     if limit and delta > limit * figures.MB:
-        advice = "Something outlives the test: look for caches, globals and resources that are not closed."
-        yield from text_rows(f"▲ More than its {limit:g} MB. {advice}", width, "warning", 0)
+        advice = "Something outlives the test: look for caches, globals and unclosed resources."
+        yield from text_rows(f"▲ Over its threshold of {limit:g} MB. {advice}", width, "warning", 0)
         yield BLANK
-    yield headline("The process around it")
-    yield _around("between the test before and this one", figures.size(record.drift_bytes, signed=True))
+    yield headline("Process")
+    yield _around("since the previous test", figures.size(record.drift_bytes, signed=True))
     shared = sum(use.rss_delta_bytes for use in record.fixtures)
     if shared:
-        yield _around("shared fixtures set up or torn down", figures.size(shared, signed=True))
+        yield _around("shared fixtures", figures.size(shared, signed=True))
     if record.peak_rss_bytes:
-        yield _around("highest so far", figures.size(record.peak_rss_bytes))
+        yield _around("peak so far", figures.size(record.peak_rss_bytes))
     yield BLANK
-    text = "Pages of the process: Python often keeps what it frees. --memory tracemalloc counts objects."
+    text = "RSS of the process: Python often keeps memory that it frees. --memory tracemalloc counts objects."
     yield from text_rows(text, width, "dim", 0)
 
 

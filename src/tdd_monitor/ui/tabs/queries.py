@@ -24,18 +24,18 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
     record = subject.record
     if record is not None and record.unwatched:
         yield text_row(f"Queries {format.visible(metrics.unmeasured_queries(record))}.", "warning")
-        text = "Connections of that kind are open in the test process: any test may use them, unseen."
+        text = "The test process has connections open through that driver, whose queries cannot be observed."
         yield from text_rows(text, width, "dim")
         yield BLANK
     elif record is None or not record.db:
-        yield text_row("No query seen (asyncpg, SQLAlchemy and psycopg are watched).", "dim")
+        yield text_row("No queries (asyncpg, SQLAlchemy and psycopg are observed).", "dim")
     for use in record.db if record is not None else ():
         yield from pool_rows(use, width)
 
 
 def pool_rows(use: PoolUse, width: int) -> Iterator[Row]:
     """What was done with one pool."""
-    yield headline(f"{format.visible(use.pool) or 'outside any pool'} ({format.visible(use.engine)})")
+    yield headline(f"{format.visible(use.pool) or 'no pool'} ({format.visible(use.engine)})")
     yield _figure("statements", f"{use.queries:,}", f"in {figures.nanoseconds(use.query_ns)}")
     if use.ddl:
         longest = figures.nanoseconds(use.ddl_max_ns)
@@ -44,16 +44,16 @@ def pool_rows(use: PoolUse, width: int) -> Iterator[Row]:
         )
     if use.acquires:
         longest = figures.nanoseconds(use.acquire_max_ns)
-        note = f"waited {figures.nanoseconds(use.acquire_ns)} in all, {longest} at most, {use.peak} at once"
+        note = f"waited {figures.nanoseconds(use.acquire_ns)} in total, {longest} at most, {use.peak} at once"
         yield _figure("connections", f"{use.acquires:,}", note)
     if use.waits:
-        yield _figure("had to wait", f"{use.waits:,}", "times until a connection was free", "warning")
+        yield _figure("waits", f"{use.waits:,}", "times for a free connection", "warning")
     yield BLANK
     if use.leaked:
         yield row(
             ("◆ ", "critical"),
             (figures.plural(use.leaked, "connection"), "critical"),
-            (" not given back", "critical"),
+            (" not released", "critical"),
         )
         for place in use.leaked_at:
             yield row(

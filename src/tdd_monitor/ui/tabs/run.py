@@ -31,7 +31,7 @@ def _output(view: View) -> Iterator[Row]:
     if not output and run is not None and run.lost is not None:
         output = run.lost.output.splitlines()
     if not output:
-        yield text_row("pytest has printed nothing.", "dim")
+        yield text_row("No output yet.", "dim")
     else:
         yield from traceback.printed(output)
 
@@ -44,7 +44,7 @@ def _printed(view: View) -> str:
 def _summary(view: View) -> Iterator[Row]:
     text = _printed(view)
     if not text:
-        yield text_row("pytest and its plugins had nothing to say beside the outcomes.", "dim")
+        yield text_row("No summary from pytest or its plugins.", "dim")
     else:
         yield from traceback.lines(text)
 
@@ -54,7 +54,7 @@ def _errors(view: View) -> Iterator[Row]:
     errors = run.collect_errors if run is not None else []
     skips = run.collect_skips if run is not None else []
     if not errors and not skips:
-        yield text_row("Everything could be collected.", "dim")
+        yield text_row("No collection errors.", "dim")
     left = ROWS
     for error in errors[:SHOWN]:
         file = error.nodeid.partition("::")[0]
@@ -75,7 +75,7 @@ def _errors(view: View) -> Iterator[Row]:
 
 def _notices(view: View) -> Iterator[Row]:
     if not view.notices:
-        yield text_row("Nothing went wrong around the run.", "dim")
+        yield text_row("No notices.", "dim")
     for notice in view.notices:
         for number, line in enumerate(plain_lines(notice)):
             yield row(("! " if not number else "  ", "warning"), (line, "text"))

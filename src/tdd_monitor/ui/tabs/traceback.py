@@ -25,7 +25,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
     """Each phase's text and the output that it made."""
     record = subject.record
     if record is None or not filled(subject):
-        yield text_row("No traceback and no output." if record else "It has not run yet.", "dim")
+        yield text_row("No traceback and no output." if record else "Not run yet.", "dim")
         return
     yield from of_record(record)
 

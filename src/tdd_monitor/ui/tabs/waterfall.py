@@ -43,7 +43,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
         yield from _without_record(subject, width)
         return
     if subject.running_ms is not None:
-        yield from text_rows("It runs again now; this is what it did last time.", width, "running", 0)
+        yield from text_rows("Running again. These are the results of the last run.", width, "running", 0)
         yield BLANK
     yield from _why(record, width)
     bars = stretches(record, subject.view.board.thresholds.fixture_setup_ms)
@@ -77,11 +77,15 @@ def _headline(lines: list[str]) -> str:
 
 def _without_record(subject: Subject, width: int) -> Iterator[Row]:
     if subject.running_ms is not None:
-        text = f"Running for {figures.milliseconds(subject.running_ms)}; its figures come when it is over."
+        text = (
+            f"Running for {figures.milliseconds(subject.running_ms)}. Measurements appear when it finishes."
+        )
     elif subject.item.outcome == "lost":
-        text = "pytest died while it ran: there are no figures. The output of the run (o) may say why."
+        text = (
+            "pytest died while running this test, so there are no measurements. The output (o) may tell why."
+        )
     else:
-        text = "It has not run yet."
+        text = "Not run yet."
     yield from text_rows(text, width, "dim", 0)
 
 
@@ -155,8 +159,8 @@ def _sums(subject: Subject, record: FinishedTest, width: int) -> Iterator[Row]:
         word, share = words.OUTCOMES["passed"], f"{ratio:.0%}"
     else:
         share = figures.factor(ratio)
-    verdict = f"{share} of its {limit:g} ms" if limit else ""
-    yield headline("Sums")
+    verdict = f"{share} of {limit:g} ms" if limit else ""
+    yield headline("Totals")
     for found in _figures(subject, record, own_ms, f"{word.glyph} {verdict}", word.role):
         yield Row(clip(found.parts, width))
     yield BLANK
@@ -166,22 +170,22 @@ def _figures(subject: Subject, record: FinishedTest, own_ms: float, verdict: str
     yield _figure("own time", figures.milliseconds(own_ms), verdict, role)
     shared_ns = metrics.shared_ns(record)
     if shared_ns:
-        note = "counted apart: others use them too"
+        note = "counted separately: other tests use them too"
         yield _figure("shared fixtures", figures.nanoseconds(shared_ns), note)
     total_ns, cpu_ns = metrics.total_ns(record), metrics.cpu_ns(record)
-    yield _figure("wall time", figures.nanoseconds(total_ns), "all phases, and shared fixtures")
+    yield _figure("wall time", figures.nanoseconds(total_ns), "all phases and shared fixtures")
     own_ns = metrics.own_ns(record)
     if own_ns:
         share = cpu_ns / own_ns
-        note = "computing" if share > 0.5 else "waiting for something else"
+        note = "computing" if share > 0.5 else "waiting"
         yield _figure("CPU time", figures.nanoseconds(cpu_ns), f"{share:.0%}: mostly {note}")
     if record.db:
         query_ns = sum(use.query_ns for use in record.db)
         share = query_ns / own_ns if own_ns else 0.0
-        note = f"{metrics.queries(record):,} statements, {share:.0%} of its own time"
+        note = f"{metrics.queries(record):,} statements, {share:.0%} of own time"
         yield _figure("database", figures.nanoseconds(query_ns), note)
     for name, value in sorted(record.metrics.items()):
-        yield _figure(format.visible(name), f"{value:g}", "measured by the test")
+        yield _figure(format.visible(name), f"{value:g}", "recorded by the test")
 
 
 def _figure(name: str, value: str, note: str, role: str = "dim") -> Row:
@@ -197,7 +201,7 @@ def _cached(record: FinishedTest, width: int) -> Iterator[Row]:
     cached = [use for use in record.fixtures if use.cached and not use.name.startswith("_")]
     hidden = sum(1 for use in record.fixtures if use.cached and use.name.startswith("_"))
     if cached:
-        yield headline("Fixtures that were there already")
+        yield headline("Reused fixtures")
     names = min(max((cell_len(use.name) for use in cached), default=0) + 4, width // 2)
     for use in cached:
         whose = f"set up for {format.short(use.first_user)}" if use.first_user else ""
@@ -208,6 +212,6 @@ def _cached(record: FinishedTest, width: int) -> Iterator[Row]:
             target=fixture_target(use),
         )
     if hidden:
-        yield text_row(f"  and {hidden} whose names begin with _", "dim")
+        yield text_row(f"  and {hidden} whose names start with _", "dim")
     if not record.fixtures:
         yield text_row("No fixtures.", "dim")

@@ -60,9 +60,9 @@ EXIT_STATUS = {
 }
 
 EXIT_ADVICE = {
-    3: "pytest failed inside itself or a plugin: press o for its output.",
-    4: "pytest did not accept its arguments: press o for its message.",
-    5: "pytest found no tests: check the path, -k and -m, and that files are named test_*.py.",
+    3: "pytest or a plugin crashed. Press o for the output.",
+    4: "pytest rejected its arguments. Press o for its message.",
+    5: "pytest found no tests. Check the path, -k and -m, and that files are named test_*.py.",
 }
 
 
@@ -101,11 +101,11 @@ def of_run(run: Run) -> Word:
 def of_cancel(run: Run) -> str:
     """Why a run was interrupted, in words."""
     reasons = {
-        "maxfail": "stopped after the allowed number of failures",
+        "maxfail": "stopped by --maxfail",
         "interrupt": "interrupted",
         "collection": "collection failed",
-        "timeout": "a timeout ended it",
-        "internal": "pytest failed inside itself",
+        "timeout": "timed out",
+        "internal": "internal error",
         "cancelled": "cancelled",
     }
     return reasons.get(run.cancel_reason, run.cancel_reason)
