@@ -436,9 +436,9 @@ def test_attempts_subtests_memory_history_and_alerts_have_their_tabs() -> None:
     assert "attempt 1  ↻ rerun" in detail("Attempts", streams.FLAKY, shop)
     assert "Flaky: passed" in detail("Attempts", streams.FLAKY, shop)
     assert "✗ failed" in detail("Subtests", "tests/test_orders.py::test_order_states", shop)
-    assert "▲ More than its 10 MB" in detail("Memory", streams.LEAKY, shop)
+    assert "▲ Over its threshold of 10 MB" in detail("Memory", streams.LEAKY, shop)
     assert "median 7.50 ms" in detail("History", streams.FIRST, shop)
-    assert "→ Drill in (enter)" in detail("Alerts", streams.SLOW_REPORT, shop)
+    assert "→ Press enter" in detail("Alerts", streams.SLOW_REPORT, shop)
 
 
 def test_a_test_without_figures_says_so() -> None:
