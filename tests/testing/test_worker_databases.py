@@ -70,6 +70,29 @@ def sweep(server: DatabaseServer) -> None:
     databases.close()
 
 
+def test_what_an_interrupted_drop_has_left_is_dropped(
+    server: DatabaseServer, another: Callable[..., str]
+) -> None:
+    left = another(1)
+    server.execute(f"UPDATE pg_database SET datconnlimit = -2 WHERE datname = '{left}'")  # as it does
+    sweep(server)
+    assert left not in names(server)
+
+
+def test_a_half_dropped_spare_is_not_claimed(server: DatabaseServer) -> None:
+    settings = (("application_name", f"half-{os.getpid()}"),)  # a kind of our own
+    spare = spares(kind("", settings)) + "1_1"
+    server.execute(f'CREATE DATABASE "{spare}"')
+    server.execute(f"UPDATE pg_database SET datconnlimit = -2 WHERE datname = '{spare}'")
+    databases = WorkerDatabases(server)
+    database = databases.get("", settings)
+    assert spare in names(server)
+    server.execute(f'DROP DATABASE "{spare}"')
+    assert database.name in names(server)
+    databases.drop_all()
+    databases.close()
+
+
 def test_what_a_dead_owner_has_left_is_dropped(server: DatabaseServer, another: Callable[..., str]) -> None:
     left, reused = another(1), another(2, os.getpid())
     sweep(server)

@@ -17,7 +17,7 @@ from .owner_session import OwnerSession, held_keys
 from .server import DatabaseServer
 
 _SWEPT_AT_ONCE = 10
-_LIST = "SELECT datname FROM pg_database WHERE starts_with(datname, 'tdd_')"
+_LIST = "SELECT datname, datistemplate FROM pg_database WHERE starts_with(datname, 'tdd_')"
 
 Result = TypeVar("Result")
 Settings = tuple[tuple[str, str], ...]
@@ -182,7 +182,10 @@ async def make(admin: Any, name: str, template: str, settings: Settings) -> None
 
 async def spares_of(admin: Any, kind: str) -> list[str]:
     """The names of the spare databases of a kind ("" for all), oldest first."""
-    query = "SELECT datname FROM pg_database WHERE starts_with(datname, $1) ORDER BY oid"
+    # -2: half dropped, by a process that was killed.
+    query = (
+        "SELECT datname FROM pg_database WHERE starts_with(datname, $1) AND datconnlimit <> -2 ORDER BY oid"
+    )
     return [row["datname"] for row in await admin.fetch(query, names.spares(kind))]
 
 
@@ -195,12 +198,13 @@ async def _drop_orphans(admin: Any) -> None:
     import asyncpg
 
     # In this order: an owner has its lock before its first database.
-    found = [row["datname"] for row in await admin.fetch(_LIST)]
+    found = {row["datname"]: row["datistemplate"] for row in await admin.fetch(_LIST)}
     held = await held_keys(admin)
     for name in [name for name in found if names.is_orphan(name, held)][:_SWEPT_AT_ONCE]:
         try:
+            if found[name]:  # no other: a DROP that was interrupted leaves what ends a session that alters it
+                await admin.execute(f'ALTER DATABASE "{name}" IS_TEMPLATE false')
             # Without FORCE: a database that somebody uses is no orphan, whatever else says so.
-            await admin.execute(f'ALTER DATABASE "{name}" IS_TEMPLATE false')
             await admin.execute(f'DROP DATABASE "{name}"')
         except asyncpg.PostgresError:
             continue
