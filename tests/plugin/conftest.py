@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from plugin import interpreters
+from plugin import harness, interpreters
 from plugin.harness import environment, wait_until
 
 collect_ignore_glob = ["test_*.py"] if sys.platform == "win32" else []  # Unix sockets and forks throughout
@@ -49,6 +49,8 @@ def socket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def newest() -> str:
     """Python of an environment with the newest pytest and the plugins that suites use most."""
+    if sys.executable != harness.PYTHON:
+        return harness.PYTHON
     versions = sorted(interpreters.pythons(), key=lambda version: int(version.partition(".")[2]))
     usable = [version for version in versions if int(version.partition(".")[2]) >= 11]
     if not usable:

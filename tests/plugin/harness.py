@@ -35,6 +35,8 @@ from tdd_monitor.session import completeness, reducer
 from tdd_monitor.session.metrics import categories
 from tdd_monitor.session.model import Session
 
+# Where a suite under test runs. `.ci/matrix` names others in turn.
+PYTHON = os.environ.get("PLUGIN_TEST_PYTHON") or sys.executable
 BOOTSTRAP = Path(tdd_monitor.__file__).parent / "plugin" / "bootstrap.py"
 TOKEN, RUN = "a-token", "a-run"
 MS = 1_000_000
@@ -240,7 +242,7 @@ def environment(listener: Listener | None = None, **more: str) -> dict[str, str]
 def run_pytest(
     directory: Path,
     *args: str,
-    python: str = sys.executable,
+    python: str = PYTHON,
     env: Mapping[str, str] | None = None,
     timeout_s: float = 60.0,
     complete: bool = True,
@@ -266,7 +268,7 @@ def run_pytest(
     return run
 
 
-def plain_pytest(directory: Path, *args: str, python: str = sys.executable) -> tuple[int, str]:
+def plain_pytest(directory: Path, *args: str, python: str = PYTHON) -> tuple[int, str]:
     """The same without a monitor: exit code and output."""
     process = subprocess.run(
         [python, "-m", "pytest", "-p", "no:cacheprovider", *args],

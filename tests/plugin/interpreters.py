@@ -43,12 +43,15 @@ def pythons() -> dict[str, str]:
     return found
 
 
-def made(version: str, requirements: tuple[str, ...]) -> Interpreter:
-    """The environment with that Python and those packages; made now, if it is not there yet."""
+def made(version: str, requirements: tuple[str, ...], state: str = "") -> Interpreter:
+    """The environment with that Python and those packages; made now, if it is not there yet.
+
+    `state`: what else an environment depends on, if another one is needed when that changes.
+    """
     base = pythons().get(version)
     if base is None:
         return Interpreter(reason=f"no Python {version} here")
-    key = hashlib.sha256(repr((base, requirements)).encode()).hexdigest()[:12]
+    key = hashlib.sha256(repr((base, requirements, state) if state else (base, requirements)).encode()).hexdigest()[:12]
     place = Path(tempfile.gettempdir()) / f"tdd-monitor-test-environments-{os.getuid()}"
     place.mkdir(mode=0o700, exist_ok=True)
     target, failed = place / key, place / f"{key}.failed"

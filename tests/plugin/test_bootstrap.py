@@ -89,7 +89,9 @@ def test_the_plugin_comes_from_this_copy_whatever_is_installed(suite: Suite) -> 
 @pytest.mark.parametrize("args", [(), ("-n1",)], ids=["single", "xdist"])
 def test_no_warning_about_what_is_imported_already(args: tuple[str, ...], suite: Suite) -> None:
     autoload = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": ""}
-    run = run_pytest(suite(test_one="def test_one(): pass"), "-W", "error", *args, env=autoload)
+    run = run_pytest(
+        suite(test_one="def test_one(): pass"), "-W", "error", *args, env=autoload, python=sys.executable
+    )
     assert run.exitcode == 0, run.output
     assert "rewritten" not in run.output
 
@@ -169,7 +171,7 @@ def test_a_plain_pytest_imports_next_to_nothing(suite: Suite) -> None:
             ours = {name for name in sys.modules if name.startswith("tdd_monitor")}
             assert ours <= {"tdd_monitor", "tdd_monitor.plugin"}, ours
     """
-    code, output = plain_pytest(suite(test_nothing=text), "-p", "tdd_monitor.plugin")
+    code, output = plain_pytest(suite(test_nothing=text), "-p", "tdd_monitor.plugin", python=sys.executable)
     assert code == 0, output
 
 
@@ -182,9 +184,9 @@ def test_metrics_are_recorded_with_a_monitor_and_ignored_without(suite: Suite) -
             record_metric("nonsense", float("nan"))
             record_metric("more of it", "x")
     """
-    run = run_pytest(suite(test_metric=text))
+    run = run_pytest(suite(test_metric=text), python=sys.executable)
     assert run.test("test_metric").metrics == {"ddl_operations_saved": 3.0}
-    code, output = plain_pytest(suite(test_metric=text))
+    code, output = plain_pytest(suite(test_metric=text), python=sys.executable)
     assert code == 0, output
 
 

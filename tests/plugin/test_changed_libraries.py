@@ -130,7 +130,7 @@ def test_pytest(suite: Suite) -> None:
     assert run.events(RunFinish) and run.finish.counts == {"passed": 3}, run.output
     assert "3 passed" in run.output
     fixtures, printed = notices(run)
-    assert fixtures.startswith(f"pytest {pytest.__version__}: which shared fixtures tests reuse is not known")
-    assert printed.startswith(f"pytest {pytest.__version__}: what it prints around the tests is not kept")
+    assert fixtures.startswith(f"pytest {run.hello.pytest}: which shared fixtures tests reuse is not known")
+    assert printed.startswith(f"pytest {run.hello.pytest}: what it prints around the tests is not kept")
     assert [use.name for use in run.test("::test_first").fixtures] == ["shared"]
     assert not run.test("::test_again").fixtures

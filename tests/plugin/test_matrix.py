@@ -1,14 +1,13 @@
 """One suite with all that plain pytest can do, on every pytest and Python at hand, with and without xdist."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
 from plugin import interpreters
 from plugin.conftest import Suite, require
-from plugin.harness import MS, Run, run_pytest
+from plugin.harness import MS, PYTHON, Run, run_pytest
 from tdd_monitor.protocol.events import (
     CollectFinish,
     CollectSkip,
@@ -171,7 +170,7 @@ def newest_python() -> str:
 
 
 ENVIRONMENTS = {
-    "here": lambda: interpreters.Interpreter(sys.executable),
+    "here": lambda: interpreters.Interpreter(PYTHON),
     "oldest": lambda: interpreters.made(oldest_python(), interpreters.OLDEST),
     "newest": lambda: interpreters.made(newest_python(), interpreters.NEWEST),
 }

@@ -1,5 +1,6 @@
 """What shared fixtures do is theirs, wherever it happens: in every test, only its own query is left."""
 
+import sys
 import uuid
 
 import pytest
@@ -423,7 +424,8 @@ def test_the_toolkits_database_is_no_tests(suite: Suite, database: str) -> None:
     from tdd_monitor.testing.databases.by_schema import FOR_ALL_TESTS
 
     directory = suite(test_toolkit=TOOLKIT.format(name="t" + uuid.uuid4().hex))
-    run = run_pytest(directory, "-p", "asyncio", "-p", "tdd_monitor.testing.pytest_plugin.database")
+    plugins = ("-p", "asyncio", "-p", "tdd_monitor.testing.pytest_plugin.database")
+    run = run_pytest(directory, *plugins, python=sys.executable)
     assert run.exitcode == 0, run.output
     for record in run.records:
         assert queries(record.db)[1] == 0, record.nodeid

@@ -77,7 +77,10 @@ REAL = """
 
     @pytest.fixture
     def run():
-        with asyncio.Runner() as runner: yield runner.run
+        loop = asyncio.new_event_loop()
+        yield loop.run_until_complete
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
     def test_a_released_statement_raises_at_the_call(run):
         async def go():
             async with asyncpg.create_pool(URL, min_size=1, max_size=1) as pool:
@@ -122,7 +125,8 @@ REAL = """
         async def go():
             async with await psycopg.AsyncConnection.connect(URL) as connection:
                 async for row in connection.cursor().stream(ROWS): break
-                async with asyncio.timeout(20), connection.lock: pass
+                await asyncio.wait_for(connection.lock.acquire(), 20)
+                connection.lock.release()
                 assert is_free(connection)
         run(go())
     def test_an_error_thrown_into_an_async_stream(run):
