@@ -51,7 +51,7 @@ def made(version: str, requirements: tuple[str, ...], state: str = "") -> Interp
     base = pythons().get(version)
     if base is None:
         return Interpreter(reason=f"no Python {version} here")
-    key = hashlib.sha256(repr((base, requirements, state) if state else (base, requirements)).encode()).hexdigest()[:12]
+    key = hashlib.sha256(repr((base, requirements, state)).encode()).hexdigest()[:12]
     place = Path(tempfile.gettempdir()) / f"tdd-monitor-test-environments-{os.getuid()}"
     place.mkdir(mode=0o700, exist_ok=True)
     target, failed = place / key, place / f"{key}.failed"
