@@ -6,7 +6,7 @@ them; what a version of asyncpg has not got is told at the end of the run.
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from typing import Any
 
 import asyncpg
@@ -70,24 +70,30 @@ class InternalConnection(asyncpg.Connection):  # type: ignore[misc]
             self._transaction = asyncpg.transaction.Transaction(self, None, False, False)
             self._transaction._state = asyncpg.transaction.TransactionState.STARTED
 
-    async def begin(self, then: str) -> None:
-        """Begin a transaction within which `connection.transaction()` is a savepoint; send `then` in it."""
-        if _IN_ONE_ROUND_TRIP:
-            await self._protocol.query("BEGIN;" + then, _NO_TIMEOUT)
-            self._top_xact = self._transaction  # as `Transaction.start` does
-        else:
-            self._transaction = self.transaction()
-            await self._transaction.start()
-            await self.execute(then)
+    # Every test awaits these two, so they are no coroutines around another one.
 
-    async def roll_back(self, before: str) -> None:
+    def begin(self, then: str) -> Awaitable[object]:
+        """Begin a transaction within which `connection.transaction()` is a savepoint; send `then` in it."""
+        if not _IN_ONE_ROUND_TRIP:
+            return self._begin_without(then)
+        self._top_xact = self._transaction  # as `Transaction.start` does
+        return self._protocol.query("BEGIN;" + then, _NO_TIMEOUT)  # type: ignore[no-any-return]
+
+    def roll_back(self, before: str) -> Awaitable[object]:
         """Send `before`, then end the transaction that `begin` has begun."""
-        if _IN_ONE_ROUND_TRIP:
-            await self._protocol.query(before + ";ROLLBACK", _NO_TIMEOUT)
-            self._top_xact = None
-        else:
-            await self.execute(before)
-            await self._transaction.rollback()
+        if not _IN_ONE_ROUND_TRIP:
+            return self._roll_back_without(before)
+        self._top_xact = None
+        return self._protocol.query(before + ";ROLLBACK", _NO_TIMEOUT)  # type: ignore[no-any-return]
+
+    async def _begin_without(self, then: str) -> None:
+        self._transaction = self.transaction()
+        await self._transaction.start()
+        await self.execute(then)
+
+    async def _roll_back_without(self, before: str) -> None:
+        await self.execute(before)
+        await self._transaction.rollback()
 
     async def send(self, statements: str) -> None:
         """Send statements in one round trip."""
