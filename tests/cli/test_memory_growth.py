@@ -76,4 +76,4 @@ def test_a_leak_is_told_of_the_process_or_of_the_one_test_and_a_step_not_at_all(
     assert memory["first_rss_mb"] + memory["warm_up_mb"] + memory["growth_mb"] <= memory["peak_rss_mb"] + 1
     assert alerts == alerted
     assert f"+{memory['warm_up_mb']:.1f} MB before the first test" in printed
-    assert f"+{memory['growth_mb']:.1f} MB in the tests" in printed
+    assert f"+{memory['growth_mb']:.1f} MB during tests" in printed

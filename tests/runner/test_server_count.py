@@ -355,7 +355,7 @@ async def test_stopping_does_not_wait_for_a_server_that_does_not_answer(
         (
             "postgresql://me:s3cret@127.0.0.1:1/shop?sslmode=verify-more",
             "127.0.0.1:1",
-            "the monitor cannot connect as the tests do (ClientConfigurationError)",
+            "the monitor cannot connect with the tests' credentials (ClientConfigurationError)",
         ),
     ],
 )
