@@ -42,9 +42,9 @@ def pytest_pid(root: Path) -> int:
 def test_quitting_shows_that_pytest_is_ending(tmp_path: Path) -> None:
     terminal = watching(tmp_path, 2.5)
     terminal.press("q")
-    terminal.shows("A run is going.")
+    terminal.shows("A run is in progress.")
     terminal.press("y")
-    terminal.shows("Waiting for pytest to end", "q kill")
+    terminal.shows("Waiting for pytest to exit", "q kill")
     assert terminal.ends() == 0
     assert (tmp_path / "ending").exists()
     assert isinstance(list(recording.read(tmp_path / "r"))[-1].event, (RunFinish, RunLost))
@@ -53,7 +53,7 @@ def test_quitting_shows_that_pytest_is_ending(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keys", ["xq", "qyq"])
 def test_a_second_key_kills_at_once(tmp_path: Path, keys: str) -> None:
     terminal = watching(tmp_path, 60)
-    answers = {"xq": ["x again kills", ""], "qyq": ["A run is going", "q kill", ""]}[keys]
+    answers = {"xq": ["x again to kill", ""], "qyq": ["A run is in progress", "q kill", ""]}[keys]
     for key, shown in zip(keys, answers, strict=True):
         terminal.press(key)
         terminal.shows(shown)

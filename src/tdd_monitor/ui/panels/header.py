@@ -75,7 +75,7 @@ def progress(view: View, run: Run, width: int) -> Parts:
     if run.active and view.overview.eta_s is not None and view.overview.eta_s >= 0.5:
         text += f"  ETA {figures.clock(view.overview.eta_s)}"
     if run.state is RunState.CANCELLING:
-        text += "  press x again to kill"
+        text += "  x again to kill"
     bad = any(run.counts[outcome] for outcome in ("failed", "error", "lost")) or completeness.problems(run)
     role = "failed" if bad else "passed" if not run.active else "accent"
     return (*charts.bar(share, max(4, min(60, width - len(text))), role), (text, "text"))
