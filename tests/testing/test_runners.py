@@ -1,8 +1,14 @@
 """The fixture under every runner of asynchronous tests, without any configuration by the user."""
 
 import pytest
+from pytest_asyncio.plugin import PytestAsyncioSpecs
 
 from .conftest import Run
+
+LOOP_FACTORIES = pytest.mark.skipif(
+    not hasattr(PytestAsyncioSpecs, "pytest_asyncio_loop_factories"),
+    reason="this pytest-asyncio has no loop factories",
+)
 
 BACKENDS = """
 import pytest
@@ -64,6 +70,7 @@ def test_pytest_asyncio_with_one_loop_for_everything(run_pytest: Run) -> None:
     result_ok(run_pytest(*NO_WARNING, "-o", options[0], "-o", options[1], test_it=marked()), 23)
 
 
+@LOOP_FACTORIES
 def test_a_loop_factory_of_the_user_is_respected(run_pytest: Run) -> None:
     conftest = """
 import asyncio
@@ -90,6 +97,7 @@ asyncio.set_event_loop_policy(Policy())
     result_ok(run_pytest(conftest=conftest, test_it=marked(backends="== 20")), 23)
 
 
+@LOOP_FACTORIES
 def test_uvloop(run_pytest: Run) -> None:
     pytest.importorskip("uvloop")
     conftest = (

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from support import streams
 from textual.pilot import Pilot
+from textual.theme import BUILTIN_THEMES
 
 from tdd_monitor.ui.app import MonitorApp
 from tdd_monitor.ui.screens.detail import DetailScreen
@@ -160,7 +161,9 @@ async def test_a_theme_that_does_not_exist_is_said_and_the_default_used(make_app
         assert "Unknown theme 'no-such-theme'" in notes(app)[0] and "textual-light" in notes(app)[0]
 
 
-@pytest.mark.parametrize("theme", ["textual-light", "nord", "gruvbox", "ansi-dark"])
+@pytest.mark.parametrize(
+    "theme", [theme for theme in BUILTIN_THEMES if theme.endswith(("-light", "nord", "gruvbox", "ansi-dark"))]
+)
 @pytest.mark.asyncio
 async def test_themes_of_textual_work(make_app: MakeApp, theme: str) -> None:
     app = make_app(streams.shop(stop_after=30), theme=theme)
