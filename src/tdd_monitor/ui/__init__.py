@@ -1,1 +1,1 @@
-"""The screen: everything Textual is here, and nothing here knows more than a Control tells it."""
+"""The screen: all use of Textual. It knows only what a Control exposes."""

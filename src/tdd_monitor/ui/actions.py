@@ -1,6 +1,6 @@
-"""Every key of the monitor, once: bindings, footer, help, palette and README are made from here.
+"""The table of actions: the single source of bindings, footer, help, palette and the README's key table.
 
-An action is refused, with the reason, when one of its needs is not a fact at the moment.
+An action is refused, with the reason, while one of its needs is not among the current facts.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,24 +11,24 @@ from textual.binding import Binding, BindingType
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing that a key does."""
+    """A command bound to one or more keys."""
 
     id: str
-    keys: str  # Textual's names, separated by commas; the first one is shown
-    method: str  # the Textual action: a method action_<method> of whoever is in `where`
-    label: str  # one word for the footer
+    keys: str  # Textual's key names, comma-separated; the first one is shown
+    method: str  # the Textual action: action_<method> of the classes named in `where`
+    label: str  # short name for the footer
     help: str
     where: tuple[str, ...]  # app, main, detail, pages, fixture, rows
     needs: tuple[str, ...] = ()
-    footer: int = 0  # 0: never in the footer; the lower, the longer it stays when space is short
+    footer: int = 0  # priority in the footer, 1 being the highest; 0: not in the footer
 
     @property
     def group(self) -> str:
-        """The heading under which help lists it."""
+        """Its heading in the help."""
         return GROUPS[self.id.partition(".")[0]]
 
     def key_names(self) -> list[str]:
-        """Its keys as a reader knows them."""
+        """Its keys under their usual names."""
         return [KEY_NAMES.get(key, key) for key in self.keys.split(",")]
 
 
@@ -284,7 +284,7 @@ ACTIONS: tuple[Action, ...] = (
 
 
 def bindings(where: str) -> list[BindingType]:
-    """The bindings of whoever implements the actions of `where`."""
+    """The bindings of the class that implements the actions of `where`."""
     return [
         Binding(
             action.keys,
@@ -301,7 +301,7 @@ def bindings(where: str) -> list[BindingType]:
 
 
 def find(method: str) -> Action | None:
-    """The action whose Textual action is `method`, with its parameters if it has any."""
+    """The action for a Textual action string, parameters included."""
     return _BY_METHOD.get(method)
 
 
@@ -309,29 +309,29 @@ _BY_METHOD = {action.method: action for action in ACTIONS}
 
 
 def is_quiet(action: Action) -> bool:
-    """True for moves: one that leads nowhere needs no words."""
+    """True for movement keys, whose refusal is not worth a message."""
     return action.id.startswith("move.")
 
 
 def refusal(action: Action, facts: frozenset[str]) -> str:
-    """Why `action` cannot be done now, or "" when it can."""
+    """Why `action` is unavailable now, or "" if it is available."""
     return next((NEEDS[need] for need in action.needs if need not in facts), "")
 
 
 def usable(where: Iterable[str], facts: frozenset[str]) -> list[Action]:
-    """What works in these places, given these facts."""
+    """The actions available in these places, given these facts."""
     places = frozenset(where)
     return [action for action in ACTIONS if places & set(action.where) and not refusal(action, facts)]
 
 
 def by_group() -> Iterator[tuple[str, list[Action]]]:
-    """Headings and their actions, in the order of the table."""
+    """Headings with their actions, in table order."""
     for group in GROUPS.values():
         yield group, [action for action in ACTIONS if action.group == group]
 
 
 def markdown() -> str:
-    """The table of keys for the README."""
+    """The key table for the README."""
     lines = ["| keys | what they do |", "|---|---|"]
     for group, members in by_group():
         lines.append(f"| **{group}** | |")

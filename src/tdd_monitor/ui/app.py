@@ -1,4 +1,4 @@
-"""The Textual application: starts and stops the control, drives the frames, does what run keys ask."""
+"""The Textual application: starts and stops the control, drives the frames, handles the run keys."""
 
 import asyncio
 import os
@@ -24,10 +24,10 @@ from .screens.choice import EndingScreen, QuitScreen
 from .screens.live import LiveScreen
 from .screens.main import MainScreen
 from .styles import css_paths
-from .textual_internals import can_suspend, forget_terminal
+from .textual_internals import can_suspend, discard_output
 from .widgets import RowsView
 
-# What the first frame does not need is imported where it is first used.
+# Imports that the first frame does not need are deferred to first use.
 
 
 def _palette() -> type[Provider]:
@@ -37,12 +37,12 @@ def _palette() -> type[Provider]:
 
 
 class MonitorApp(App[None]):
-    """The monitor's screen. It reads the control's board and keeps no state about tests."""
+    """The application. It reads the control's board and keeps no state about tests."""
 
     TITLE = "tdd-monitor"
     BINDINGS = actions.bindings("app")
     COMMANDS = {_palette}  # noqa: RUF012
-    # Textual declares these in a way that rules a ClassVar out.
+    # Textual's declaration of these rules out a ClassVar.
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny-wide"), (60, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-tiny-high"), (15, "-short"), (20, "-low"), (32, "-medium"), (46, "-tall")]  # noqa: RUF012
 
@@ -56,14 +56,14 @@ class MonitorApp(App[None]):
         self._stopped = False
         self._leaving: asyncio.Task[None] | None = None
 
-    # Start, frames, end
+    # Lifecycle and frames
 
     def get_default_screen(self) -> MainScreen:
-        """The main screen is the first one: nothing else is ever seen before it."""
+        """Start on the main screen, so that no other screen flashes first."""
         return MainScreen(self.feed.view())
 
     def on_mount(self) -> None:
-        """Show the first frame; the control starts after it."""
+        """Show the first frame; start the control afterwards."""
         if self.settings.theme in self.available_themes:
             self.theme = self.settings.theme
         else:
@@ -73,13 +73,13 @@ class MonitorApp(App[None]):
         self.call_after_refresh(self._begin)
 
     async def _begin(self) -> None:
-        """After the first frame: what it did not need."""
-        self._collector.start()  # the command line switches collections off, to be here sooner
+        """Start what the first frame does not need."""
+        self._collector.start()  # the command line disables collections for a faster start
         await self.control.start()
 
     def _frame(self) -> None:
         if not self.is_running:
-            return  # the screens are being taken apart
+            return  # shutting down: the screens are being removed
         run = self.control.board.session.run
         self._collector.tick(run is not None and run.active, time.perf_counter())
         frame = self.feed.tick()
@@ -90,7 +90,7 @@ class MonitorApp(App[None]):
                 screen.settle()
 
     def repaint(self) -> None:
-        """Work out and show everything now."""
+        """Compute and show everything now."""
         frame = self.feed.tick(whole=True)
         assert frame is not None
         for screen in self.screen_stack:
@@ -99,7 +99,7 @@ class MonitorApp(App[None]):
         self._main.show_whole()
 
     async def on_unmount(self) -> None:
-        """Whatever ended the app: pytest does not stay behind."""
+        """Stop pytest, however the app ended."""
         self._collector.stop()
         await self._stop()
 
@@ -109,30 +109,30 @@ class MonitorApp(App[None]):
             await self.control.stop()
 
     async def action_quit(self) -> None:
-        """Leave; ask first if a run is going, unless there is no room for a question. Again: kill pytest."""
+        """Quit; ask first if a run is in progress and the dialog fits. Called again, kill pytest."""
         run = self.control.board.session.run
         tiny = self.screen.has_class("-tiny-wide") or self.screen.has_class("-tiny-high")
         ending = self._leaving is not None or (run is not None and run.state is RunState.CANCELLING)
-        if self._is_going() and not tiny and not ending:
+        if self._run_in_progress() and not tiny and not ending:
             self.push_screen(QuitScreen(), self._leave_if)
         else:
             self.leave()
 
     def leave(self) -> None:
-        """Leave without a question, as a signal asks for; called again, kill pytest."""
+        """Quit without asking, as on a signal; called again, kill pytest."""
         if self._leaving is None:
             self._leaving = asyncio.create_task(self._leave())
         else:
             self.control.kill()
 
     def hang_up(self) -> None:
-        """Leave without the terminal, which is gone."""
-        if forget_terminal(self) or self._leaving is not None:
+        """Quit after the terminal has closed."""
+        if discard_output(self) or self._leaving is not None:
             self.leave()
         else:
             self._leaving = asyncio.create_task(self._leave_at_once())
 
-    def _is_going(self) -> bool:
+    def _run_in_progress(self) -> bool:
         run = self.control.board.session.run
         return self.control.can_run and run is not None and run.active
 
@@ -141,26 +141,26 @@ class MonitorApp(App[None]):
             self.leave()
 
     async def _leave_at_once(self) -> None:
-        """Without Textual, which would wait for the terminal that it paints; nothing is left to restore."""
+        """Bypass Textual, which would block on the closed terminal; there is nothing left to restore."""
         with self.batch_update():
             await self._stop()
         os._exit(0)
 
     async def _leave(self) -> None:
-        if self._is_going() and self.is_running:
+        if self._run_in_progress() and self.is_running:
             self.push_screen(EndingScreen())
         await self._stop()
         self.exit()
 
     def action_suspend_process(self) -> None:
-        """Stop, as ctrl+z stops any program, where there is a shell that can continue it."""
+        """Suspend on ctrl+z if there is a shell that can resume the process."""
         if can_suspend(self):
             super().action_suspend_process()
         else:
             self.notify("Cannot suspend: no shell to return to.", timeout=3)
 
     def action_help_quit(self) -> None:
-        """ctrl+c means quit here too."""
+        """Quit on ctrl+c too."""
         self.call_later(self.action_quit)
 
     # Actions
@@ -171,7 +171,7 @@ class MonitorApp(App[None]):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """Every key, click and command comes through here: what cannot be done says why."""
+        """Run an action or notify why it is unavailable. All keys, clicks and commands pass through here."""
         self._collector.pressed(time.perf_counter())
         known = actions.find(action) if isinstance(action, str) else None
         screen = self.screen
@@ -187,11 +187,11 @@ class MonitorApp(App[None]):
         return screen.chosen() if isinstance(screen, LiveScreen) else []
 
     def action_run_all(self) -> None:
-        """Run everything."""
+        """Run all tests."""
         self.control.rerun(None, "all")
 
     def action_run_failed(self) -> None:
-        """Run what failed."""
+        """Run the failed tests."""
         self.control.rerun(queries.failed(self.control.board.session), "failed")
 
     def action_run_over(self) -> None:
@@ -199,18 +199,18 @@ class MonitorApp(App[None]):
         self.control.rerun(self.control.board.over_threshold(), "over threshold")
 
     def action_run_these(self) -> None:
-        """Run the marked tests or the current one."""
+        """Run the marked tests, or the current one."""
         chosen = queries.known(self.control.board.session, self._chosen())
         reason = "marked" if len(chosen) > 1 else "this test"
         if chosen:
             self.control.rerun(chosen, reason)
 
     def action_cancel(self) -> None:
-        """Interrupt the run; the control kills it the second time."""
+        """Interrupt the run; the control kills it on the second call."""
         self.control.cancel()
 
     def action_watching(self) -> None:
-        """Switch rerunning on save."""
+        """Toggle rerunning on save."""
         self.control.toggle_watching()
         self.notify(
             "Rerunning on save is on." if self.control.watching else "Rerunning on save is off.", timeout=3
@@ -218,12 +218,12 @@ class MonitorApp(App[None]):
         self.repaint()
 
     def action_pause(self) -> None:
-        """Hold the display, or let it go on."""
+        """Pause or resume the display."""
         self.feed.toggle_pause()
         self.repaint()
 
     def action_copy_id(self) -> None:
-        """Copy node ids, as words of a shell."""
+        """Copy the node ids, quoted for the shell."""
         self._copy(" ".join(map(shell_word, self._chosen())), "node id")
 
     def action_copy_command(self) -> None:
@@ -231,37 +231,37 @@ class MonitorApp(App[None]):
         self._copy(self.control.command(self._chosen()), "command")
 
     def action_command_palette(self) -> None:
-        """Commands by name."""
+        """Open the command palette."""
         from .screens.palette import ActionPalette
 
         if not isinstance(self.screen, ActionPalette):
             self.push_screen(ActionPalette(id="--command-palette"))
 
     def action_output(self) -> None:
-        """Pages of text around the run."""
+        """Open the pages: output, summary, collection errors, notices, warnings."""
         from .tabs.run import first_page
 
         self._open_page(first_page(self.feed.view()))
 
     def action_keys(self) -> None:
-        """All keys."""
+        """Open the help."""
         from .screens.help import HelpScreen
 
         screen = self.screen
         self.push_screen(HelpScreen(screen.facts() if isinstance(screen, LiveScreen) else frozenset()))
 
     async def action_edit(self) -> None:
-        """The current test in the editor."""
+        """Open the current test in the editor."""
         screen = self.screen
         nodeid = screen.current() if isinstance(screen, LiveScreen) else None
         item = self.control.board.session.items.get(nodeid or "")
         if item is not None:
             await self._edit(f"{item.file or item.nodeid.partition('::')[0]}:{item.line}")
 
-    # Where rows lead
+    # Opening rows
 
     async def on_rows_view_opened(self, event: RowsView.Opened) -> None:
-        """Go into what a row is about."""
+        """Open the target of a row."""
         from .screens.detail import DetailScreen, cause_screen, fixture_screen
 
         kind, value = event.target.kind, event.target.value
@@ -305,7 +305,7 @@ class MonitorApp(App[None]):
             return
         command = editor.command(editor.chosen(os.environ), file, line)
         try:
-            # The run and the watching go on meanwhile; only the painting stops.
+            # The run and the file watcher continue; only painting stops.
             with self.suspend(), self.batch_update():
                 await editor.run(command)
         except SuspendNotSupported:

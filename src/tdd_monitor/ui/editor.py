@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 
-# How each editor is told the line. A set a form; an editor in none of them gets the file only.
+# Editors by the syntax of their line argument. Any other editor gets the file only.
 TERMINAL = ("vi", "vim", "nvim", "view", "nano", "pico", "emacs", "emacsclient", "micro", "kak", "joe", "mg")
 PLUS_LINE = frozenset((*TERMINAL, "gedit", "kate"))
 GOTO = frozenset(("code", "code-insiders", "codium", "vscodium", "cursor", "windsurf"))
@@ -17,13 +17,13 @@ LINE_OPTION = frozenset(("pycharm", "idea", "charm", "clion", "fleet", "mate"))
 
 
 def chosen(environ: Mapping[str, str]) -> str:
-    """$VISUAL, else $EDITOR, else what every system has."""
+    """$VISUAL, else $EDITOR, else the system's default editor."""
     fallback = "notepad" if sys.platform == "win32" else "vi"
     return environ.get("VISUAL", "").strip() or environ.get("EDITOR", "").strip() or fallback
 
 
 def command(editor: str, file: Path, line: int) -> list[str]:
-    """The command line; an editor that is not known gets the file without the line."""
+    """The command line; an unknown editor gets the file without the line."""
     words = shlex.split(editor, posix=os.name == "posix") or ["vi"]
     name = PurePath(words[0]).name.removesuffix(".exe").lower()
     if line > 0:
@@ -41,7 +41,7 @@ def command(editor: str, file: Path, line: int) -> list[str]:
 
 
 async def run(command: list[str]) -> None:
-    """Run the editor to its end. ctrl+c belongs to it meanwhile."""
+    """Run the editor until it exits; meanwhile ctrl+c is left to it."""
     before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
     try:
         process = await asyncio.create_subprocess_exec(*command)
@@ -51,7 +51,7 @@ async def run(command: list[str]) -> None:
 
 
 def locate(place: str, rootdir: str, root: Path) -> tuple[Path, int]:
-    """File and line of "path:line", where the path may be relative to pytest's rootdir."""
+    """File and line of "path:line"; a relative path is resolved against pytest's rootdir."""
     file, _colon, line = place.rpartition(":")
     if not file or not line.isdigit():
         file, line = place, "0"

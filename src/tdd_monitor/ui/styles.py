@@ -1,4 +1,4 @@
-"""Where the style sheets are: in the package when installed, at the top of a checkout otherwise."""
+"""Location of the style sheets: in the package when installed, at the top of a checkout otherwise."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def css_paths() -> list[Path]:
-    """All style sheets, in the order in which they are read."""
+    """All style sheets, in loading order."""
     for directory in (_PACKAGE / "css", _PACKAGE.parent.parent / "css"):
         found = sorted(directory.glob("*.tcss"))
         if found:

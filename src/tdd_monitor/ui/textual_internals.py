@@ -1,31 +1,31 @@
-"""The private names of Textual that the screen uses, and what it does without them."""
+"""Access to private names of Textual, with a fallback where they are missing."""
 
 from typing import Any
 
 
-class _NoWriter:
-    """Takes the place of the driver's writer once there is no terminal to write to."""
+class _DiscardingWriter:
+    """Replaces the driver's writer once the terminal has closed."""
 
     def write(self, text: str) -> None:
-        """Forget it."""
+        """Discard the text."""
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Do nothing: nothing is buffered."""
 
     def stop(self) -> None:
-        """Nothing is left to do."""
+        """Do nothing: there is no thread."""
 
 
 def can_suspend(app: Any) -> bool:
-    """Tell whether there is a shell that can continue the process."""
+    """True if there is a shell that can resume the process."""
     return bool(getattr(getattr(app, "_driver", None), "can_suspend", False))
 
 
-def forget_terminal(app: Any) -> bool:
-    """Write to the terminal no more; False when this Textual may wait for it for ever."""
-    # The driver's thread has died of a write, and whoever waits for it to write more waits for ever.
+def discard_output(app: Any) -> bool:
+    """Stop writing to the terminal; False if this version of Textual may block on it forever."""
+    # The writer thread has died of a failed write: waiting for it to drain its queue would block forever.
     driver: Any = getattr(app, "_driver", None)
     if hasattr(driver, "_writer_thread"):
-        driver._writer_thread = _NoWriter()
+        driver._writer_thread = _DiscardingWriter()
         return True
     return bool(app.is_headless)

@@ -1,1 +1,1 @@
-"""The screens: the main one, a test in detail, pages of text, help, and questions."""
+"""The screens: main, test detail, pages of text, help, palette and dialogs."""

@@ -1,4 +1,4 @@
-"""Small questions: which column to sort by, whether to leave, whether to wait for pytest."""
+"""Dialogs: choose a sort column, confirm quitting, wait for pytest to exit."""
 
 import time
 from typing import ClassVar
@@ -17,7 +17,7 @@ from tdd_monitor.ui.widgets import LinesView, RowsView
 
 
 class SortScreen(ModalScreen[str | None]):
-    """A list of columns; enter or the digit takes one, s goes on, esc leaves it as it was."""
+    """A list of columns: enter or a digit selects one, s moves to the next, esc cancels."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q", "dismiss(None)", "back"), ("s", "next", "next")]
 
@@ -27,11 +27,11 @@ class SortScreen(ModalScreen[str | None]):
         self._list = LinesView(id="choices")
 
     def compose(self) -> ComposeResult:
-        """The list in its frame."""
+        """The bordered list."""
         yield self._list
 
     def on_mount(self) -> None:
-        """Start at what is sorted by now."""
+        """Start at the current sort column."""
         rows = [
             row(
                 (f" {digit} ", "key"),
@@ -46,24 +46,24 @@ class SortScreen(ModalScreen[str | None]):
         self._list.focus()
 
     def action_next(self) -> None:
-        """The next column, round the end."""
+        """Move to the next column, wrapping around."""
         self._list.move_to((self._list.cursor + 1) % len(SORT_KEYS))
 
     def on_key(self, event: events.Key) -> None:
-        """A digit takes its column."""
+        """Select a column by its digit."""
         keys = list(SORT_KEYS)
         if event.character and event.character.isdecimal() and 0 < int(event.character) <= len(keys):
             event.stop()
             self.dismiss(keys[int(event.character) - 1])
 
     def on_rows_view_opened(self, event: RowsView.Opened) -> None:
-        """Take the column under the cursor."""
+        """Select the column under the cursor."""
         event.stop()
         self.dismiss(event.target.value)
 
 
 class QuitScreen(ModalScreen[bool]):
-    """Asks before a run that is going is ended."""
+    """Asks before quitting while a run is in progress."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         ("y,enter,q,ctrl+q,ctrl+c", "dismiss(True)", "quit"),
@@ -71,14 +71,14 @@ class QuitScreen(ModalScreen[bool]):
     ]
 
     def compose(self) -> ComposeResult:
-        """Question and keys."""
+        """The question and its keys."""
         with Vertical(id="question"):
             yield Static("[b]A run is in progress.[/] Quitting interrupts pytest.")
             yield Static("\n[b]y[/] quit    [b]n[/] stay")
 
 
 class EndingScreen(ModalScreen[None]):
-    """Shown while pytest ends: for how long it has been ending, and the key that kills it."""
+    """Shown while pytest shuts down: the seconds waited, and the key that kills it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("q,ctrl+q,ctrl+c,x", "app.quit", "kill")]
 
@@ -88,19 +88,19 @@ class EndingScreen(ModalScreen[None]):
         self._text = Static()
 
     def compose(self) -> ComposeResult:
-        """What is going on, and the key."""
+        """The waiting time and the key."""
         with Vertical(id="question"):
             yield self._text
             yield Static("\n[b]q[/] kill pytest now and quit")
 
     def on_mount(self) -> None:
-        """Count the seconds."""
-        self._tell()
-        self.set_interval(0.2, self._tell)
+        """Start counting the seconds."""
+        self._update()
+        self.set_interval(0.2, self._update)
 
-    def _tell(self) -> None:
-        passed_s = time.monotonic() - self._since_s
+    def _update(self) -> None:
+        waited_s = time.monotonic() - self._since_s
         limit_s = INTERRUPT_GRACE_S + TERMINATE_GRACE_S
         self._text.update(
-            f"[b]Waiting for pytest to exit[/] … {passed_s:.0f} s\nIt will be killed after {limit_s:.0f} s."
+            f"[b]Waiting for pytest to exit[/] … {waited_s:.0f} s\nIt will be killed after {limit_s:.0f} s."
         )

@@ -1,4 +1,4 @@
-"""One test in detail: a heading, tabs, and the rows of the active tab; and what a fixture costs."""
+"""Detail screens: one test with its tabs, the cost of a fixture, the tests behind an alert."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -20,7 +20,7 @@ ToProblem = Callable[[int], str | None]
 
 
 class DetailScreen(TabbedScreen):
-    """Follows one test, by node id, through runs."""
+    """Follows one test, by node id, across runs."""
 
     BINDINGS = actions.bindings("detail")
     PLACES = ("app", "detail", "rows")
@@ -32,11 +32,11 @@ class DetailScreen(TabbedScreen):
         self.heading = PaintedLines(id="heading")
 
     def head(self) -> Sequence[Widget]:
-        """Which test it is, and its figures in short."""
+        """The heading: the test and its key figures."""
         return (self.heading,)
 
     def show(self, view: View, delta: Delta) -> None:
-        """Follow the test."""
+        """Show the next frame, if it concerns the test."""
         super().show(view, delta)
         item = view.board.session.items.get(self.nodeid)
         running = item is not None and item.state is ItemState.RUNNING
@@ -44,21 +44,21 @@ class DetailScreen(TabbedScreen):
             self.show_tab()
 
     def show_tab(self, reset: bool = False) -> None:
-        """Show the heading and the active tab; of a test that is gone, that it is."""
+        """Show the heading and the active tab, or that the test no longer exists."""
         subject = self._subject()
         if subject is None:
-            self.body.show([text_row("This test is gone: the last run did not collect it.", "dim")])
+            self.body.show([text_row("This test no longer exists: the last run did not collect it.", "dim")])
             return
         self.heading.show(heading(subject, self.size.width))
         super().show_tab(reset)
 
     def labels(self) -> Sequence[Label]:
-        """The tabs; those without anything about this test are empty."""
+        """The tabs, each filled if it has anything about this test."""
         subject = self._subject()
         return [Label(tab.name, subject is not None and tab.filled(subject)) for tab in TABS]
 
     def rows(self, width: int) -> Sequence[Row]:
-        """What the active tab says about the test."""
+        """The rows of the active tab."""
         subject = self._subject()
         return list(TABS[self.tab].rows(subject, width)) if subject is not None else []
 
@@ -67,11 +67,11 @@ class DetailScreen(TabbedScreen):
         return Subject(item, self.view) if item is not None else None
 
     def current(self) -> str | None:
-        """The test that is shown."""
+        """The test shown, or None if it no longer exists."""
         return self.nodeid if self.nodeid in self.view.board.session.items else None
 
     def action_problem(self, step: int) -> None:
-        """The next or previous test with a problem takes the place of this one."""
+        """Switch to the next or previous test with a problem."""
         nodeid = self._to_problem(step)
         if nodeid is not None and nodeid != self.nodeid:
             self.nodeid = nodeid
@@ -79,9 +79,9 @@ class DetailScreen(TabbedScreen):
 
 
 class TestsScreen(TabbedScreen):
-    """What some tests have in common, and these tests. Put together when it is opened."""
+    """What some tests have in common, and these tests. Composed once, when opened."""
 
-    __test__ = False  # pytest takes a class of this name for tests where it is imported
+    __test__ = False  # pytest would collect a class with this name wherever it is imported
     BINDINGS = actions.bindings("fixture")
     PLACES = ("app", "rows", "fixture")
 
@@ -90,7 +90,7 @@ class TestsScreen(TabbedScreen):
         self._tab_title, self._compose_rows = title, compose_rows
 
     def labels(self) -> Sequence[Label]:
-        """One tab, which names what the tests have in common."""
+        """One tab, named after what the tests have in common."""
         return (Label(self._tab_title),)
 
     def rows(self, width: int) -> Sequence[Row]:
@@ -99,13 +99,13 @@ class TestsScreen(TabbedScreen):
 
 
 def fixture_screen(view: View, key: str) -> TestsScreen:
-    """What one fixture cost, for whom; `key` is "scope:name"."""
+    """The cost of one fixture, by test; `key` is "scope:name"."""
     cost = fixture.cost(view.board.session, key)
     return TestsScreen(view, f"Fixture {cost.name}", partial(fixture.rows, cost))
 
 
 def cause_screen(view: View, key: str) -> TestsScreen | None:
-    """The tests of an alert (`Alert.key`), or None when it is gone."""
+    """The tests of an alert (`Alert.key`), or None if the alert no longer exists."""
     alert = next((alert for alert in view.alerts if alert.key == key), None)
     if alert is None:
         return None

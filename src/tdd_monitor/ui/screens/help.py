@@ -1,4 +1,4 @@
-"""All keys, from the one table of actions; those that do not work now say why."""
+"""The help: all keys, from the table of actions, with a reason for each that is unavailable."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -18,7 +18,7 @@ TWO_COLUMNS = 96
 
 
 class HelpScreen(ModalScreen[None]):
-    """The keys in groups, in two columns where there is room."""
+    """The keys by group, in two columns if they fit."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,question_mark", "dismiss(None)", "back")]
 
@@ -28,17 +28,17 @@ class HelpScreen(ModalScreen[None]):
         self.body = LinesView(id="help")
 
     def compose(self) -> ComposeResult:
-        """One list in a frame."""
+        """One bordered list."""
         yield self.body
 
     def on_mount(self) -> None:
-        """Its frame says how to leave."""
+        """Show on the border how to go back."""
         self.body.border_title = "Keys"
         self.body.border_subtitle = "esc back"
         self.body.focus()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Put together for the width that there is."""
+        """Compose for the new width."""
         self.call_after_refresh(self._show)
 
     def _show(self) -> None:
@@ -46,7 +46,7 @@ class HelpScreen(ModalScreen[None]):
 
 
 def rows(facts: frozenset[str], width: int) -> Iterator[Row]:
-    """The help for a width."""
+    """The help, laid out for `width` cells."""
     column = (width - 2) // 2 if width >= TWO_COLUMNS else width
     groups = [list(_group(name, members, facts, column)) for name, members in actions.by_group()]
     if column == width:
@@ -78,7 +78,7 @@ def _joined(groups: list[list[Parts]]) -> list[Parts]:
 
 
 def _halves(groups: list[list[Parts]]) -> tuple[list[Parts], list[Parts]]:
-    """Whole groups in two columns of about the same height."""
+    """Split into two columns of about the same height, without breaking a group."""
     total = sum(len(group) for group in groups)
     height = cut = 0
     while cut < len(groups) and height + len(groups[cut]) / 2 < total / 2:

@@ -1,4 +1,4 @@
-"""What every screen that follows the run has in common."""
+"""Base of the screens that follow the run."""
 
 from textual.app import ComposeResult
 from textual.screen import Screen
@@ -14,7 +14,7 @@ TOO_SMALL = "The terminal is too small:\nit needs at least 60 columns and 15 lin
 
 
 class LiveScreen(Screen[None]):
-    """A screen that is told of every frame, and knows which tests a key is about."""
+    """A screen that gets every frame and knows which tests a key applies to."""
 
     PLACES: tuple[str, ...] = ("app", "rows")
 
@@ -24,7 +24,7 @@ class LiveScreen(Screen[None]):
         self.keys = KeyLine(id="keys")
 
     def compose_frame(self) -> ComposeResult:
-        """The line of keys, and what is seen instead of everything in too small a terminal."""
+        """The footer, and the message that replaces everything in too small a terminal."""
         yield self.keys
         yield Static(TOO_SMALL, id="too-small")
 
@@ -33,10 +33,10 @@ class LiveScreen(Screen[None]):
         self.view = view
 
     def settle(self) -> None:
-        """Go on with what does not fit into one frame. Called every frame, also when nothing moves."""
+        """Continue work that does not fit into one frame. Called every frame, even if nothing changed."""
 
     def chosen(self) -> list[str]:
-        """Node ids of the tests that a key is about: the marked ones, or the current one."""
+        """Node ids of the tests that a key applies to: the marked ones, or the current one."""
         current = self.current()
         return [current] if current is not None else []
 
@@ -45,11 +45,11 @@ class LiveScreen(Screen[None]):
         return None
 
     def own_facts(self) -> frozenset[str]:
-        """What holds on this screen, beyond what holds everywhere."""
+        """Facts that only this screen knows."""
         return frozenset()
 
     def facts(self) -> frozenset[str]:
-        """What holds now: the needs of actions are looked up here."""
+        """The current facts, against which the needs of actions are checked."""
         board, found = self.view.board, set(self.own_facts())
         session = board.session
         held = {
@@ -68,18 +68,18 @@ class LiveScreen(Screen[None]):
         return frozenset(found)
 
     def focused_target(self) -> Target | None:
-        """Where enter leads now."""
+        """The target that enter would open."""
         focused = self.focused
         return focused.target_at(focused.cursor) if isinstance(focused, RowsView) else None
 
     def on_rows_view_moved(self) -> None:
-        """Other keys may work on another row."""
+        """Update the footer: other keys may be available on another row."""
         self.update_keys()
 
     def on_descendant_focus(self) -> None:
-        """Other keys may work in another view."""
+        """Update the footer: other keys may be available in another view."""
         self.update_keys()
 
     def update_keys(self) -> None:
-        """Show the keys that work now."""
+        """Show the keys that are available now."""
         self.keys.show_actions(actions.usable(self.PLACES, self.facts()), self.size.width)

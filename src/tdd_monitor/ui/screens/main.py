@@ -1,4 +1,4 @@
-"""The main screen: header, tests, five panels, filter and keys. It arranges; the parts do the rest."""
+"""The main screen: arranges header, banner, test table, five panels, filter and footer."""
 
 import time
 from collections import deque
@@ -24,26 +24,26 @@ from .choice import SortScreen
 from .live import LiveScreen
 
 ORDER_BUDGET_S = 0.008  # of a frame of 50 ms
-PATTERN_MAX = 500  # characters of a filter: it is looked for in every node id
+PATTERN_MAX = 500  # characters of a filter, which is searched for in every node id
 
 
 class FilterInput(Input):
-    """The filter while it is typed: enter keeps it, escape clears it."""
+    """The filter's input line: enter keeps the filter, escape clears it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "give_up", "clear")]
 
     def on_paste(self, event: events.Paste) -> None:
-        """Of a very long text what there is room for; Textual would refuse all of it."""
+        """Truncate a long text to fit; Textual would reject it entirely."""
         event.text = event.text[: max(0, PATTERN_MAX - len(self.value))]
 
     def action_give_up(self) -> None:
-        """Clear and leave."""
+        """Clear the filter and close the input line."""
         self.value = ""
         self.post_message(self.Submitted(self, ""))
 
 
 class MainScreen(LiveScreen):
-    """Everything at once; digits, tab and + move between the panels."""
+    """Test table and panels side by side; digits, tab and + move between them."""
 
     BINDINGS = actions.bindings("main")
     PLACES = ("app", "main", "rows")
@@ -53,14 +53,14 @@ class MainScreen(LiveScreen):
         self._order_pace = Pace(0.1, share=0.15)
         self.table = TestTable(view, id="tests")
         self.panels = make_panels(view)
-        # What a frame has only one of, in turn: each is four times a second up to date.
+        # One of these runs per frame, in turn, which refreshes each several times a second.
         self._turns = deque([*(panel.catch_up for panel in self.panels), self._show_words])
         self._turns_left = 0
         self.header = PaintedLines(id="header")
         self.banner = PaintedLines(id="banner")
 
     def compose(self) -> ComposeResult:
-        """Top to bottom."""
+        """All widgets, top to bottom."""
         yield Palette()
         yield self.header
         yield self.banner
@@ -75,14 +75,14 @@ class MainScreen(LiveScreen):
         yield from self.compose_frame()
 
     def on_mount(self) -> None:
-        """Start in the table; where there is room for one panel more, it is the alerts."""
+        """Start in the table; if only one panel fits, show the alerts."""
         self.panels[1].add_class("-chosen")
         self.table.focus()
 
     # Frames
 
     def show(self, view: View, delta: Delta) -> None:
-        """Show the next frame; order and panels follow at their own pace."""
+        """Show the next frame; the order and the panels follow at their own pace."""
         super().show(view, delta)
         self._show_top()
         self.table.take(view, delta)
@@ -91,7 +91,7 @@ class MainScreen(LiveScreen):
         self._turns_left = len(self._turns)
 
     def settle(self) -> None:
-        """A slice of the order, and one panel."""
+        """Continue sorting, and refresh one panel."""
         now = time.perf_counter()
         if self.table.listing.stale and self._order_pace.due(now):
             self.table.reorder(ORDER_BUDGET_S)
@@ -104,7 +104,7 @@ class MainScreen(LiveScreen):
             self._turns.rotate(-1)
 
     def show_whole(self) -> None:
-        """Show all of the view now."""
+        """Show the whole view now."""
         self._show_top()
         self.table.listing.restart()
         self.table.take(self.view, Delta(rows=True))
@@ -131,17 +131,17 @@ class MainScreen(LiveScreen):
         self.table.border_subtitle = f"{self.table.cursor + 1:,} of {count:,}" if count else ""
 
     def on_resize(self, event: events.Resize) -> None:
-        """Widths and heights have changed: put everything together again."""
+        """Compose everything for the new size."""
         self.call_after_refresh(self.show_whole)
 
     def on_rows_view_moved(self) -> None:
-        """The position is part of the heading."""
+        """Update the heading, which contains the position."""
         self._show_words()
 
-    # What keys are about
+    # Selection
 
     def chosen(self) -> list[str]:
-        """Marked tests, or the one under the cursor of the panel that has the focus."""
+        """The marked tests, or the one under the cursor of the focused panel."""
         if self.table.marks:
             return self.table.chosen()
         current = self.current()
@@ -156,7 +156,7 @@ class MainScreen(LiveScreen):
         return self.table.current
 
     def own_facts(self) -> frozenset[str]:
-        """There is something to go back from: a zoom, a filter, marks, a view."""
+        """Add "page" if there is a zoom, filter, mark or view to undo."""
         table = self.table
         changed = table.marks or table.listing.pattern or table.listing.view != "all"
         return frozenset({"page"} if changed or self._zoomed else ())
@@ -171,7 +171,7 @@ class MainScreen(LiveScreen):
         return self.query_one("#panels").has_class("-zoomed")
 
     def action_panel(self, digit: int) -> None:
-        """Bring a panel up and go there."""
+        """Show a panel and focus it."""
         wanted = self._views()[digit - 1]
         for panel in self.panels:
             if digit > 1:
@@ -181,13 +181,13 @@ class MainScreen(LiveScreen):
         self.call_after_refresh(wanted.focus)
 
     def action_panel_step(self, step: int) -> None:
-        """Next or previous panel."""
+        """Go to the next or previous panel."""
         views = self._views()
         at = views.index(self.focused) if self.focused in views else 0
         self.action_panel((at + step) % len(views) + 1)
 
     def action_zoom(self) -> None:
-        """Give the focused panel everything, or give the others their place back."""
+        """Zoom the focused panel in, or zoom out."""
         focused = self.focused
         self._zoom(None if self._zoomed or not isinstance(focused, RowsView) else focused)
 
@@ -197,7 +197,7 @@ class MainScreen(LiveScreen):
             view.set_class(view is wanted, "-zoom")
 
     def action_back(self) -> None:
-        """Undo one thing: zoom, filter, marks, view; then go to the table. Never quits."""
+        """Undo one step: zoom, filter, marks, view. Never quits."""
         table = self.table
         if self._zoomed:
             self._zoom(None)
@@ -211,10 +211,10 @@ class MainScreen(LiveScreen):
             table.choose(view="all")
         self._show_words()
 
-    # Finding
+    # Filter, view and sort order
 
     def action_filter(self) -> None:
-        """Type a filter."""
+        """Open the filter's input line."""
         line = self.query_one("#filter")
         line.add_class("-open")
         self.call_after_refresh(self.query_one(FilterInput).focus)
@@ -234,14 +234,14 @@ class MainScreen(LiveScreen):
             self._show_words()
 
     def action_cycle_view(self) -> None:
-        """The next view."""
+        """Switch to the next view."""
         names = list(VIEWS)
         view = names[(names.index(self.table.listing.view) + 1) % len(names)]
         self.table.choose(view=view)
         self._show_words()
 
     def action_sort(self) -> None:
-        """Ask for a column to sort by."""
+        """Ask for the sort column."""
         self.app.push_screen(SortScreen(self.table.listing.sort), self._sort_by)
 
     def _sort_by(self, sort: str | None) -> None:
@@ -255,18 +255,18 @@ class MainScreen(LiveScreen):
         self._show_words()
 
     def action_problem(self, step: int) -> None:
-        """The next or previous test with a problem."""
+        """Go to the next or previous test with a problem."""
         self.table.focus()
         if not self.table.problem(step):
             self.notify(f"No problems in this view ({VIEWS[self.table.listing.view]}).")
 
     def action_follow(self) -> None:
-        """Keep what runs in sight, or leave the cursor where it is."""
+        """Toggle following the running test."""
         self.table.follow = not self.table.follow
         self.notify("Following the running test." if self.table.follow else "Stopped following.")
 
     def action_mark(self) -> None:
-        """Mark the current test."""
+        """Mark or unmark the current test."""
         nodeid = self.current()
         if nodeid is not None:
             self.table.mark(nodeid)

@@ -1,4 +1,4 @@
-"""The pages of text around a run, as tabs; the output follows its end while the cursor is there."""
+"""The pages of a run, as tabs; the output scrolls along while the cursor is at its end."""
 
 import time
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from .tabbed import Label, TabbedScreen
 
 
 class PagesScreen(TabbedScreen):
-    """Output, collection errors, notices, warnings."""
+    """Output, summary, collection errors, notices and warnings."""
 
     BINDINGS = actions.bindings("pages")
     PLACES = ("app", "rows", "pages")
@@ -25,12 +25,12 @@ class PagesScreen(TabbedScreen):
         self._stale = False
 
     def show(self, view: View, delta: Delta) -> None:
-        """Follow what comes in."""
+        """Note that there is something new to show."""
         super().show(view, delta)
         self._stale = True
 
     def settle(self) -> None:
-        """Put together at most three times a second: the output may be long."""
+        """Refresh at most three times a second: the output may be long."""
         now = time.perf_counter()
         if self._stale and self._pace.due(now):
             self._stale = False
@@ -38,14 +38,14 @@ class PagesScreen(TabbedScreen):
             self._pace.ran(now, time.perf_counter())
 
     def show_tab(self, reset: bool = False) -> None:
-        """Show the active page; the output at its end, unless the cursor has been moved away from there."""
+        """Show the active page; keep the output at its end unless the user moved the cursor away."""
         at_end = self.body.cursor >= self.body.row_count() - 1
         super().show_tab(reset)
         if PAGES[self.tab].key == "output" and (reset or at_end):
             self.body.action_cursor_bottom()
 
     def labels(self) -> Sequence[Label]:
-        """The pages, with how many things are on each."""
+        """The pages, with the number of entries on each."""
         counts = [page.count(self.view) for page in PAGES]
         return [
             Label(f"{page.name} {count:,}" if count else page.name, bool(count))
@@ -53,9 +53,9 @@ class PagesScreen(TabbedScreen):
         ]
 
     def rows(self, width: int) -> Sequence[Row]:
-        """The text of the active page, whatever the width."""
+        """The rows of the active page; they do not depend on the width."""
         return list(PAGES[self.tab].rows(self.view))
 
     def facts(self) -> frozenset[str]:
-        """The pages are here already."""
+        """The current facts, without "elsewhere": the pages are already open."""
         return super().facts() - {"elsewhere"}

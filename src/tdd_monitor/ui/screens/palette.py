@@ -1,4 +1,4 @@
-"""The command palette: the actions that work now, found by name."""
+"""The command palette: the available actions, searched by name."""
 
 from functools import partial
 
@@ -10,17 +10,17 @@ from .live import LiveScreen
 
 
 class ActionPalette(CommandPalette):
-    """Textual's, which must not be asked for a page of a list that has no room (KeyError)."""
+    """Textual's palette, which raises KeyError when asked to page a list without height."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What a list without a line cannot do is not done."""
+        """Disable list commands while the list has no height."""
         if action == "command_list" and not self.query_one(CommandList).scrollable_content_region:
             return False
         return super().check_action(action, parameters)
 
 
 class ActionProvider(Provider):
-    """Offers what the keys do here and now."""
+    """Offers the actions that are available on the current screen."""
 
     def _usable(self) -> list[actions.Action]:
         screen = self.screen
@@ -33,12 +33,12 @@ class ActionProvider(Provider):
         ]
 
     async def discover(self) -> Hits:
-        """Everything, before anything is typed."""
+        """Offer all of them before anything is typed."""
         for action in self._usable():
             yield DiscoveryHit(_title(action), self._press(action), help=action.label)
 
     async def search(self, query: str) -> Hits:
-        """What matches."""
+        """Offer those that match."""
         matcher = self.matcher(query)
         for action in self._usable():
             score = matcher.match(_title(action))

@@ -1,4 +1,4 @@
-"""What the screens of tabs over a body of rows have in common; what is in them, each says itself."""
+"""Base of the screens with a line of tabs above a body of rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from .live import LiveScreen
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The name of a tab, and whether there is anything in it."""
+    """The name of a tab, and whether it has content."""
 
     name: str
     filled: bool = True
 
 
 class TabbedScreen(LiveScreen):
-    """A line of tabs and the rows of the active one; `esc` leads back to where it was opened."""
+    """A line of tabs and the rows of the active one; `esc` returns to the screen below."""
 
     def __init__(self, view: View, tab: int = 0) -> None:
         super().__init__(view)
@@ -31,39 +31,39 @@ class TabbedScreen(LiveScreen):
         self.tabs = TabLine(id="tabs")
         self.body = LinesView(every_row=True, id="body")
 
-    # What a subclass says
+    # To be implemented by subclasses
 
     def head(self) -> Sequence[Widget]:
         """Widgets above the tabs."""
         return ()
 
     def labels(self) -> Sequence[Label]:
-        """The tabs, always the same number of them."""
+        """The tabs; their number must not change."""
         raise NotImplementedError
 
     def rows(self, width: int) -> Sequence[Row]:
         """The rows of the active tab, for a body of `width` cells."""
         raise NotImplementedError
 
-    # What all of them do
+    # Shared behaviour
 
     def compose(self) -> ComposeResult:
-        """Top to bottom."""
+        """All widgets, top to bottom."""
         yield from self.head()
         yield self.tabs
         yield self.body
         yield from self.compose_frame()
 
     def on_mount(self) -> None:
-        """The body takes the keys that move."""
+        """Focus the body, which handles the movement keys."""
         self.body.focus()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Names, bars and wrapped texts depend on the width."""
+        """Compose for the new width, on which names, bars and wrapped text depend."""
         self.call_after_refresh(self.show_tab)
 
     def show_tab(self, reset: bool = False) -> None:
-        """Show the active tab as it is now; with `reset` from its start."""
+        """Show the current content of the active tab; with `reset`, from the top."""
         labels = self.labels()
         empty = frozenset(index for index, label in enumerate(labels) if not label.filled)
         self.tabs.show_tabs([label.name for label in labels], self.tab, empty)
@@ -76,14 +76,14 @@ class TabbedScreen(LiveScreen):
         return target.value if target is not None and target.kind == "test" else None
 
     def own_facts(self) -> frozenset[str]:
-        """There is always something to go back to."""
+        """Always "page": there is a screen to return to."""
         return frozenset({"page"})
 
     def action_back(self) -> None:
-        """Back to where it was opened."""
+        """Return to the screen below."""
         self.app.pop_screen()
 
     def action_tab_step(self, step: int) -> None:
-        """Next or previous tab, round the end."""
+        """Go to the next or previous tab, wrapping around."""
         self.tab = (self.tab + step) % len(self.labels())
         self.show_tab(reset=True)
