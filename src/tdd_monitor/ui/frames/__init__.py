@@ -1,1 +1,1 @@
-"""What a frame shows and when it is drawn: from the stream's deltas to a View."""
+"""What a frame shows and when it is drawn: turns the stream's deltas into views."""

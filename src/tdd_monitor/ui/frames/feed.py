@@ -1,4 +1,4 @@
-"""Between the stream and the frames: merges deltas, and works out at a pace what costs O(tests)."""
+"""Between the stream and the frames: merges deltas, and limits how often O(tests) work is done."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ SWEEP_BUDGET_S = 0.004  # of a frame of 50 ms
 
 
 class Feed:
-    """Turns what the control tells into views. Paused, it holds the last one; data still come in."""
+    """Turns the control's deltas into views. While paused, it keeps the last view; data still arrive."""
 
     def __init__(self, control: Control, clock: Callable[[], float] = time.perf_counter) -> None:
         self.control = control
@@ -27,21 +27,21 @@ class Feed:
         self._pending = Delta()
         self._sweep = Sweep(clock)
         self._sweep_pace = Pace(0.2)
-        self._sweep_cost_s = 0.0  # of the pass that is under way
+        self._sweep_cost_s = 0.0  # of the pass in progress
         self._alert_pace = Pace(0.2, share=0.04)
         self._alerts: tuple[Alert, ...] = ()
         self._alerts_stale = self._sweep_stale = True
-        self._elapsed = (0, 0)  # the run, and how long it has been going as last shown
+        self._elapsed = (0, 0)  # run number and the elapsed nanoseconds last shown
         control.subscribe(self.take)
 
     def take(self, delta: Delta) -> None:
-        """Remember what a line changed, for the next frame."""
+        """Record what a line changed, for the next frame."""
         self._pending.merge(delta)
 
     def tick(self, whole: bool = False) -> tuple[View, Delta] | None:
-        """The next frame's view and what changed since the last one; None while nothing moves.
+        """The next frame's view and what changed since the last one; None if nothing changed.
 
-        `whole` works everything out now, whatever it costs.
+        `whole` computes everything now, whatever it costs.
         """
         if self.paused and not whole:
             return None
@@ -65,15 +65,15 @@ class Feed:
             self._alerts_stale = False
             self._alert_pace.ran(started, self._clock())
             if not whole:
-                return  # one costly thing a frame
+                return  # one expensive computation per frame
         if whole or (self._sweep_stale and self._sweep_pace.due(started)):
             if whole:
                 self._sweep.restart()
             budget = float("inf") if whole else SWEEP_BUDGET_S
-            over = self._sweep.step(self._board.session, self._now_ns(), budget)
+            finished = self._sweep.step(self._board.session, self._now_ns(), budget)
             ended = self._clock()
             self._sweep_cost_s += ended - started
-            if over:
+            if finished:
                 self._sweep_stale = False
                 self._sweep_pace.ran(ended - self._sweep_cost_s, ended)
                 self._sweep_cost_s = 0.0
@@ -82,7 +82,7 @@ class Feed:
         return self._held_ns if self.paused else self.control.now_ns()
 
     def _elapsed_ns(self, now_ns: int) -> int:
-        """A run's last line is read a little later than it was sent: what was shown by then stays."""
+        """Never decreases: the clock may have passed a run's last line before that line was read."""
         session = self._board.session
         number = session.run.number if session.run is not None else 0
         shown_ns = self._elapsed[1] if self._elapsed[0] == number else 0
@@ -90,7 +90,7 @@ class Feed:
         return self._elapsed[1]
 
     def view(self) -> View:
-        """The view as it is known now."""
+        """The current view."""
         control = self.control
         now_ns = self._now_ns()
         return View(
@@ -108,7 +108,7 @@ class Feed:
         )
 
     def toggle_pause(self) -> None:
-        """Hold what is shown, or show what has come in meanwhile."""
+        """Freeze the display, or show what has arrived meanwhile."""
         if not self.paused:
             self._held_ns = self.control.now_ns()
             self._board = freeze(self.control.board)

@@ -1,7 +1,7 @@
-"""The node ids that the table shows, in their order, kept up to date from deltas.
+"""The node ids that the table shows, in order, kept up to date from deltas.
 
-The order of a hundred thousand tests is not made anew because one of them changed: what changed is
-taken out and sorted in again, and that a slice at a time, so that no key press waits for it.
+When one test changes, a hundred thousand are not sorted again: only the changed ones are removed and
+merged back in, a slice at a time so that no key press has to wait.
 """
 
 import time
@@ -16,7 +16,7 @@ from tdd_monitor.verdict import Board
 Keep = Callable[[Item], bool]
 SortRow = tuple[float | str, ...]  # the sort key, then the node id
 
-SLICE = 5000  # rows between two looks at the clock
+SLICE = 5000  # rows between two checks of the clock
 
 VIEWS = {
     "all": "all",
@@ -28,7 +28,7 @@ VIEWS = {
 
 
 class Listing:
-    """What is shown: a view, a filter, a sort key; and the node ids that follow from them."""
+    """A view, a filter and a sort key, and the node ids that result from them."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.view = "all"
@@ -50,9 +50,9 @@ class Listing:
         sort: str | None = None,
         reverse: bool | None = None,
     ) -> None:
-        """Change what is shown; it follows with the next steps."""
+        """Change what is shown; the next steps apply it."""
         if view is not None and view != self.view:
-            # "slowest" is a view and an order at once; leaving it gives the order back.
+            # "slowest" is both a view and an order; leaving it restores the default order.
             if "slowest" in (view, self.view):
                 self.sort, self.reverse = ("duration" if view == "slowest" else "order"), False
             self.view = view
@@ -62,11 +62,11 @@ class Listing:
         self.restart()
 
     def restart(self) -> None:
-        """Forget what was worked out: it is about something else."""
+        """Discard all results and any pass in progress; the next pass rebuilds everything."""
         self._whole, self._pass = True, None
 
     def note(self, delta: Delta) -> None:
-        """Remember what changed in the session."""
+        """Record what changed in the session."""
         self._whole |= delta.rows
         if self.sort != "order" or self.view != "all":
             self._changed |= delta.items
@@ -77,7 +77,7 @@ class Listing:
         return self._pass is not None or self._whole or bool(self._changed)
 
     def step(self, board: Board, budget_s: float) -> bool:
-        """Go on for at most about `budget_s`; True when `nodeids` have been brought up to date."""
+        """Continue for about `budget_s` at most; True once `nodeids` is up to date."""
         if self._pass is None:
             if not self.stale:
                 return False
@@ -104,7 +104,7 @@ class Listing:
             part = items[start : start + SLICE]
             rows += sorted([(*key(item), item.nodeid) for item in part if keep is None or keep(item)])
             yield
-        rows.sort()  # sorted slices: little is left to do
+        rows.sort()  # cheap: the slices are sorted
         self._publish(rows, [row[-1] for row in rows])
 
     def _sort_in(self, board: Board, changed: set[str]) -> Iterator[None]:

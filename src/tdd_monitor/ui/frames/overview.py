@@ -1,4 +1,4 @@
-"""Figures over all tests, gathered a slice at a time: no frame waits for a hundred thousand rows."""
+"""Statistics over all tests, computed a slice at a time so that no frame waits for 100,000 rows."""
 
 import heapq
 import time
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from tdd_monitor.session import metrics, queries
 from tdd_monitor.session.model import Item, ItemState, Session
 
-SLICE = 500  # items between two looks at the clock
+SLICE = 500  # items between two checks of the clock
 TOP = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What the panels say about all tests together."""
+    """Statistics over all tests, for the panels."""
 
     durations: queries.Durations = field(default_factory=lambda: queries.distribution([]))
     slowest: tuple[tuple[str, int], ...] = ()  # node id, own nanoseconds
@@ -23,7 +23,7 @@ class Overview:
 
 
 class Sweep:
-    """One pass after the other over the items of a session; `latest` is the last whole one."""
+    """Repeated passes over the items of a session; `latest` is the result of the last complete one."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.latest = Overview()
@@ -31,7 +31,7 @@ class Sweep:
         self._pass: Iterator[Overview | None] | None = None
 
     def step(self, session: Session, now_ns: int, budget_s: float) -> bool:
-        """Go on for at most about `budget_s`; True when a pass came to its end."""
+        """Continue for about `budget_s` at most; True when a pass is complete."""
         if self._pass is None:
             self._pass = _gather(session, now_ns)
         deadline = self._clock() + budget_s
@@ -45,7 +45,7 @@ class Sweep:
         return False
 
     def restart(self) -> None:
-        """Forget a pass that is under way: what it looks at is gone."""
+        """Discard the pass in progress, whose items are outdated."""
         self._pass = None
 
 
@@ -57,7 +57,7 @@ def _gather(session: Session, now_ns: int) -> Iterator[Overview | None]:
     waiting = queries.Waiting()
     for start in range(0, len(items), SLICE):
         part = items[start : start + SLICE]
-        # Sorted slices are quick to sort together at the end, in one go that nothing can interrupt.
+        # Sorted slices make the final sort fast, which cannot be split into steps.
         own += sorted([item.own_ns for item in part if queries.has_duration(item)])
         slowest = _best(
             slowest, [(item.own_ns, -item.index, item.nodeid) for item in part if item.own_ns > 0]

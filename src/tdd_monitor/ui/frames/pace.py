@@ -1,4 +1,4 @@
-"""When to compute what: how often something that costs O(tests) may run, and how to hold a display still."""
+"""Scheduling of expensive work: limits for O(tests) computations, garbage collection, frozen boards."""
 
 import copy
 import gc
@@ -13,7 +13,7 @@ FRAMES_PER_SECOND = 20
 
 
 class Pace:
-    """Tells when a computation may run again, so that it takes at most `share` of the time."""
+    """Decides when a computation may run again, so that it takes at most `share` of the time."""
 
     def __init__(self, least_s: float, share: float = 0.1) -> None:
         self.least_s = least_s
@@ -21,21 +21,21 @@ class Pace:
         self._next_s = 0.0
 
     def due(self, now_s: float) -> bool:
-        """True when enough time has passed since it ran, measured by what that cost."""
+        """True if enough time has passed since the last run, given what that cost."""
         return now_s >= self._next_s
 
     def ran(self, started_s: float, ended_s: float) -> None:
-        """Take note of a run."""
+        """Record a run."""
         self._next_s = ended_s + max(self.least_s, (ended_s - started_s) / self.share)
 
 
 class Collector:
-    """Runs the full garbage collections, at a pace.
+    """Schedules full garbage collections.
 
-    One takes 0.5 s when there are a hundred thousand tests, and the interpreter would start one in the middle
-    of a key press. So it collects young objects only, later and more at once than by default (what a frame
-    leaves behind is dead by then), and the old ones are looked through here: for at most `SHARE` of the time,
-    and not while keys are being pressed. Nothing is ever frozen after the start: frozen garbage stays.
+    One takes 0.5 s with a hundred thousand tests, and the interpreter might start it in the middle of a key
+    press. So the interpreter collects only young objects, with a higher threshold than by default (by then
+    a frame's garbage is dead), and this class collects the old ones: for at most `SHARE` of the time, and
+    not while keys are being pressed. Nothing is frozen after the start: frozen garbage is never freed.
     """
 
     SHARE = 0.01
@@ -50,25 +50,25 @@ class Collector:
         self._before: tuple[int, int, int] | None = None
 
     def start(self) -> None:
-        """Take over from the interpreter. What has been imported stays for good: nobody looks at it again."""
+        """Take over from the interpreter. Imported modules stay for good: freeze them."""
         self._before = gc.get_threshold()
         gc.set_threshold(*self.YOUNG)
         gc.freeze()
         gc.enable()
 
     def stop(self) -> None:
-        """Give back to the interpreter what it did by itself before."""
+        """Restore the interpreter's own collection."""
         if self._before is not None:
             gc.set_threshold(*self._before)
             gc.unfreeze()
             self._before = None
 
     def pressed(self, now_s: float) -> None:
-        """A key was pressed: another one is likely to follow."""
+        """Record a key press: another one is likely to follow."""
         self._pressed_s = now_s
 
     def tick(self, running: bool, now_s: float) -> None:
-        """Call once a frame."""
+        """Collect if due. Call once per frame."""
         self._owed |= running
         if not (self._owed and self._before is not None and self._pace.due(now_s)):
             self._due_s = None
@@ -93,7 +93,7 @@ def _frozen_run(run: Run) -> Run:
 
 
 def freeze(board: Board) -> Board:
-    """A copy of what `board` shows now, which later lines do not change."""
+    """A copy of `board` that later lines do not change."""
     session = board.session
     frozen = copy.copy(board)
     frozen.of_test = dict(board.of_test)

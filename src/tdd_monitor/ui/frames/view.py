@@ -1,4 +1,4 @@
-"""What a frame shows: the board (or a frozen copy of it) and what was worked out from it."""
+"""What a frame shows: the board (or a frozen copy of it) and what was computed from it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from .overview import Overview
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything that the header, the banner and the panels read."""
+    """All that header, banner, table and panels read."""
 
     board: Board
     now_ns: int = 0
@@ -18,8 +18,8 @@ class View:
     alerts: tuple[Alert, ...] = ()
     title: str = ""
     notices: tuple[str, ...] = ()
-    output: Sequence[str] = ()  # what pytest printed; the control's own, it grows
+    output: Sequence[str] = ()  # what pytest printed; the control's own list, which grows
     can_run: bool = True
     watching: bool = False
     paused: bool = False
-    elapsed_ns: int = 0  # of the run; what has been shown once it never falls below
+    elapsed_ns: int = 0  # of the run; never decreases

@@ -1,1 +1,1 @@
-"""Text in roles: names cut to a width, words for states, charts. Pure functions."""
+"""Text with roles: names cut to a width, words for states, charts. Pure functions."""

@@ -1,4 +1,4 @@
-"""Bars, sparklines, histograms and waterfalls, as text in roles. Pure functions of numbers."""
+"""Bars, sparklines, histograms and waterfalls, as text with roles. Pure functions of numbers."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ LEVELS = " ▁▂▃▄▅▆▇█"
 
 
 def bar(fraction: float, width: int, role: str, track: str = "track") -> Parts:
-    """A horizontal bar; heavy where it is filled, light where not, so it reads without colour."""
+    """A horizontal bar; the filled part is heavy, the rest light, so it reads without colour."""
     halves = round(min(1.0, max(0.0, fraction)) * width * 2)
     if fraction > 0:
         halves = max(1, halves)
@@ -18,12 +18,12 @@ def bar(fraction: float, width: int, role: str, track: str = "track") -> Parts:
 
 
 def sparkline(values: Sequence[float], height: int, low: float, high: float) -> list[str]:
-    """One column a value, `height` lines from top to bottom, on the scale `low` to `high`."""
+    """One column per value, `height` lines from top to bottom, on the scale `low` to `high`."""
     span = high - low
     steps = []
     for value in values:
         share = (value - low) / span if span > 0 else 0.0
-        # Never fewer than one step: an empty column would say that there was no reading.
+        # At least one step: an empty column would look like a missing reading.
         steps.append(max(1, round(min(1.0, max(0.0, share)) * height * 8)))
     lines = []
     for line in range(height - 1, -1, -1):
@@ -32,9 +32,9 @@ def sparkline(values: Sequence[float], height: int, low: float, high: float) -> 
 
 
 def resample(points: Sequence[tuple[int, float]], width: int, end_ns: int) -> list[float]:
-    """The points of a series in `width` equal stretches of time, the highest value of each.
+    """The maximum of a series in each of `width` equal intervals of time.
 
-    A stretch without a reading keeps the value before it: samples are sent only on change.
+    An interval without a reading repeats the previous value: samples are sent only on change.
     """
     if not points or width <= 0:
         return []
@@ -42,21 +42,21 @@ def resample(points: Sequence[tuple[int, float]], width: int, end_ns: int) -> li
     span = max(1, end_ns - start_ns)
     if len(points) < width and span < width:
         return [value for _t, value in points]
-    stretches: list[float | None] = [None] * width
+    intervals: list[float | None] = [None] * width
     for t_ns, value in points:
         at = min(width - 1, max(0, (t_ns - start_ns) * width // span))
-        known = stretches[at]
-        stretches[at] = value if known is None else max(known, value)
+        known = intervals[at]
+        intervals[at] = value if known is None else max(known, value)
     filled: list[float] = []
     last = points[0][1]
-    for found in stretches:
+    for found in intervals:
         last = last if found is None else found
         filled.append(last)
     return filled
 
 
 def columns(counts: Sequence[int], height: int) -> list[list[str]]:
-    """A vertical bar per count: for each of `height` lines from the top, one character a column."""
+    """One vertical bar per count: for each of `height` lines from the top, one character per column."""
     highest = max(counts, default=0)
     eighths = [0 if not count else max(1, round(count / highest * height * 8)) for count in counts]
     return [
@@ -65,7 +65,7 @@ def columns(counts: Sequence[int], height: int) -> list[list[str]]:
 
 
 def span(start: float, length: float, total: float, width: int, role: str) -> Parts:
-    """A stretch on an axis of `total`, in `width` cells: what a row of a waterfall shows."""
+    """An interval on an axis of `total`, in `width` cells: one bar of a waterfall."""
     if total <= 0 or width <= 0:
         return ((" " * max(0, width), "track"),)
     first = min(width - 1, max(0, int(start / total * width)))
@@ -74,7 +74,7 @@ def span(start: float, length: float, total: float, width: int, role: str) -> Pa
 
 
 def axis(total_label: str, width: int) -> str:
-    """The scale over a waterfall: 0 at the left, the total at the right."""
+    """The scale of a waterfall: 0 at the left, the total at the right."""
     if width < len(total_label) + 2:
         return " " * width
     return "0" + "─" * (width - 1 - len(total_label)) + total_label

@@ -1,4 +1,4 @@
-"""Names and texts in a known width. Pure functions; how figures read, `verdict.wording` says."""
+"""Names and texts fitted to a width. Pure functions; `verdict.wording` formats figures."""
 
 from rich.cells import cell_len, set_cell_size
 
@@ -7,8 +7,8 @@ from tdd_monitor import terminal
 visible, plain_lines = terminal.visible, terminal.plain_lines
 
 ELLIPSIS = "…"
-PATH_MIN = 6  # a shorter rest of a file name tells nothing
-HEAD_MIN = 7  # what is left of a function's name when its parameters take all the room
+PATH_MIN = 6  # cells of a file name below which it is not worth showing
+HEAD_MIN = 7  # cells kept of a function's name when its parameters take all the space
 
 
 def fit(text: str, width: int, right: bool = False) -> str:
@@ -22,7 +22,7 @@ def fit(text: str, width: int, right: bool = False) -> str:
 
 
 def cut_left(text: str, width: int) -> str:
-    """The end of `text` that fits into `width` cells, behind an ellipsis."""
+    """The end of `text` that fits into `width` cells, after an ellipsis."""
     if width <= 0:
         return ""
     if cell_len(text) <= width:
@@ -34,7 +34,7 @@ def cut_left(text: str, width: int) -> str:
 
 
 def cut_middle(text: str, width: int) -> str:
-    """Both ends of `text` in at most `width` cells, an ellipsis between them."""
+    """Both ends of `text` in at most `width` cells, with an ellipsis between them."""
     if _fits(text, width):
         return visible(text)
     if width < 2:
@@ -46,7 +46,7 @@ def cut_middle(text: str, width: int) -> str:
 
 
 def name(nodeid: str, width: int) -> str:
-    """A node id in at most `width` cells: the directories go first, then the file, then the middle."""
+    """A node id in at most `width` cells: drops the directories first, then the file, then the middle."""
     path, colons, rest = nodeid.partition("::")
     if len(nodeid) <= 4 * width:
         whole = visible(nodeid)
@@ -64,23 +64,23 @@ def name(nodeid: str, width: int) -> str:
 
 
 def _function(text: str, width: int) -> str:
-    """A function in at most `width` cells: its parameters tell it from others, so its name is cut first."""
+    """A function in at most `width` cells: cut its name first, as the parameters distinguish it."""
     head, bracket, rest = text.partition("[")
     if _fits(text, width) or not bracket or width < 2 * HEAD_MIN:
         return cut_middle(text, width)
-    # Where the parameters must be cut too, the name need not suffer most.
+    # If the parameters must be cut too, keep a third of the width for the name.
     least = HEAD_MIN if _fits(bracket + rest, width - HEAD_MIN) else max(HEAD_MIN, width // 3)
     parameters = cut_middle(bracket + rest, width - min(least, len(head)))
     return cut_middle(head, width - cell_len(parameters)) + parameters
 
 
 def _fits(text: str, width: int) -> bool:
-    # Ids of thousands of characters exist; nothing beyond the width needs to be looked at.
+    # Ids can be thousands of characters long: check the length before measuring cells.
     return len(text) <= width and cell_len(visible(text)) <= width
 
 
 def short(nodeid: str, width: int | None = None) -> str:
-    """The last part of a node id, the function with its parameters; in `width` cells at most."""
+    """The last part of a node id, the function with its parameters, in at most `width` cells."""
     path, colons, rest = nodeid.partition("::")
     head, bracket, parameters = rest.partition("[")
     text = head.rpartition("::")[2] + bracket + parameters if colons else path
@@ -88,7 +88,7 @@ def short(nodeid: str, width: int | None = None) -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width` cells (2 at least), broken between words where possible."""
+    """`text` in lines of at most `width` cells (minimum 2), broken between words where possible."""
     width = max(2, width)  # the widest character
     lines: list[str] = []
     line = ""
@@ -105,7 +105,7 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def _fitting(text: str, width: int) -> int:
-    """How many characters from the start of `text` fit into `width` cells."""
+    """The number of leading characters of `text` that fit into `width` cells."""
     left = width
     for index, char in enumerate(text):
         left -= cell_len(char)

@@ -1,4 +1,4 @@
-"""What pure functions hand to widgets: text in roles. A role is a component class of css/roles.tcss."""
+"""Text with roles, which pure functions hand to widgets. Roles are styled in css/1-roles.tcss."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ ROLES = (
     "fixture",
     "shared",
     "key",
-    # Laid over another role:
+    # Overlays on another role:
     "cursor",
     "cursor-away",
     "stale",
@@ -46,7 +46,7 @@ ROLES = (
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where `enter` leads from a row: a test, several, a fixture, a place in a file, a page, a panel."""
+    """What `enter` opens on a row: a test, several, a fixture, a place in a file, a page, a panel."""
 
     kind: str  # test, fixture, tests, place, page, panel
     value: str
@@ -74,12 +74,12 @@ BLANK = Row()
 
 
 def width_of(parts: Iterable[Part]) -> int:
-    """How many cells the parts take."""
+    """The width of the parts, in cells."""
     return sum(cell_len(text) for text, _role in parts)
 
 
 def clip(parts: Iterable[Part], width: int) -> Parts:
-    """The parts within `width` cells; what does not fit ends in an ellipsis."""
+    """The parts in at most `width` cells; cut with an ellipsis."""
     kept: list[Part] = []
     left = width
     for text, role in parts:
@@ -94,7 +94,7 @@ def clip(parts: Iterable[Part], width: int) -> Parts:
 
 
 def spread(left: Parts, right: Parts, width: int) -> Parts:
-    """`left` and `right` at the two ends of `width` cells; `right` goes when both do not fit."""
+    """`left` and `right` at the two ends of `width` cells; without `right` if both do not fit."""
     gap = width - width_of(left) - width_of(right)
     if gap < 1:
         return left

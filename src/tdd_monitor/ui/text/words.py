@@ -1,6 +1,6 @@
-"""Glyph, word and role of every outcome and state, and sentences for how a run stands.
+"""Glyph, word and role of every outcome and state, and advice for exit statuses.
 
-A colour never says anything alone: every state has its own glyph and word too.
+Colour never carries meaning alone: every state has its own glyph and word too.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tdd_monitor.session.model import Item, ItemState, Run, RunState
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """How something is shown."""
+    """How an outcome or state is shown."""
 
     glyph: str
     word: str
@@ -40,7 +40,7 @@ SEVERITIES = {
     Severity.CRITICAL: Word("◆", "critical", "critical"),
 }
 
-WITHIN = Word(" ", "", "text")  # the threshold
+WITHIN = Word(" ", "", "text")  # within the threshold
 
 RUN_STATES = {
     RunState.STARTING: Word("○", "starting", "pending"),
@@ -67,12 +67,12 @@ EXIT_ADVICE = {
 
 
 def of_value(value: float, threshold: float) -> Word:
-    """How a value stands to its threshold, which 0 switches off."""
+    """How a value compares with its threshold; a threshold of 0 is off."""
     return SEVERITIES[severity(value, threshold)] if threshold and value > threshold else WITHIN
 
 
 def of_item(item: Item) -> Word:
-    """How an item stands now."""
+    """The current state of an item."""
     if item.state is ItemState.RUNNING:
         return RUNNING
     if item.state is ItemState.PENDING:
@@ -83,7 +83,7 @@ def of_item(item: Item) -> Word:
 
 
 def of_run(run: Run) -> Word:
-    """How a run stands now."""
+    """The current state of a run."""
     if run.state is RunState.LOST and run.hello is None:
         return Word("!", "not started", "error")
     if run.state is not RunState.FINISHED:
@@ -99,7 +99,7 @@ def of_run(run: Run) -> Word:
 
 
 def of_cancel(run: Run) -> str:
-    """Why a run was interrupted, in words."""
+    """The reason why a run was interrupted, as text."""
     reasons = {
         "maxfail": "stopped by --maxfail",
         "interrupt": "interrupted",

@@ -1,4 +1,4 @@
-"""What the panels and screens are made of: painted lines, rows with a cursor, the line of keys."""
+"""Building blocks of panels and screens: painted lines, rows with a cursor, tabs, the footer."""
 
 from .footer import KeyLine
 from .lines import LinesView

@@ -1,4 +1,4 @@
-"""The line of keys at the bottom: only those that work here and now, and only whole ones."""
+"""The footer: the keys that are available now, each shown whole or not at all."""
 
 from collections.abc import Sequence
 
@@ -11,19 +11,19 @@ from .painted import PaintedLines
 
 
 class KeyLine(PaintedLines):
-    """Shows keys with their labels; a click does what the key does."""
+    """Shows keys with their labels; a click acts like the key."""
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self.actions: list[Action] = []
 
     def show_actions(self, actions: Sequence[Action], width: int) -> None:
-        """Show as many of `actions` as fit, the most wanted first."""
+        """Show as many of `actions` as fit, by priority."""
         self.actions = chosen(actions, width)
         self.show([line(self.actions)])
 
     async def on_click(self, event: events.Click) -> None:
-        """Do what the key under the pointer does."""
+        """Press the key under the pointer."""
         right = 0
         for action in self.actions:
             right += width_of(_label(action))
@@ -33,7 +33,7 @@ class KeyLine(PaintedLines):
 
 
 def chosen(actions: Sequence[Action], width: int) -> list[Action]:
-    """Those of `actions` that fit into `width` cells, in the order of the table."""
+    """Those of `actions` that fit into `width` cells, in table order."""
     kept: list[Action] = []
     left = width
     for action in sorted((action for action in actions if action.footer), key=lambda action: action.footer):
@@ -49,5 +49,5 @@ def _label(action: Action) -> Parts:
 
 
 def line(actions: Sequence[Action]) -> Parts:
-    """The keys one after the other."""
+    """The keys in one line."""
     return tuple(part for action in actions for part in _label(action))

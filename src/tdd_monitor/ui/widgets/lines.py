@@ -1,4 +1,4 @@
-"""Rows that somebody else has put together: a panel's figures, a traceback, the help."""
+"""A view of rows composed elsewhere: a panel's figures, a traceback, the help."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from .rows import RowsView
 
 
 class LinesView(RowsView):
-    """A list of rows. The cursor stops at rows that lead somewhere or, in a text, at every one."""
+    """A list of rows. The cursor stops at rows with a target or, with `every_row`, at every one."""
 
     def __init__(self, every_row: bool = False, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -19,7 +19,7 @@ class LinesView(RowsView):
         self.every_row = every_row
 
     def show(self, rows: Sequence[Row], reset: bool = False) -> None:
-        """Show these rows; the cursor stays at what it is on, unless `reset`."""
+        """Show these rows; the cursor stays on its target, unless `reset`."""
         if rows == self.rows and not reset:
             return
         held = None if reset else self.target_at(self.cursor)
@@ -35,15 +35,15 @@ class LinesView(RowsView):
         self.refresh()
 
     def row_count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return len(self.rows)
 
     def target_at(self, index: int) -> Target | None:
-        """Where enter leads from a row."""
+        """The target that enter opens on a row."""
         return self.rows[index].target if 0 <= index < len(self.rows) else None
 
     def next_stop(self, index: int, step: int) -> int:
-        """The nearest row in that direction at which the cursor stops, else where it is."""
+        """The nearest row in that direction where the cursor stops, else the row where it is."""
         index = super().next_stop(index, step)
         if self.every_row or not self.rows:
             return index
@@ -53,18 +53,18 @@ class LinesView(RowsView):
 
     @property
     def has_stops(self) -> bool:
-        """True when there is a row that leads somewhere."""
+        """True if any row has a target."""
         return any(row.target for row in self.rows)
 
     def action_cursor_down(self) -> None:
-        """Next row; a view without any that leads somewhere scrolls."""
+        """Go to the next row; scroll if no row has a target."""
         if self.every_row or self.has_stops:
             super().action_cursor_down()
         else:
             self.scroll_to(y=self.scroll_offset.y + 1, animate=False, force=True)
 
     def action_cursor_up(self) -> None:
-        """Previous row; a view without any that leads somewhere scrolls."""
+        """Go to the previous row; scroll if no row has a target."""
         if self.every_row or self.has_stops:
             super().action_cursor_up()
         else:
@@ -81,5 +81,5 @@ class LinesView(RowsView):
         return strip.crop(left, left + width)
 
     def text(self) -> str:
-        """What the rows say, without roles: for tests and for copying."""
+        """The plain text of the rows."""
         return "\n".join("".join(text for text, _role in row.parts).rstrip() for row in self.rows)

@@ -1,7 +1,7 @@
-"""Turns text in roles into strips; which colour a role has, only css/1-roles.tcss knows.
+"""Turns text with roles into strips; colours are defined only in css/1-roles.tcss.
 
-The roles are component classes of one hidden widget. Were they those of every widget that uses
-them, three quarters of start-up and 30 ms of every change of focus would go into styling them.
+The roles are component classes of one hidden widget. If every widget had them, styling them would take
+three quarters of start-up and 30 ms of every change of focus.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ from tdd_monitor.ui.text.parts import ROLES, Part, Parts
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the style sheet says about a role: colours before they are laid on a background."""
+    """A role's style from the style sheet: colours before blending with a background."""
 
     color: Color | None
     auto_color: bool
@@ -30,7 +30,7 @@ class Look:
 
 
 class Palette(Widget):
-    """Never seen; the style sheet gives its component classes the looks of all roles."""
+    """A hidden widget whose component classes carry the looks of all roles."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"role--{role}" for role in ROLES}
 
@@ -52,20 +52,20 @@ class Palette(Widget):
         return found
 
     def notify_style_update(self) -> None:
-        """Another theme, for instance."""
+        """Drop the cached looks, for instance after a change of theme."""
         self._looks.clear()
         super().notify_style_update()
 
 
 class Painted(Widget):
-    """A widget that draws its lines from parts. The first screen of its app has the Palette."""
+    """A widget that draws its lines from parts. The app's first screen must contain the Palette."""
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._role_styles: dict[tuple[str, ...], Style] = {}
 
     def notify_style_update(self) -> None:
-        """The background may be another one."""
+        """Drop the cached styles: the background may have changed."""
         self._role_styles.clear()
         super().notify_style_update()
 
@@ -80,7 +80,7 @@ class Painted(Widget):
 
     def paint(self, parts: Iterable[Part], width: int, *over: str) -> Strip:
         """The parts as a strip of exactly `width` cells."""
-        # Whatever comes in, no control character goes out to the terminal.
+        # No control character in incoming text may reach the terminal.
         strip = Strip(
             [
                 Segment(text if text.isprintable() else visible(text), self.role_style(role, *over))
@@ -92,7 +92,7 @@ class Painted(Widget):
 
 
 def _laid(looks: Sequence[Look], background: Color) -> Style:
-    """The looks one over the other, the last one on top, on a background."""
+    """Blend the looks on a background, the last one on top."""
     color, auto, text_style = Color(255, 255, 255), True, Style()
     for look in looks:
         background = background if look.background is None else background + look.background
@@ -105,7 +105,7 @@ def _laid(looks: Sequence[Look], background: Color) -> Style:
 
 
 class PaintedLines(Painted):
-    """A few fixed lines, as many as the style sheet gives it or, with `height: auto`, as there are."""
+    """A few fixed lines; with `height: auto`, as high as the lines require."""
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -114,14 +114,14 @@ class PaintedLines(Painted):
     def show(self, lines: Sequence[Parts]) -> None:
         """Show these lines; nothing is repainted when they are the same."""
         if lines != self.lines:
-            other_height = len(lines) != len(self.lines)
+            height_changed = len(lines) != len(self.lines)
             self.lines = lines
-            self.refresh(layout=other_height)
+            self.refresh(layout=height_changed)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """As many lines as there are."""
+        """The number of lines."""
         return len(self.lines)
 
     def render_line(self, y: int) -> Strip:
-        """One line of the widget's content."""
+        """Render one line of the content."""
         return self.paint(self.lines[y] if y < len(self.lines) else (), self.size.width)

@@ -1,4 +1,4 @@
-"""A line of tab names, the active one marked; those with nothing in them are dim."""
+"""A line of tab names; the active one is marked, empty ones are dim."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ from .painted import PaintedLines
 
 
 class TabLine(PaintedLines):
-    """Names of tabs and which one is active."""
+    """Shows the names of tabs and which one is active."""
 
     def show_tabs(self, names: Sequence[str], active: int, empty: frozenset[int] = frozenset()) -> None:
-        """Show these tabs; in a narrow line those far from the active one go first."""
+        """Show these tabs; if they do not fit, scroll so that the active one is visible."""
         first = 0
         width = self.size.width
         while first < active and width_of(_parts(names[first : active + 2], active - first)) > width:
