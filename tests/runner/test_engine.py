@@ -32,7 +32,7 @@ def test_last(): pass
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The grace of an interrupted pytest is 5 s; a machine that is busy needs more for the same work."""
     monkeypatch.setattr(process, "INTERRUPT_GRACE_S", 60.0)
-    monkeypatch.setattr(engine_module, "LONGEST_END_S", 90.0)
+    monkeypatch.setattr(engine_module, "MAX_SHUTDOWN_S", 90.0)
 
 
 async def appears(path: Path) -> None:

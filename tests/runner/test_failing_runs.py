@@ -140,7 +140,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The grace is 5 s; a machine that is busy needs more for the same work."""
     assert process.INTERRUPT_GRACE_S == 5
     monkeypatch.setattr(process, "INTERRUPT_GRACE_S", 60.0)
-    monkeypatch.setattr(engine_module, "LONGEST_END_S", 90.0)
+    monkeypatch.setattr(engine_module, "MAX_SHUTDOWN_S", 90.0)
 
 
 @pytest.mark.usefixtures("patient")

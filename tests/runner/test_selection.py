@@ -105,8 +105,8 @@ def test_a_save_touches_the_run_only_when_it_runs_those_tests(session: Session) 
 def test_two_wishes_become_one_run() -> None:
     one = Selection("saved a", nodeids=("x.py::a", "y.py::b"))
     other = Selection("saved b", files=("x.py",))
-    assert one.united(other) == Selection("saved a, saved b", ("y.py::b",), ("x.py",))
-    assert one.united(Selection("all")).everything
+    assert one.merged(other) == Selection("saved a, saved b", ("y.py::b",), ("x.py",))
+    assert one.merged(Selection("all")).everything
 
 
 def test_arguments_are_relative_to_where_pytest_starts() -> None:

@@ -10,7 +10,7 @@ import pytest
 from tdd_monitor.protocol.codec import CANCELLED, MAX_LINE_BYTES, encode
 from tdd_monitor.protocol.events import PROTOCOL, Hello, Line, StartedTest
 from tdd_monitor.runner.stream import server as servers
-from tdd_monitor.runner.stream.server import MAX_STRANGER_BYTES, Server, ServerError
+from tdd_monitor.runner.stream.server import MAX_UNKNOWN_BYTES, Server, ServerError
 
 
 class Heard(list[Line]):
@@ -130,7 +130,7 @@ async def test_what_a_sender_takes_back_is_no_damage(server: Server, heard: Hear
 
 async def test_a_long_hello_is_let_in(server: Server, heard: Heard) -> None:
     data = hello(server, unmeasured=("x" * 1_000,) * 500)
-    assert len(data) > 100 * MAX_STRANGER_BYTES
+    assert len(data) > 100 * MAX_UNKNOWN_BYTES
     await say(server, *(data[at : at + 50_000] for at in range(0, len(data), 50_000)), STARTED)
     assert len(heard) == 2
 
@@ -143,11 +143,11 @@ async def test_strangers_take_little_and_not_for_long(
     server: Server, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(servers, "HELLO_TIMEOUT_S", 3.0)
-    monkeypatch.setattr(servers, "MAX_STRANGERS", 20)
+    monkeypatch.setattr(servers, "MAX_UNKNOWN", 20)
     peers = [await connected(server) for _ in range(30)]
     await reached(lambda: server.foreign == 10)
     _, greedy = peers[0]
-    greedy.write(b'{"ev":"hello","token":"guessed' + b"x" * MAX_STRANGER_BYTES)
+    greedy.write(b'{"ev":"hello","token":"guessed' + b"x" * MAX_UNKNOWN_BYTES)
     await reached(lambda: server.foreign == 11)
     await say_only(server, hello(server) + STARTED)
     assert len(heard) == 2  # the others still wait

@@ -86,7 +86,7 @@ def test_a_touch_is_no_save(tmp_path: Path) -> None:
 
 def test_what_came_and_went_is_no_save(tmp_path: Path) -> None:
     seen = FileContents()
-    seen.know([tmp_path / "known.py"])
+    seen.add_existing([tmp_path / "known.py"])
     assert seen.changed([tmp_path / "known.py", tmp_path / "passing.py"]) == [tmp_path / "known.py"]
 
 
@@ -202,7 +202,7 @@ async def test_beyond_the_systems_limit_the_tree_is_polled_and_that_is_told(
         return -1
 
     monkeypatch.setattr(inotify_c, "inotify_add_watch", none_left)  # the limit is everybody's: not lowered
-    monkeypatch.setattr(tree, "POLL_LEAST_S", 0.1)
+    monkeypatch.setattr(tree, "MIN_POLL_S", 0.1)
     told: list[str] = []
     async with watched(tmp_path, told) as saved:
         (tmp_path / "deep").mkdir()

@@ -6,7 +6,7 @@ from tdd_monitor.config import Thresholds
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse, PoolSample, PoolUse, Statement
 from tdd_monitor.session.model import Pool
 from tdd_monitor.verdict import Alert, Severity, alerts
-from tdd_monitor.verdict.causes import one_a_cause
+from tdd_monitor.verdict.causes import merge_by_cause
 
 MS = 1_000_000
 
@@ -27,7 +27,7 @@ def fixture(name: str, ms: int) -> FixtureUse:
 def test_a_fixture_of_many_tests_is_one_alert_with_its_worst_and_its_total() -> None:
     found = each(40, fixtures=lambda n: (fixture("db", 10 + n), fixture("client", 6)))
     assert len(found) == 80
-    db, client = one_a_cause(found)
+    db, client = merge_by_cause(found)
     assert (db.subject, db.value, db.detail) == (
         "fixture db (function scope)",
         50,
@@ -38,29 +38,29 @@ def test_a_fixture_of_many_tests_is_one_alert_with_its_worst_and_its_total() -> 
 
 
 def test_a_fixture_of_one_test_is_named_too() -> None:
-    (alert,) = one_a_cause(each(1, fixtures=lambda n: (fixture("db", 9),)))
+    (alert,) = merge_by_cause(each(1, fixtures=lambda n: (fixture("db", 9),)))
     assert (alert.subject, alert.detail) == ("fixture db (function scope)", "a.py::t1")
 
 
 def test_a_statement_that_many_tests_repeat_is_one_alert() -> None:
     sql = "SELECT price FROM items WHERE id = ?"
     found = each(3, db=lambda n: (PoolUse("asyncpg", repeated=(Statement(sql, 10 + n),)),))
-    (alert,) = one_a_cause(found)
+    (alert,) = merge_by_cause(found)
     assert (alert.subject, alert.value, alert.detail) == (sql, 13, "3 tests")
-    assert one_a_cause(found[:1]) == found[:1]
+    assert merge_by_cause(found[:1]) == found[:1]
 
 
 def test_a_schema_change_that_many_tests_make_is_one_alert() -> None:
     slowest = (Statement("SELECT 1", 1, 90 * MS), Statement("create table t (id int)", 1, 15 * MS))
     use = PoolUse("asyncpg", ddl=1, ddl_max_ns=15 * MS, slowest=slowest)
-    (alert,) = one_a_cause(each(2, db=lambda n: (use,)))
+    (alert,) = merge_by_cause(each(2, db=lambda n: (use,)))
     assert (alert.subject, alert.detail) == ("create table t (id int)", "2 tests, 30.0 ms in total")
 
 
 def test_a_place_that_leaks_in_many_tests_is_one_alert() -> None:
     leak = PoolUse("asyncpg", "shop", leaked=1, leaked_at=("app.py:3",))
     other = leak._replace(leaked_at=("app.py:9",))
-    found = one_a_cause(each(4, db=lambda n: (leak if n < 4 else other,)))
+    found = merge_by_cause(each(4, db=lambda n: (leak if n < 4 else other,)))
     assert {alert.subject: alert.value for alert in found} == {"a.py::t4": 1, "acquired at app.py:3": 3}
 
 
@@ -68,7 +68,7 @@ def test_a_place_that_leaks_in_many_tests_is_one_alert() -> None:
 def test_waiting_for_a_used_up_pool_is_told_at_that_pool(waits: int) -> None:
     found = each(3, db=lambda n: (PoolUse("asyncpg", "shop", 1, n * 9 * MS, n * 9 * MS, waits),))
     pool = Pool("", PoolSample("shop", "asyncpg", 5, 0, 5, 5), peak_in_use=5, peak_waiting=3)
-    merged = one_a_cause([*alerts.of_pool(pool, Thresholds(), 0), *found])
+    merged = merge_by_cause([*alerts.of_pool(pool, Thresholds(), 0), *found])
     if waits:
         (alert,) = merged
         assert alert.detail == "5 of 5 in use; 3 tests waited, 27.0 ms at most"
@@ -84,7 +84,7 @@ def test_pools_of_one_name_are_one_alert() -> None:
         for worker in ("gw0", "gw1")
         for waiting in (1, 4)
     ]
-    (alert,) = one_a_cause(alert for pool in pools for alert in alerts.of_pool(pool, Thresholds(), 0))
+    (alert,) = merge_by_cause(alert for pool in pools for alert in alerts.of_pool(pool, Thresholds(), 0))
     assert (alert.subject, alert.value) == ("4 pools shop", 4)
     assert alert.detail == "worst: shop, 5 of 5 in use"
 
@@ -102,11 +102,11 @@ def test_growing_workers_are_one_alert() -> None:
         )
         for n in range(4)
     ]
-    (alert,) = one_a_cause(found)
+    (alert,) = merge_by_cause(found)
     assert (alert.subject, alert.value, alert.detail) == ("4 test processes", 14, "worst: worker gw3, more")
-    assert one_a_cause(found[:1]) == found[:1]
+    assert merge_by_cause(found[:1]) == found[:1]
 
 
 def test_what_has_no_common_cause_stays_apart() -> None:
     found = each(3, metrics=lambda n: {"test_cleanup_ms": 6.0})
-    assert one_a_cause(found) == found
+    assert merge_by_cause(found) == found

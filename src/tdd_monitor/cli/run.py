@@ -8,7 +8,7 @@ import click
 
 from tdd_monitor.runner.engine import Engine
 from tdd_monitor.runner.headless import run_headless
-from tdd_monitor.runner.pytest_process.last_words import timeout_stacks
+from tdd_monitor.runner.pytest_process.crash_output import timeout_stacks
 from tdd_monitor.runner.stream.server import ServerError
 
 from .options import PytestCommand, UsageError, make_engine, pytest_options, settings_here

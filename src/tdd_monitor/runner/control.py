@@ -1,4 +1,4 @@
-"""What a screen or a report needs of whatever feeds it: a live engine or a replayed recording."""
+"""The interface of a screen or a report to its source: a live engine or a replayed recording."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -11,12 +11,12 @@ Listener = Callable[[Delta], None]
 
 
 class Control(Protocol):
-    """A source of events, and what can be asked of it."""
+    """A source of events and the requests it accepts."""
 
     board: Board
     title: str  # what is watched, for the header: paths, or the recording's name
     output: deque[str]  # the newest lines that pytest itself printed
-    notices: deque[str]  # what went wrong around the run, and what to do; newest last
+    notices: deque[str]  # problems outside the tests, and what to do; newest last
     can_run: bool  # False for a replay: nothing can be run again
 
     @property
@@ -24,25 +24,25 @@ class Control(Protocol):
         """Files are watched and saves rerun."""
 
     def subscribe(self, listener: Listener) -> None:
-        """Call `listener` in the event loop after every line that changed something."""
+        """Call `listener` in the event loop after each line that changed the session."""
 
     def now_ns(self) -> int:
-        """The stream's clock now: monotonic when live, the recording's own in a replay."""
+        """The stream's current time: monotonic when live, the recording's own in a replay."""
 
     async def start(self) -> None:
-        """Begin: the first run, the watching, or the replay. Returns at once."""
+        """Start the first run and the file watcher, or the replay. Returns at once."""
 
     async def stop(self) -> None:
-        """End everything; a pytest that is going is interrupted, terminated after 5 s, killed after 10 s."""
+        """Shut down; a run in progress is interrupted, terminated after 5 s, killed after 10 s."""
 
     def rerun(self, nodeids: Sequence[str] | None, reason: str) -> None:
-        """Ask for a run of these items, None for all; a run that is going is cancelled first."""
+        """Request a run of these items, None for all; a run in progress is cancelled first."""
 
     def cancel(self) -> None:
-        """Interrupt the run that is going; asked twice, kill it."""
+        """Interrupt the run in progress; a second call kills it."""
 
     def kill(self) -> None:
-        """Kill the run that is going, also while `stop` waits for its end."""
+        """Kill the run in progress, also while `stop` waits for it."""
 
     def toggle_watching(self) -> None:
         """Switch rerunning on save off and on."""

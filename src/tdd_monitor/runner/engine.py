@@ -1,7 +1,6 @@
-"""The loop: wait for a request, choose the tests, run pytest, apply what it says.
+"""The main loop: wait for a request, select the tests, run pytest, apply its events.
 
-It owns the order of lines: what the screen sees, what is recorded and what the state is made of
-are the same lines in the same order.
+It owns the order of lines: the screen, the recording and the session get the same lines in the same order.
 """
 
 import asyncio
@@ -27,13 +26,13 @@ from .server_count import ServerCounts, was_refused
 from .stream.server import Server, ServerError
 from .watching.save_watch import SaveWatch
 
-# Not even a killed process need end, when the kernel holds it.
-LONGEST_END_S = INTERRUPT_GRACE_S + TERMINATE_GRACE_S + DRAIN_S + 3.0
+# Even a killed process may not exit while it is blocked in the kernel.
+MAX_SHUTDOWN_S = INTERRUPT_GRACE_S + TERMINATE_GRACE_S + DRAIN_S + 3.0
 OUTPUT_LINES = 10_000
 
 
 class Engine:
-    """Runs pytest and keeps the board; a Control."""
+    """Runs pytest and updates the board; a Control."""
 
     can_run = True
 
@@ -52,22 +51,22 @@ class Engine:
         self._run: PytestRun | None = None
         self._request: Selection | None = Selection("first run")
         self._requested = asyncio.Event()
-        self._over = asyncio.Event()  # no run in progress
-        self._over.set()
+        self._idle = asyncio.Event()  # no run in progress
+        self._idle.set()
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
         self._saves = SaveWatch(settings, self._journal, self._on_saves, watch)
-        self._repeats = False  # the request is only for data that changed during the run
+        self._repeats = False  # the request comes only from data that changed during the run
 
     # Control
 
     def subscribe(self, listener: Listener) -> None:
-        """Call `listener` with the Delta of every line that changed something."""
+        """Call `listener` with the Delta of each line that changed the session."""
         self._journal.subscribe(listener)
 
     @property
     def recording_failed(self) -> bool:
-        """True when the recording is not whole; a notice says why."""
+        """True when the recording is incomplete; a notice says why."""
         return self._journal.recording_failed
 
     @property
@@ -80,7 +79,7 @@ class Engine:
         return time.monotonic_ns()
 
     async def start(self) -> None:
-        """Open the socket and begin the first run; watch files when asked to. Again: nothing."""
+        """Open the socket, start the first run and watch files if requested. Idempotent."""
         if self._tasks:
             return
         try:
@@ -94,15 +93,14 @@ class Engine:
             self._saves.start()
 
     async def open(self) -> None:
-        """Open the socket only: for a single run without the loop. Raises ServerError."""
+        """Open only the socket, for a single run without the loop. Raises ServerError."""
         await self._server.start()
         self._tasks.append(asyncio.create_task(self._journal.keep_flushing()))
 
     async def stop(self) -> None:
-        """End everything. pytest gets its time: interrupt, after 5 s SIGTERM, after 10 s SIGKILL.
+        """Shut down. pytest is interrupted, gets SIGTERM after 5 s and SIGKILL after 10 s.
 
-        A run that was cancelled with the key already is killed at once. In every case the recording gets
-        the end of the run.
+        A run already cancelled with the key is killed at once. The end of the run is always recorded.
         """
         self._stopping = True
         if self._run is not None and self._run.cancelled_by_key:
@@ -110,7 +108,7 @@ class Engine:
         else:
             self._interrupt("the monitor quit")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._over.wait(), LONGEST_END_S)
+            await asyncio.wait_for(self._idle.wait(), MAX_SHUTDOWN_S)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -121,27 +119,27 @@ class Engine:
         self._journal.close()
 
     def rerun(self, nodeids: Sequence[str] | None, reason: str) -> None:
-        """Run these items, None for all, as soon as the run in progress has been cancelled."""
+        """Run these items, None for all, once the run in progress has been cancelled."""
         self._request, self._repeats = Selection(reason, tuple(nodeids or ())), False
         self._interrupt("another run was requested")
         self._requested.set()
 
     def cancel(self) -> None:
-        """Interrupt the run; asked twice, kill it. Saves that wait for its end are dropped too."""
+        """Interrupt the run; a second call kills it. Also drops pending saves."""
         self._request = None
         self._requested.clear()
         if self._run is not None:
             self._run.cancel()
 
     def kill(self) -> None:
-        """Kill the run in progress, if there is one, without any grace."""
+        """Kill the run in progress, if any, without a grace period."""
         if self._run is not None:
             self._run.kill()
 
     def toggle_watching(self) -> None:
         """Switch rerunning on save off and on."""
         self._saves.toggle()
-        self._journal.tell_run_changed()
+        self._journal.notify_run_changed()
 
     def command(self, nodeids: Sequence[str]) -> str:
         """The shell command that runs these items in plain pytest."""
@@ -154,9 +152,9 @@ class Engine:
     async def run_once(self, selection: Selection) -> int:
         """Run pytest on `selection` to its end; returns its exit code, 128 + n for signal n.
 
-        Whatever goes wrong ends the run as lost and says why; it never raises.
+        Never raises: any failure ends the run as lost and is reported.
         """
-        self._over.clear()
+        self._idle.clear()
         self._journal.clear_notices()
         self.output.clear()
         self._run = PytestRun(self.target, self._journal, self._server, self._counts, self.output)
@@ -164,7 +162,7 @@ class Engine:
             return await self._run.to_end(selection)
         finally:
             self._run = None
-            self._over.set()
+            self._idle.set()
 
     def _interrupt(self, why: str) -> None:
         if self._run is not None:
@@ -182,23 +180,23 @@ class Engine:
                 self._repeats = False
                 await self.run_once(selection)
                 self._saves.written.ended()
-                self._counts.ask_limits()
+                self._counts.check_limits()
 
     def _on_saves(self, changed: Sequence[Path]) -> None:
         at_once, later = self._saves.sort(changed)
         if at_once:
             self._on_save(at_once)
-        if later:  # when the run is over
+        if later:  # rerun when the run has finished
             selection = affected(self.board.session, later, self._rootdir())
             self._repeats = self._request is None
-            self._request = selection if self._request is None else self._request.united(selection)
+            self._request = selection if self._request is None else self._request.merged(selection)
             self._requested.set()
 
     def _on_save(self, changed: Sequence[Path]) -> None:
         session = self.board.session
         selection = affected(session, changed, self._rootdir())
         if self._request is not None:
-            selection = self._request.united(selection)
+            selection = self._request.merged(selection)
         run = session.run
         if run is not None and run.active and touches_run(session, selection):
             selection = with_unfinished(session, selection)
@@ -216,7 +214,7 @@ class Engine:
         if isinstance(line.event, ServerSeen) and self.settings.count_connections:
             self._counts.follow(line.event.url, line.event.superuser)
         if isinstance(line.event, FinishedTest) and was_refused(line.event):
-            self._counts.let_go()
+            self._counts.withdraw()
         if isinstance(line.event, RunFinish):
             if self._run is not None:
                 self._run.hold_finish(line, raw)

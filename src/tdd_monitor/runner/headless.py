@@ -1,4 +1,4 @@
-"""One run without a screen and without the loop."""
+"""A single run without a screen or a loop."""
 
 import signal
 
@@ -11,15 +11,15 @@ from .selection import Selection
 from .signals import ending_signals
 
 RECORDING_FAILED = 1
-INCOMPLETE = 76  # EX_PROTOCOL: no exit code of pytest's
+INCOMPLETE = 76  # EX_PROTOCOL: pytest does not use it
 
 
 async def run_headless(engine: Engine) -> int:
-    """One run of everything without a screen; returns pytest's exit code. Raises ServerError.
+    """Run all tests once without a screen; returns pytest's exit code. Raises ServerError.
 
-    Where pytest says 0: 3 when it died without a word (os._exit(0) in a test), `INCOMPLETE` when not
-    everything that it did has arrived, 1 when the recording stopped.
-    Ctrl+C, SIGTERM and SIGHUP interrupt pytest, which then ends its report; a second one kills it.
+    When pytest exits with 0: 3 if it died silently (os._exit(0) in a test), `INCOMPLETE` if some of
+    its events never arrived, 1 if the recording failed.
+    Ctrl+C, SIGTERM and SIGHUP interrupt pytest, which then finishes its report; a second one kills it.
     """
     await engine.open()
     with ending_signals(engine.cancel, signal.SIGINT):

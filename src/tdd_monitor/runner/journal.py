@@ -1,4 +1,4 @@
-"""The one order of lines: recorded, applied to the board and told to the listeners, as they came."""
+"""Records lines, applies them to the board and notifies the listeners, in order of arrival."""
 
 import asyncio
 import time
@@ -13,11 +13,11 @@ from tdd_monitor.verdict import Board
 
 from .control import Listener
 
-FLUSH_EVERY_S = 0.5  # what a kill -9 of the monitor may cost
+FLUSH_EVERY_S = 0.5  # at most this much is lost when the monitor is killed
 
 
 class Journal:
-    """Takes every line in; `notices` says what went wrong around the run, newest last."""
+    """Processes every line; `notices` are problems outside the tests, newest last."""
 
     def __init__(self, board: Board, recorder: Recorder | None) -> None:
         self.board = board
@@ -28,17 +28,17 @@ class Journal:
         self._seq = 0
 
     def subscribe(self, listener: Listener) -> None:
-        """Call `listener` with the Delta of every line that changed something."""
+        """Call `listener` with the Delta of each line that changed the session."""
         self._listeners.append(listener)
 
     def emit(self, event: Event) -> None:
-        """Take in an event of the monitor's own."""
+        """Process an event that the monitor itself emits."""
         self._seq += 1
         line = Line(self._seq, time.monotonic_ns(), "", event)
         self.take(line, encode(line).rstrip(b"\n"))
 
     def take(self, line: Line, raw: bytes) -> None:
-        """Take in a line of the stream, which was read from `raw`."""
+        """Process a line of the stream, decoded from `raw`."""
         if self._recorder is not None:
             self._recorder.write(line, raw)
         delta = self.board.apply(line)
@@ -47,50 +47,50 @@ class Journal:
                 listener(delta)
 
     def notice(self, text: str) -> None:
-        """Say what went wrong, and what to do."""
+        """Show a notice that says what went wrong and what to do."""
         self.notices.append(text)
-        self.tell_run_changed()
+        self.notify_run_changed()
 
     def keep_notice(self, text: str) -> None:
-        """Say it, and again in the next runs: it still holds then."""
+        """Show a notice that stays valid in later runs."""
         if text not in self._kept_notices:
             self._kept_notices.append(text)
             self.notice(text)
 
     def clear_notices(self) -> None:
-        """A new run begins."""
+        """Drop the notices of the last run, except those that are kept."""
         self.notices.clear()
         self.notices.extend(self._kept_notices)
 
-    def tell_run_changed(self) -> None:
-        """Let the listeners look again at what is no line: notices, watching."""
+    def notify_run_changed(self) -> None:
+        """Notify the listeners of a change that no line carries: notices, watching."""
         for listener in self._listeners:
             listener(Delta(run=True))
 
     async def keep_flushing(self) -> None:
-        """Put what was recorded on disk now and then, and say when that fails."""
+        """Flush the recording to disk periodically and report failures."""
         while self._recorder is not None:
             await asyncio.sleep(FLUSH_EVERY_S)
             self._recorder.flush()
-            self._tell_recorder_error()
+            self._report_recorder_error()
 
     def close(self) -> None:
-        """End the recording, and say when that fails."""
+        """Close the recording and report a failure."""
         if self._recorder is not None:
             self._recorder.close()
-            self._tell_recorder_error()
+            self._report_recorder_error()
 
     @property
     def recording(self) -> Path | None:
-        """The file that is recorded to."""
+        """The absolute path of the recording; None without one."""
         return None if self._recorder is None else self._recorder.path.absolute()
 
     @property
     def recording_failed(self) -> bool:
-        """True when the recording is not whole; a notice has said why."""
+        """True when the recording is incomplete; a notice says why."""
         return self._recorder is not None and bool(self._recorder.error)
 
-    def _tell_recorder_error(self) -> None:
-        # A new run clears the notices, and this one still holds.
+    def _report_recorder_error(self) -> None:
+        # A new run clears the notices, but this one is still valid.
         if self._recorder is not None and self._recorder.error and self._recorder.error not in self.notices:
             self.notice(self._recorder.error)

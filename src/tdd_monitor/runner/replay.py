@@ -1,4 +1,4 @@
-"""A recording instead of a run: the same lines, at their own pace or faster."""
+"""Replays a recording: the same lines, at the recorded pace or faster."""
 
 import asyncio
 import time
@@ -15,12 +15,12 @@ from tdd_monitor.verdict import Board
 from .control import Listener
 from .selection import shell_command
 
-LONGEST_PAUSE_S = 1.0  # nobody wants to wait through the minutes between two runs
-_CHUNK = 200  # lines at once before the screen gets its turn
+LONGEST_PAUSE_S = 1.0  # skips the idle minutes between two runs
+_CHUNK = 200  # lines applied before yielding to the screen
 
 
 class Replay:
-    """Feeds a board from a file; a Control that can run nothing."""
+    """Feeds a board from a file; a Control that cannot run tests."""
 
     can_run = False
     watching = False
@@ -28,7 +28,7 @@ class Replay:
     def __init__(self, settings: Settings, path: Path, speed: float | None = 1.0) -> None:
         """`speed` multiplies the recorded pace; None replays at once.
 
-        Raises RecordingError when the file is no recording.
+        Raises RecordingError when the file is not a recording.
         """
         self.board = Board(settings.thresholds)
         self.title = f"replay of {path.name}"
@@ -41,17 +41,17 @@ class Replay:
         self._at = time.monotonic()
 
     def subscribe(self, listener: Listener) -> None:
-        """Call `listener` with what changed, after every line or chunk of lines."""
+        """Call `listener` with the changes after each line or chunk of lines."""
         self._listeners.append(listener)
 
     def now_ns(self) -> int:
-        """The recording's time: its last line's, and what has passed since then while it plays."""
+        """The recording's time: its last line's, plus the time played since then."""
         if self._speed is None or self._task is None or self._task.done():
             return self.board.session.now_ns
         return self.board.session.now_ns + int((time.monotonic() - self._at) * self._speed * 1e9)
 
     async def start(self) -> None:
-        """Begin to play."""
+        """Start playing."""
         if self._task is None:
             self._task = asyncio.create_task(self._play())
 
@@ -91,16 +91,16 @@ class Replay:
             listener(changed)
 
     def rerun(self, nodeids: Sequence[str] | None, reason: str) -> None:
-        """Nothing: a recording cannot run."""
+        """Do nothing: a recording cannot run tests."""
 
     def cancel(self) -> None:
-        """Nothing: a recording cannot be cancelled."""
+        """Do nothing: a recording cannot be cancelled."""
 
     def kill(self) -> None:
-        """Nothing: nothing runs."""
+        """Do nothing: there is no process to kill."""
 
     def toggle_watching(self) -> None:
-        """Nothing: a recording watches no files."""
+        """Do nothing: a recording watches no files."""
 
     def command(self, nodeids: Sequence[str]) -> str:
         """The shell command that would run these items, from the directory of the recorded run."""

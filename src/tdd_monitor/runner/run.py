@@ -1,4 +1,4 @@
-"""One run of pytest: its process, its lines in the journal, its ending."""
+"""One run of pytest: its process, its lines in the journal, how it ended."""
 
 import asyncio
 import traceback
@@ -9,8 +9,8 @@ from tdd_monitor.protocol.events import Line, LinesLost, RunCancel, RunLost, Run
 from tdd_monitor.session import queries
 
 from .journal import Journal
-from .pytest_process.endings import peculiarities
-from .pytest_process.last_words import last_words
+from .pytest_process.crash_output import crash_output
+from .pytest_process.endings import exit_notices
 from .pytest_process.launch import Target, environment, pytest_command
 from .pytest_process.process import PytestProcess, StartError, signal_name
 from .selection import Selection
@@ -18,12 +18,12 @@ from .server_count import ServerCounts
 from .stream.server import Server, ServerError
 
 DRAIN_S = 2.0
-NOT_STARTED = 127  # the shell's exit code for it
+NOT_STARTED = 127  # the shell's exit code for "command not found"
 INTERNAL_ERROR = 3  # pytest's
 
 
 class PytestRun:
-    """Runs pytest once. Whatever goes wrong ends the run as lost and says why."""
+    """Runs pytest once. Any failure ends the run as lost and is reported."""
 
     def __init__(
         self,
@@ -43,10 +43,10 @@ class PytestRun:
         self._interrupted = self._killed = False
         self._finish: tuple[Line, bytes] | None = None
 
-    # What ends it early
+    # Ending early
 
     def interrupt(self, why: str) -> None:
-        """Interrupt pytest, which then ends its report; after some seconds it is killed."""
+        """Interrupt pytest, which then finishes its report; kill it if it does not exit in time."""
         if self._interrupted:
             return
         self._interrupted = True
@@ -55,14 +55,14 @@ class PytestRun:
             self.process.cancel()
 
     def cancel(self) -> None:
-        """The cancel key: interrupt; a run that is being interrupted already is killed."""
+        """Handle the cancel key: interrupt the run, or kill it if it was already interrupted."""
         if self._interrupted:
             self.kill()
         self.cancelled_by_key = True
         self.interrupt("cancelled from the keyboard")
 
     def kill(self) -> None:
-        """End it without any grace."""
+        """Kill pytest without a grace period."""
         self.interrupt("killed from the keyboard")
         self._killed = True
         if self.process is not None:
@@ -71,18 +71,18 @@ class PytestRun:
     # From the request to the end
 
     def hold_finish(self, line: Line, raw: bytes) -> None:
-        """Keep pytest's end: the controller may end before the last lines of its workers have been read."""
+        """Hold back pytest's last event: the last lines of its workers may still be unread."""
         self._finish = line, raw
 
     async def to_end(self, selection: Selection) -> int:
-        """Run pytest on `selection`; returns its exit code, 128 + n for signal n. Never raises an error."""
+        """Run pytest on `selection`; returns its exit code, 128 + n for signal n. Raises no Exception."""
         try:
             code = await self._run(selection)
             self._close(code)
             return _exit_code(code)
         except (StartError, ServerError) as error:
             return self._lose(NOT_STARTED, str(error))
-        except Exception as error:  # noqa: BLE001 - the user is told, and the run is closed
+        except Exception as error:  # noqa: BLE001 - reported to the user, and the run is closed
             reason = traceback.format_exception_only(error)[-1].strip()
             return self._lose(INTERNAL_ERROR, f"The run was lost because the monitor failed: {reason}.")
         except asyncio.CancelledError:
@@ -96,7 +96,7 @@ class PytestRun:
         self._journal.emit(
             RunRequest(run_id, scope, selection.reason, len(selection.nodeids), files=selection.files)
         )
-        await self._counts.stop()  # it may still ask for limits
+        await self._counts.stop()  # it may still be checking limits
         target, server = self._target, self._server
         rootdir = queries.rootdir(self._journal.board.session)
         arguments = [*target.pytest_args, *selection.arguments(rootdir, target.cwd, target.paths)]
@@ -104,7 +104,7 @@ class PytestRun:
         env = environment(server.address, server.token, run_id, target.memory_mode)
         command = pytest_command(target.python, arguments, server.directory)
         self.process = await PytestProcess.start(command, env, target.cwd, self._output.append)
-        if self._interrupted:  # asked for while the process was being made
+        if self._interrupted:  # while the process was being created
             self.process.cancel()
         if self._killed:
             self.process.kill()
@@ -115,7 +115,7 @@ class PytestRun:
         return code
 
     def _lose(self, code: int, reason: str) -> int:
-        """End it here and now; returns `code`."""
+        """End the run as lost; returns `code`."""
         if self.process is not None:
             self.process.kill()
         self._server.disconnect()
@@ -130,15 +130,15 @@ class PytestRun:
         if self._finish is not None:
             self._journal.take(*self._finish)
         else:
-            last = "\n".join(last_words(list(self._output)))
+            last = "\n".join(crash_output(list(self._output)))
             self._journal.emit(RunLost(_exit_code(code), signal_name(code), last))
         session = self._journal.board.session
         assert session.run is not None
         workers = session.workers.values()
-        for text in peculiarities(session.run, workers, _exit_code(code), self._output):
+        for text in exit_notices(session.run, workers, _exit_code(code), self._output):
             self._journal.notice(text)
 
 
 def _exit_code(code: int) -> int:
-    """As a shell tells it: 128 + n for signal n."""
+    """The exit code as a shell reports it: 128 + n for signal n."""
     return code if code >= 0 else 128 - code

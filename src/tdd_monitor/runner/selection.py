@@ -1,4 +1,4 @@
-"""What a run should run, and how that is said to pytest."""
+"""Which tests a run selects, and pytest's arguments for them."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from tdd_monitor.terminal import shell_word
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A choice of tests. Empty `nodeids` and `files` mean all; files are relative to rootdir."""
+    """A selection of tests. Empty `nodeids` and `files` mean all; files are relative to rootdir."""
 
     reason: str
     nodeids: tuple[str, ...] = ()
@@ -19,11 +19,11 @@ class Selection:
 
     @property
     def everything(self) -> bool:
-        """True when nothing narrows it."""
+        """True when all tests are selected."""
         return not self.nodeids and not self.files
 
-    def united(self, other: "Selection") -> "Selection":
-        """What both want, in one run."""
+    def merged(self, other: "Selection") -> "Selection":
+        """The union of both, for one run."""
         reason = self.reason if self.reason == other.reason else f"{self.reason}, {other.reason}"
         if self.everything or other.everything:
             return Selection(reason)
@@ -34,10 +34,10 @@ class Selection:
         return Selection(reason, nodeids, files)
 
     def arguments(self, rootdir: str, cwd: Path, paths: Sequence[str]) -> list[str]:
-        """pytest's positional arguments; `paths` when everything is wanted.
+        """pytest's positional arguments; `paths` when all tests are selected.
 
-        Node ids are relative to rootdir, arguments to the working directory. Without --rootdir
-        pytest might find another one for a narrower choice, and every node id would change.
+        Node ids are relative to rootdir, arguments to the working directory. Without --rootdir,
+        pytest might infer another one for a narrower selection, and every node id would change.
         """
         if self.everything or not rootdir:
             return list(paths)
@@ -54,15 +54,15 @@ def is_test_file(name: str) -> bool:
 
 
 def shown_names(paths: Sequence[Path]) -> str:
-    """The names of two of them, as text: on disk they may be any bytes."""
+    """The names of the first two paths and how many more there are; invalid UTF-8 is replaced."""
     names = [os.fsencode(path.name).decode("utf-8", "replace") for path in paths[:2]]
     return ", ".join(names) + (f" and {len(paths) - 2} more" if len(paths) > 2 else "")
 
 
 def affected(session: Session, changed: Iterable[Path], rootdir: Path) -> Selection:
-    """The tests that a save of `changed` calls for.
+    """The tests to rerun after a save of `changed`.
 
-    A test file: its own tests. A conftest.py: those of its directory. Anything else may matter to every test.
+    A test file: its own tests. A conftest.py: those of its directory. Any other file may affect every test.
     """
     changed = sorted(changed)
     reason = f"saved {shown_names(changed)}"
@@ -86,7 +86,7 @@ def affected(session: Session, changed: Iterable[Path], rootdir: Path) -> Select
 
 
 def touches_run(session: Session, selection: Selection) -> bool:
-    """True when the run that is going will run, or has run, a test of `selection`."""
+    """True when the run in progress includes a test of `selection`."""
     run = session.run
     if run is None or selection.everything or run.state in (RunState.STARTING, RunState.COLLECTING):
         return True
@@ -98,7 +98,7 @@ def touches_run(session: Session, selection: Selection) -> bool:
 
 
 def with_unfinished(session: Session, selection: Selection) -> Selection:
-    """`selection` and what an interrupted run never got to, so that no save loses a test."""
+    """`selection` plus the tests an interrupted run did not reach, so that no save skips a test."""
     run = session.run
     if run is None or selection.everything:
         return selection
@@ -111,13 +111,13 @@ def with_unfinished(session: Session, selection: Selection) -> Selection:
         and (item.state in (ItemState.PENDING, ItemState.RUNNING) or item.record_run != run.number)
     )
     return (
-        replace(selection.united(Selection(selection.reason, unfinished)), reason=selection.reason)
+        replace(selection.merged(Selection(selection.reason, unfinished)), reason=selection.reason)
         if unfinished
         else selection
     )
 
 
 def shell_command(python: str, arguments: Sequence[str], pytest_args: Sequence[str]) -> str:
-    """The same run in plain pytest, to paste into a shell."""
+    """The equivalent plain pytest command, to paste into a shell."""
     words = [python, "-m", "pytest", *pytest_args, *arguments]
     return " ".join(map(shell_word, words))

@@ -1,14 +1,14 @@
-"""How many connections the PostgreSQL servers of the tests have, by their own count.
+"""Counts the connections of the tests' PostgreSQL servers, as the servers report them.
 
-Asks the servers that the plugin announces once a second, as long as a run goes on. It must not be felt:
-one connection a server, to the database `postgres` (a session in the tests' own database would
+Queries each server that the plugin announces once a second during a run. The load must be negligible:
+one connection per server, to the database `postgres` (a session in the tests' own database would
 make DROP DATABASE and CREATE DATABASE ... TEMPLATE fail), short timeouts, a single SELECT.
 
-Nor may it take a connection that a test needs. Limits of roles and databases do not hold for superusers,
-so with such a login it counts at once. Another role may have a limit, and to ask for it takes one of its
-connections: that is done when a run is over, and later runs are counted if there is none. On a server that
-has less than half of its connections left, none is held; near its limit, or once a test was refused, it
-ends.
+It must not take a connection that a test needs either. Role and database limits do not apply to superusers,
+so with a superuser login it counts at once. Any other role may have a limit, and checking that takes one of
+its connections: this happens after the run, and later runs are counted if there is no limit. When less than
+half of a server's connections are free, it holds none between counts; near the server's limit, or after a
+test was refused a connection, it stops counting.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tdd_monitor.protocol.events import FinishedTest, ServerSample
 EVERY_S = 1.0
 RETRY_S = 5.0
 TIMEOUT_S = 2.0  # to connect, and for each answer
-LEAST_FREE = 3
+MIN_FREE = 3
 
 _LATER = "the tests' role may have a connection limit; counted from the next run on if it has none"
 _LIMITED = "the role or database has a connection limit, so all connections are left to the tests"
@@ -36,8 +36,8 @@ _SETTINGS = {
     "statement_timeout": str(int(TIMEOUT_S * 1000)),
     "default_transaction_read_only": "on",
 }
-# Whoever is not in pg_read_all_stats sees of other users' sessions no type, but whose they are: client
-# backends are somebody's, PostgreSQL's own processes nobody's.
+# Roles outside pg_read_all_stats see no backend_type for other users' sessions, but they see usesysid:
+# it is set for client backends and NULL for PostgreSQL's own processes.
 _COUNT = """
     SELECT count(*), current_setting('max_connections')::int,
       current_setting('superuser_reserved_connections')::int
@@ -55,26 +55,26 @@ _NO_CONNECTION_LEFT = "53300"  # SQLSTATE too_many_connections
 
 
 class _TooTightError(Exception):
-    """Counting could take a connection from a test; the message says why."""
+    """Counting could take a connection that a test needs; the message says why."""
 
 
 class ServerCounts:
-    """Follows the servers of one run; `tell` gets a sample whenever something has changed."""
+    """Follows the servers of one run; `on_sample` gets a sample whenever something has changed."""
 
-    def __init__(self, tell: Callable[[ServerSample], None]) -> None:
-        self._tell = tell
-        self._unlimited: dict[tuple[str, str], bool] = {}  # server and user: has neither of them a limit?
-        self._to_ask: dict[tuple[str, str], str] = {}
+    def __init__(self, on_sample: Callable[[ServerSample], None]) -> None:
+        self._on_sample = on_sample
+        self._unlimited: dict[tuple[str, str], bool] = {}  # by server and user: True without a limit
+        self._unchecked: dict[tuple[str, str], str] = {}
         self._refused: set[str] = set()
-        self._told: dict[str, ServerSample] = {}
+        self._reported: dict[str, ServerSample] = {}
         self._urls: dict[str, list[str]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     def follow(self, url: str, superuser: bool = False) -> None:
-        """Ask this server as soon as that is safe; of one that is known, `url` is another way in."""
+        """Count this server's connections once that is safe; for a known server, `url` is an alternative."""
         try:
             name, user = server_name(url), urlsplit(url).username or ""
-        except ValueError:  # not a URL: nobody to ask
+        except ValueError:  # not a URL
             return
         if name in self._refused:
             self._note(ServerSample(name, reason=_REFUSED))
@@ -83,7 +83,7 @@ class ServerCounts:
             if name not in self._urls:
                 limited = (name, user) in self._unlimited
                 self._note(ServerSample(name, reason=_LIMITED if limited else _LATER))
-            self._to_ask.setdefault((name, user), url)
+            self._unchecked.setdefault((name, user), url)
             return
         known = self._urls.setdefault(name, [])
         if url not in known:
@@ -91,22 +91,22 @@ class ServerCounts:
             if len(known) == 1:
                 self._tasks.append(asyncio.create_task(self._follow(name, known)))
 
-    def let_go(self) -> None:
-        """A test was refused a connection: leave all of them to the tests, for good."""
+    def withdraw(self) -> None:
+        """Stop counting for good: a test was refused a connection, so all are left to the tests."""
         for name in self._urls:
             self._refused.add(name)
             self._note(ServerSample(name, reason=_REFUSED))
         for task in self._tasks:
             task.cancel()
 
-    def ask_limits(self) -> None:
-        """Between two runs: ask who may be counted in the next one."""
-        waiting = [(key, url) for key, url in self._to_ask.items() if key not in self._unlimited]
-        self._to_ask.clear()
-        self._tasks += [asyncio.create_task(self._ask_limits(key, url)) for key, url in waiting]
+    def check_limits(self) -> None:
+        """Between two runs, check which servers can be counted in the next one."""
+        pending = [(key, url) for key, url in self._unchecked.items() if key not in self._unlimited]
+        self._unchecked.clear()
+        self._tasks += [asyncio.create_task(self._check_limits(key, url)) for key, url in pending]
 
-    async def _ask_limits(self, key: tuple[str, str], url: str) -> None:
-        with contextlib.suppress(Exception):  # then the next run says again that it is not counted
+    async def _check_limits(self, key: tuple[str, str], url: str) -> None:
+        with contextlib.suppress(Exception):  # then the next run reports it as not counted again
             connection = await _connect(url)
             try:
                 self._unlimited[key] = await connection.fetchval(_LIMITS)
@@ -114,13 +114,13 @@ class ServerCounts:
                 connection.terminate()
 
     async def stop(self) -> None:
-        """Hang up everywhere, at once; a later `follow` begins anew."""
+        """Close all connections at once; a later `follow` starts over."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         self._urls.clear()
-        self._told.clear()
+        self._reported.clear()
 
     async def _follow(self, name: str, urls: list[str]) -> None:
         attempt = 0
@@ -130,42 +130,42 @@ class ServerCounts:
             except _TooTightError as reason:
                 self._note(ServerSample(name, reason=str(reason)))
                 return
-            except Exception as error:  # noqa: BLE001 - whatever it is, a count is not worth more than a word
+            except Exception as error:  # noqa: BLE001 - no error may end the run because of a count
                 self._note(ServerSample(name, reason=_reason(error), full=_is_full(error)))
                 if _is_full(error):
-                    return  # the next one that becomes free is the tests'
+                    return  # leave the next free connection to the tests
             attempt += 1
             await asyncio.sleep(RETRY_S)
 
     async def _count(self, name: str, url: str) -> None:
-        """Connect and count, until something goes wrong: then it raises that."""
+        """Connect and count until an error, which it raises."""
         while True:
             connection = await _connect(url)
             try:
-                roomy = True
-                while roomy:
+                keep_connection = True
+                while keep_connection:
                     connections, maximum, reserved = await connection.fetchrow(_COUNT)
                     self._note(ServerSample(name, connections, maximum))
                     free = maximum - reserved - connections
-                    if free <= max(LEAST_FREE, maximum // 10):
+                    if free <= max(MIN_FREE, maximum // 10):
                         raise _TooTightError(
                             f"nearly full ({connections} of {maximum}), so the rest is left to the tests"
                         )
-                    roomy = free >= maximum // 2
-                    if roomy:
+                    keep_connection = free >= maximum // 2
+                    if keep_connection:
                         await asyncio.sleep(EVERY_S)
             finally:
-                connection.terminate()  # says goodbye, but does not wait for an answer
+                connection.terminate()  # sends Terminate without waiting for the server
             await asyncio.sleep(EVERY_S)
 
     def _note(self, sample: ServerSample) -> None:
-        if self._told.get(sample.server) != sample:
-            self._told[sample.server] = sample
-            self._tell(sample)
+        if self._reported.get(sample.server) != sample:
+            self._reported[sample.server] = sample
+            self._on_sample(sample)
 
 
 async def _connect(url: str) -> Any:
-    # In a thread, because it takes 30 ms or more, which the screen would feel.
+    # In a thread: the import takes 30 ms or more, which would freeze the screen.
     asyncpg: Any = await asyncio.to_thread(import_module, "asyncpg")
     return await asyncpg.connect(
         url, database=_DATABASE, timeout=TIMEOUT_S, command_timeout=TIMEOUT_S, server_settings=_SETTINGS
@@ -178,7 +178,7 @@ def was_refused(test: FinishedTest) -> bool:
 
 
 def server_name(url: str) -> str:
-    """Where the server is: host:port, or the directory of its Unix socket and the port."""
+    """The server's address: host:port, or the directory of its Unix socket and the port."""
     parts = urlsplit(url)
     query = parse_qs(parts.query)
     host = parts.hostname or query.get("host", [""])[0]
@@ -191,7 +191,7 @@ def _is_full(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """The server's word, else one of ours: a message of the driver's may quote what it was given."""
+    """The server's message, else our own: the driver's message may quote credentials."""
     if getattr(error, "sqlstate", ""):
         return str(error).partition("\n")[0]
     if isinstance(error, TimeoutError):

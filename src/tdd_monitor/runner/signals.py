@@ -1,4 +1,4 @@
-"""The signals that ask the monitor to end: from the keyboard, a closed terminal, a dropped connection."""
+"""The signals that end the monitor: from the keyboard, a closed terminal, a dropped connection."""
 
 import asyncio
 import signal
@@ -8,16 +8,16 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def ending_signals(act: Callable[[], None], *numbers: signal.Signals) -> Iterator[None]:
-    """Call `act` in the event loop for each SIGTERM, SIGHUP and whatever else is in `numbers`.
+    """Call `act` in the event loop on SIGTERM, SIGHUP and the signals in `numbers`.
 
-    What is ignored stays ignored: nohup sets SIGHUP so.
+    Signals that are ignored stay ignored, such as SIGHUP under nohup.
     """
     loop = asyncio.get_running_loop()
     wanted = [signal.SIGTERM, *numbers]
     if hasattr(signal, "SIGHUP"):
         wanted.append(signal.SIGHUP)
     handled = []
-    with suppress(NotImplementedError):  # Windows has no signal handlers in its loop
+    with suppress(NotImplementedError):  # Windows event loops have no signal handlers
         for number in wanted:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, act)

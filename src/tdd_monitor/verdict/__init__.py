@@ -1,4 +1,4 @@
-"""What to think of the figures: pure functions from state to verdict."""
+"""Judges the measurements: pure functions from the session's state to alerts."""
 
 from tdd_monitor.config import Severity
 

@@ -1,4 +1,4 @@
-"""Thresholds against the figures of one test, one pool, one server, one process: alerts with advice."""
+"""Compares a test, pool, server or process with the thresholds: alerts with advice."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,31 +15,31 @@ from .wording import ADVICE
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A threshold that was broken: by how much, by what, and what to do about it."""
+    """An exceeded threshold: by how much, by what, and what to do about it."""
 
     metric: str
     value: float
     threshold: float
     severity: Severity
-    subject: str  # the test's node id, or the pool, server or worker; of many tests, what they share
+    subject: str  # the test's node id, or the pool, server or worker; for several tests, what they share
     detail: str = ""
     advice: str = ""
     timestamp_ns: int = 0
     tests: tuple[str, ...] = ()  # node ids of the tests concerned, the worst one first
-    cause: str = ""  # what others may share: alerts of one metric and cause are shown as one
-    summary: str = ""  # what that one says instead of counting its tests
-    fixture: str = ""  # "scope:name", of a fixture's set-up
+    cause: str = ""  # alerts with the same metric and cause are merged
+    summary: str = ""  # shown in the merged alert instead of the number of tests
+    fixture: str = ""  # "scope:name" of the fixture, for a slow set-up
     pool: str = ""
-    waited: bool = False  # because no connection was free
+    waited: bool = False  # True if no connection was free
 
     @property
     def key(self) -> str:
-        """What tells it from the others that are shown with it."""
+        """Unique among the alerts shown together."""
         return f"{self.metric} {self.subject}"
 
     @property
     def factor(self) -> float:
-        """How many times the threshold."""
+        """The value as a multiple of the threshold."""
         return self.value / self.threshold if self.threshold else float("inf")
 
 
@@ -50,7 +50,7 @@ def _alert(metric: str, value: float, threshold: float, subject: str, detail: st
 
 
 def of_test(record: FinishedTest, thresholds: Thresholds, t_ns: int) -> list[Alert]:
-    """Alerts of one attempt, worst first. Skipped tests and reruns to come have none."""
+    """Alerts of one attempt, worst first. Skipped tests and attempts that are rerun have none."""
     if record.outcome in ("skipped", "rerun"):
         return []
     values = metrics.metric_values(record)
@@ -77,7 +77,7 @@ def _leak(record: FinishedTest, leaked: float, t_ns: int) -> Alert:
 
 
 def _fixture_alerts(record: FinishedTest, limit: float, t_ns: int) -> Iterator[Alert]:
-    """Fixtures that are set up for each test; shared ones are judged when all their users are known."""
+    """Alerts of fixtures set up per test; shared ones are judged once all their users are known."""
     for use in record.fixtures:
         value = use.self_ns / figures.NS_PER_MS
         if limit and value > limit and not use.cached and not metrics.is_shared(use):
@@ -90,9 +90,9 @@ def _named(use: FixtureUse) -> str:
 
 
 def of_shared(lives: Sequence[SharedFixture], thresholds: Thresholds, t_ns: int) -> list[Alert]:
-    """Alerts of one shared fixture in one run, one for each test that it was set up for.
+    """Alerts of one shared fixture in one run, one for each test that triggered its set-up.
 
-    Its set-ups are shared out among all tests that used it.
+    The cost of its set-ups is divided among all tests that used it.
     """
     limit = thresholds.fixture_setup_ms
     total = sum(life.use.self_ns for life in lives) / figures.NS_PER_MS
@@ -114,7 +114,7 @@ def of_shared(lives: Sequence[SharedFixture], thresholds: Thresholds, t_ns: int)
 
 
 def _explained(alert: Alert, record: FinishedTest) -> Alert:
-    """The same with its cause: the statement, the pool, the phase."""
+    """The alert with its cause: the statement, the pool, the phase."""
     if alert.metric == "repeated_queries":
         sql = max(metrics.repeated_reads(record), key=lambda each: each.count, default=Statement("", 0)).sql
         return replace(alert, detail=sql, cause=sql)
@@ -137,14 +137,14 @@ def _explained(alert: Alert, record: FinishedTest) -> Alert:
 
 
 def of_pool(pool: Pool, thresholds: Thresholds, t_ns: int) -> list[Alert]:
-    """Alerts of a connection pool: nearly used up, or somebody had to wait."""
+    """Alerts of a connection pool: nearly exhausted, or requests had to wait."""
     maximum, name = pool.latest.max_size, pool.latest.name
     if pool.peak_waiting:
         advice = ADVICE["pool_waiting"]
         waiting = float(pool.peak_waiting)
         detail = f"{pool.peak_in_use} of {maximum or 'unlimited'} in use"
         alert = Alert("pool_waiting", waiting, 0.0, Severity.CRITICAL, name, detail, advice, t_ns)
-        return [replace(alert, pool=name, cause=f"pools {name}")]  # that it was used up is the same
+        return [replace(alert, pool=name, cause=f"pools {name}")]  # it implies that the pool was exhausted
     limit = thresholds.pool_utilization
     if limit and maximum and pool.peak_in_use / maximum > limit:
         value = pool.peak_in_use / maximum
@@ -154,7 +154,7 @@ def of_pool(pool: Pool, thresholds: Thresholds, t_ns: int) -> list[Alert]:
 
 
 def of_server(server: DatabaseServer, thresholds: Thresholds, t_ns: int) -> list[Alert]:
-    """Alert of a database server that had nearly no connection left, or none."""
+    """Alert of a database server with few or no connections left."""
     limit, maximum = thresholds.server_connections, server.max_connections
     value = 1.0 if server.was_full else server.peak / maximum if maximum else 0.0
     if not limit or value <= limit:
@@ -167,7 +167,7 @@ def of_server(server: DatabaseServer, thresholds: Thresholds, t_ns: int) -> list
 
 
 def of_worker(worker: Worker, thresholds: Thresholds, t_ns: int) -> list[Alert]:
-    """Alert of a process that keeps growing while it runs tests; a step is no growth (`Growth`)."""
+    """Alert of a process that keeps growing while it runs tests; a single step does not count (`Growth`)."""
     limit, growth = thresholds.memory_growth_mb, worker.growth
     lasting = growth.lasting_bytes() / figures.MB if growth is not None else 0.0
     if growth is None or not limit or lasting <= limit:

@@ -1,4 +1,4 @@
-"""The session and what is judged of it, kept in step: what every reader of a run looks at."""
+"""The session and its alerts, kept in sync: the state that the screen and the reports read."""
 
 from tdd_monitor.config import Severity, Thresholds
 from tdd_monitor.protocol.events import FinishedTest, Line, RunFinish, RunLost
@@ -7,7 +7,7 @@ from tdd_monitor.session.model import Delta, Session, SharedFixture
 
 from . import alerts
 from .alerts import Alert
-from .causes import one_a_cause
+from .causes import merge_by_cause
 
 
 class Board:
@@ -22,7 +22,7 @@ class Board:
         self.of_test: dict[str, list[Alert]] = {}
 
     def apply(self, line: Line) -> Delta:
-        """Take one line in; returns what it changed in the session."""
+        """Apply one line; returns what it changed in the session."""
         delta = reducer.apply(self.session, line)
         for nodeid in delta.items:
             item = self.session.items.get(nodeid)
@@ -45,7 +45,7 @@ class Board:
             self.of_test.pop(record.nodeid, None)
 
     def _judge_shared(self, t_ns: int, delta: Delta) -> None:
-        """Shared fixtures, when all who used them are known: at the end of a run of everything."""
+        """Judge shared fixtures at the end of a full run, when all their users are known."""
         run = self.session.run
         if run is None or run.active or run.scope != "all":
             return
@@ -73,14 +73,14 @@ class Board:
         return sorted(found, key=lambda a: (a.severity is not Severity.CRITICAL, -a.factor))
 
     def alerts(self) -> list[Alert]:
-        """Every alert, one a cause, worst first."""
+        """All alerts, merged by cause, worst first."""
         found = self.process_alerts()
         found += [alert for per_test in self.of_test.values() for alert in per_test]
-        found = one_a_cause(found)
+        found = merge_by_cause(found)
         found.sort(key=lambda alert: (alert.severity is not Severity.CRITICAL, -alert.factor))
         return found
 
     def over_threshold(self) -> list[str]:
-        """Node ids of the items that broke a threshold, in collection order."""
+        """Node ids of the items over a threshold, in collection order."""
         items = [self.session.items[nodeid] for nodeid in self.of_test]
         return [item.nodeid for item in sorted(items, key=lambda item: item.index)]

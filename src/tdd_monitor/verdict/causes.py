@@ -1,4 +1,4 @@
-"""One alert a cause: what many tests have in common is told once, with the tests that it concerns."""
+"""Merges alerts by cause: one alert for all tests with the same problem."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -9,20 +9,20 @@ from . import wording
 from .alerts import Alert
 
 
-def one_a_cause(found: Iterable[Alert]) -> list[Alert]:
-    """The alerts of single tests and processes, those of one metric and cause merged."""
-    alone: list[Alert] = []
+def merge_by_cause(found: Iterable[Alert]) -> list[Alert]:
+    """Merge the alerts with the same metric and cause; alerts without a cause stay as they are."""
+    single: list[Alert] = []
     groups: dict[tuple[str, str], list[Alert]] = {}
     for alert in found:
         if alert.cause:
             groups.setdefault((alert.metric, alert.cause), []).append(alert)
         else:
-            alone.append(alert)
-    return _with_their_waits(alone + [_together(group) for group in groups.values()])
+            single.append(alert)
+    return _merge_waits(single + [_merged(group) for group in groups.values()])
 
 
-def _together(group: list[Alert]) -> Alert:
-    """One for all: the worst value (of leaks the sum), every test, the worst one first."""
+def _merged(group: list[Alert]) -> Alert:
+    """One alert for the group: the worst value (for leaks the sum), all tests, the worst one first."""
     group = sorted(group, key=lambda alert: -alert.value)
     worst = group[0]
     tests = tuple(dict.fromkeys(nodeid for alert in group for nodeid in alert.tests))
@@ -39,19 +39,19 @@ def _together(group: list[Alert]) -> Alert:
     return replace(worst, value=value, subject=worst.cause, detail=detail, tests=tests)
 
 
-def _with_their_waits(found: list[Alert]) -> list[Alert]:
-    """Tests that waited because a pool was used up belong to that pool's own alert."""
-    used_up = {alert.pool for alert in found if alert.metric == "pool_waiting"}
-    waits = {alert.pool: alert for alert in found if alert.waited and alert.pool in used_up}
-    told: list[Alert] = []
+def _merge_waits(found: list[Alert]) -> list[Alert]:
+    """Merge alerts of tests that waited for an exhausted pool into that pool's alert."""
+    exhausted = {alert.pool for alert in found if alert.metric == "pool_waiting"}
+    waits = {alert.pool: alert for alert in found if alert.waited and alert.pool in exhausted}
+    merged: list[Alert] = []
     for alert in found:
         wait = waits.get(alert.pool)
         if wait is None or alert.metric not in ("pool_waiting", wait.metric):
-            told.append(alert)
+            merged.append(alert)
         elif alert.metric == "pool_waiting":
             waited = figures.plural(len(wait.tests), "test")
             detail = f"{alert.detail}; {waited} waited, {wording.value(wait.metric, wait.value)} at most"
-            told.append(replace(alert, detail=detail, tests=wait.tests))
+            merged.append(replace(alert, detail=detail, tests=wait.tests))
         elif alert is not wait:
-            told.append(alert)
-    return told
+            merged.append(alert)
+    return merged

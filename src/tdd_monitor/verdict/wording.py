@@ -1,6 +1,6 @@
-"""How metrics and alerts read: words, units and advice, for the screen and the reports.
+"""Labels, units and advice of metrics and alerts, for the screen and the reports.
 
-JSON has the bare numbers under the metrics' own names.
+JSON reports have plain numbers under the metric names.
 """
 
 from tdd_monitor.figures import MB, factor, milliseconds, percent, size
@@ -44,7 +44,7 @@ ANY_IS_TOO_MUCH = {"pool_waiting": "at once", "leaked_connections": "not release
 
 
 def word(metric: str) -> str:
-    """What a metric is called; one that is not ours keeps its name."""
+    """The label of a metric; the user's own metrics keep their names."""
     return WORDS.get(metric, metric)
 
 
@@ -60,7 +60,7 @@ def value(metric: str, number: float) -> str:
 
 
 def limit(metric: str, threshold: float) -> str:
-    """A threshold of this metric with its unit; 0 is that any at all is too much: of what."""
+    """A threshold of this metric with its unit; for 0, what must not occur at all."""
     if not threshold:
         return ANY_IS_TOO_MUCH.get(metric, "")
     if metric in SHARES:
@@ -73,7 +73,7 @@ def limit(metric: str, threshold: float) -> str:
 
 
 def comparison(metric: str, number: float, threshold: float) -> str:
-    """How far beyond its threshold a value is: "12x of 100 ms"; a share has its limit: "limit 80%"."""
+    """How far a value exceeds its threshold: "12x of 100 ms"; for a share, the limit: "limit 80%"."""
     allowed = limit(metric, threshold)
     if not threshold:
         return allowed

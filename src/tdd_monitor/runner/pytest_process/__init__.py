@@ -1,1 +1,1 @@
-"""The process that runs pytest: interpreter, command line, output, how it ends."""
+"""The process that runs pytest: interpreter, command line, output, termination."""

@@ -1,4 +1,4 @@
-"""Which Python runs the tests: the user's own, not the one that the monitor is installed in."""
+"""Finds the Python that runs the tests: the project's, not the one the monitor is installed in."""
 
 import os
 import shutil

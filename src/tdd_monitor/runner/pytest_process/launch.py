@@ -1,4 +1,4 @@
-"""What is run: the command and environment of a pytest that carries the plugin."""
+"""The command and environment that run pytest with the plugin."""
 
 import json
 import os
@@ -24,10 +24,10 @@ class Target:
 
 
 def pytest_command(python: str, arguments: Sequence[str], directory: Path) -> list[str]:
-    """`python -m pytest ARGUMENTS` with the plugin, which brings itself: nothing is added to sys.path.
+    """`python -m pytest ARGUMENTS` with the plugin, which a bootstrap script loads: sys.path stays as it is.
 
-    Arguments go through a file in `directory` when a command line cannot take them: it has a length limit and
-    knows no NUL. pytest itself reads such files only since 8.2.
+    Arguments that are too long for a command line or contain NUL are passed in a file in `directory`: pytest
+    itself reads argument files only since 8.2.
     """
     if sum(map(len, arguments)) < _COMMAND_LINE_LIMIT and not any("\0" in argument for argument in arguments):
         return [python, str(_BOOTSTRAP), *arguments]
@@ -37,7 +37,7 @@ def pytest_command(python: str, arguments: Sequence[str], directory: Path) -> li
 
 
 def environment(address: str, token: str, run: str, memory_mode: str) -> dict[str, str]:
-    """The environment of the test process; the plugin removes what is ours before any test sees it."""
+    """The environment of the test process; the plugin removes our variables before any test sees them."""
     return {
         **os.environ,
         "TDD_MONITOR_ADDRESS": address,

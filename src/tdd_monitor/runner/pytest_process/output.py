@@ -1,7 +1,7 @@
-"""What pytest prints: in a file without a name, read in slices, given back to the disk once read.
+"""pytest's output: an unlinked file, read in slices, whose space is freed once read.
 
-A file rather than a pipe: when the monitor dies, a pipe would break under the tests, and a pipe that nobody
-reads would stop them.
+A file rather than a pipe: if the monitor died, writes to a pipe would fail, and a pipe that is not read
+would block the tests.
 """
 
 import contextlib
@@ -15,36 +15,36 @@ from functools import cache
 from tdd_monitor import figures
 
 SLICE_BYTES = 1 << 20
-BACKLOG_BYTES = 8 << 20  # of more than that, only the end is read
+BACKLOG_BYTES = 8 << 20  # of a larger backlog, only the end is read
 _MAX_LINE = 4096
 _KEPT_BYTES = 16 << 20  # where holes cannot be punched
 
 
 class PrintedOutput:
-    """The file, from both ends. The methods block for as long as a slice takes; one thread at a time."""
+    """Both ends of the file. Methods block while they read a slice; not thread-safe."""
 
     def __init__(self) -> None:
-        """Raises OSError when the temporary directory takes no file."""
+        """Raises OSError when no file can be created in the temporary directory."""
         self.write_end, name = tempfile.mkstemp(prefix="tddm-output-")
         try:
             self._read_end = os.open(name, os.O_RDWR)
             _append(self.write_end)
         finally:
-            with contextlib.suppress(OSError):  # Windows keeps the name while it is open
+            with contextlib.suppress(OSError):  # Windows cannot unlink an open file
                 os.unlink(name)  # noqa: PTH108
         self._at = self._released = 0
         self._rest = b""
 
     def close_write_end(self) -> None:
-        """Leave writing to the process that has inherited it."""
+        """Close our copy of the write end; the child process has inherited it."""
         os.close(self.write_end)
 
     def close(self) -> None:
-        """Close it: the disk's space is free when the last writer is gone too."""
+        """Close the file; its space is freed once the last writer has exited."""
         os.close(self._read_end)
 
-    def waiting(self) -> int:
-        """How many bytes have not been read yet."""
+    def unread(self) -> int:
+        """The number of bytes not read yet."""
         return os.fstat(self._read_end).st_size - self._at
 
     def read(self) -> list[str]:
@@ -66,12 +66,12 @@ class PrintedOutput:
         return [_printable(rest)] if rest else []
 
     def _skip(self) -> list[str]:
-        skipped = self.waiting() - BACKLOG_BYTES
+        skipped = self.unread() - BACKLOG_BYTES
         if skipped <= 0:
             return []
         self._at += skipped
         lines = [*self.rest(), f"[{figures.size(skipped)} of output left out here]"]
-        # Begin with a whole line, if there is one.
+        # Start at a whole line, if there is one.
         chunk = os.pread(self._read_end, _MAX_LINE, self._at)
         self._at += chunk.find(b"\n") + 1
         return lines
@@ -82,13 +82,13 @@ class PrintedOutput:
         if _punch()(self._read_end, self._at):
             self._released = self._at
         elif self._at >= _KEPT_BYTES:
-            # What is written right now may be lost; better than to fill the disk under the tests.
+            # May lose what is being written right now; better than filling the disk.
             os.ftruncate(self._read_end, 0)
             self._at = self._released = 0
 
 
 def _append(descriptor: int) -> None:
-    """Write at the end, wherever that is: the file may be truncated meanwhile."""
+    """Always write at the end, since the file may be truncated in between."""
     if sys.platform != "win32":
         import fcntl
 
@@ -98,7 +98,7 @@ def _append(descriptor: int) -> None:
 
 @cache
 def _punch() -> Callable[[int, int], bool]:
-    """What gives the first bytes of a file back to the disk: True when it could."""
+    """A function that frees the first bytes of a file; it returns False where it cannot."""
     if not sys.platform.startswith("linux"):
         return lambda descriptor, length: False
     library = ctypes.CDLL(None)

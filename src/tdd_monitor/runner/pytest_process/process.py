@@ -1,4 +1,4 @@
-"""One pytest process: started in a group of its own, its output kept, ended in stages."""
+"""One pytest process: started in its own process group, its output read, terminated in stages."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ class StartError(Exception):
 
 
 class PytestProcess:
-    """A running pytest. `output` gets each line that it prints, without the newline."""
+    """A running pytest. `output` gets each printed line, without the newline."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, printed: PrintedOutput, output: Callable[[str], None]
@@ -30,7 +30,7 @@ class PytestProcess:
         self._process = process
         self._printed = printed
         self._output = output
-        self._over = asyncio.Event()
+        self._exited = asyncio.Event()
         self._reader = asyncio.create_task(self._follow())
         self._ending: asyncio.Task[None] | None = None
 
@@ -51,11 +51,11 @@ class PytestProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=printed.write_end,
                 stderr=printed.write_end,
-                # A group of its own: Ctrl+C in the terminal is for the monitor, and a cancel reaches
-                # whatever the tests have started.
+                # Its own process group: Ctrl+C in the terminal reaches only the monitor, and a cancel
+                # also reaches the children of the tests.
                 start_new_session=True,
             )
-        except (OSError, ValueError) as error:  # ValueError: what cannot be an argument, such as NUL
+        except (OSError, ValueError) as error:  # ValueError: an invalid argument, such as one with NUL
             printed.close()
             raise StartError(_not_started(error, command[0], cwd)) from error
         finally:
@@ -64,21 +64,21 @@ class PytestProcess:
 
     @property
     def pid(self) -> int:
-        """Process id, also its group's."""
+        """Process id, also the process group's."""
         return self._process.pid
 
     async def _follow(self) -> None:
-        """Read what is printed, in a thread: it may be much, and the screen has to go on."""
-        while not self._over.is_set():
-            if self._printed.waiting():
+        """Read the output in a thread, so that a flood of it does not block the screen."""
+        while not self._exited.is_set():
+            if self._printed.unread():
                 await self._read()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), _POLL_S)
-        # Once more to where it ends now: children that were left behind may print for ever.
-        remaining = self._printed.waiting()
-        while remaining > 0 and (waiting := self._printed.waiting()) > 0:
+                await asyncio.wait_for(self._exited.wait(), _POLL_S)
+        # Read up to the current end only: orphaned children may print forever.
+        remaining = self._printed.unread()
+        while remaining > 0 and (unread := self._printed.unread()) > 0:
             await self._read()
-            remaining -= max(1, waiting - self._printed.waiting())
+            remaining -= max(1, unread - self._printed.unread())
         for line in self._printed.rest():
             self._output(line)
 
@@ -87,9 +87,9 @@ class PytestProcess:
             self._output(line)
 
     async def wait(self) -> int:
-        """Exit code once it is over, negative for a signal, as in subprocess."""
+        """Wait for the exit; returns the exit code, negative for a signal, as in subprocess."""
         code = await self._process.wait()
-        self._over.set()
+        self._exited.set()
         await self._reader
         self._printed.close()
         if self._ending is not None:
@@ -97,12 +97,12 @@ class PytestProcess:
         return code
 
     def cancel(self) -> None:
-        """Interrupt it, 5 s later terminate it, 5 s later kill it; called again: nothing more."""
+        """Interrupt pytest, terminate it 5 s later and kill it after another 5 s. Idempotent."""
         if self._ending is None:
             self._ending = asyncio.create_task(self._end())
 
     def kill(self) -> None:
-        """SIGKILL to the whole group."""
+        """Send SIGKILL to the whole process group."""
         self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
 
     async def _end(self) -> None:

@@ -1,1 +1,1 @@
-"""The socket on which the lines of the plugin arrive."""
+"""The socket that receives the plugin's lines."""

@@ -1,7 +1,7 @@
-"""A directory of the monitor's own in the temporary one, and the removal of those whose owners are dead.
+"""A private directory in the temporary directory, and the removal of stale ones.
 
-The owner holds a lock on a file in it. The kernel gives that up when the process ends, however it ends, so a
-lock that can be taken proves that nobody needs the directory any more.
+The owner holds a lock on a file in it. The kernel releases the lock when the process exits, however it exits,
+so a lock that can be acquired proves that the directory is stale.
 """
 
 import contextlib
@@ -17,15 +17,15 @@ _locks: dict[Path, int] = {}
 
 
 def create() -> Path:
-    """A new directory that only this user can enter. Sweeps first; blocks. Raises OSError."""
+    """Create a directory that only this user can enter, after a sweep. Blocks. Raises OSError."""
     with contextlib.suppress(OSError):
         sweep()
-    # mkdtemp makes it 0700; the system's temporary directory keeps the path of a socket short.
+    # mkdtemp creates it with mode 0700; the system's temporary directory keeps the socket's path short.
     directory = Path(tempfile.mkdtemp(prefix=PREFIX))
     draft = directory / (_LOCK + ".new")
     descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     if _lock(descriptor):
-        draft.rename(directory / _LOCK)  # never there without its lock
+        draft.rename(directory / _LOCK)  # never visible unlocked
         _locks[directory] = descriptor
     else:
         os.close(descriptor)
@@ -33,7 +33,7 @@ def create() -> Path:
 
 
 def remove(directory: Path) -> None:
-    """Remove what `create` made. Blocks."""
+    """Remove a directory made by `create`. Blocks."""
     shutil.rmtree(directory, ignore_errors=True)
     descriptor = _locks.pop(directory, None)
     if descriptor is not None:
@@ -41,7 +41,7 @@ def remove(directory: Path) -> None:
 
 
 def sweep() -> None:
-    """Remove this user's directories whose owners are proved dead; every other stays. Blocks."""
+    """Remove this user's directories whose owners have provably exited. Blocks."""
     if not hasattr(os, "getuid") or not shutil.rmtree.avoids_symlink_attacks:
         return
     for directory in Path(tempfile.gettempdir()).glob(PREFIX + "*"):

@@ -1,4 +1,4 @@
-"""The listening end of the stream: one socket a monitor, a token, strict lines."""
+"""The listening end of the stream: one socket per monitor, a token, strict parsing."""
 
 import asyncio
 import contextlib
@@ -15,10 +15,10 @@ from tdd_monitor.protocol.receiving import Numbers, Splitter
 
 from . import private_directory
 
-# What those may take who have not said hello. A plugin connects before the project's conftests are imported,
-# which may be slow, and connects anew when it was given up meanwhile.
-MAX_STRANGER_BYTES = 4096
-MAX_STRANGERS = 256
+# Limits for connections that have not sent hello. A plugin connects before the project's conftests are
+# imported, which may be slow, and reconnects if it was dropped in the meantime.
+MAX_UNKNOWN_BYTES = 4096
+MAX_UNKNOWN = 256
 HELLO_TIMEOUT_S = 30.0
 _SOCKET = "s"
 _TOKEN_FIELD = b'"token":"'
@@ -33,10 +33,10 @@ class ServerError(Exception):
 
 
 class Server:
-    """Accepts the connections of one run at a time and hands their lines on, each once, in order of arrival.
+    """Accepts the connections of one run at a time and passes on each line once, in order of arrival.
 
-    `malformed` counts the run's lines that could not be read, `foreign` the connections that did not know
-    the token; both are dropped.
+    `malformed` counts the run's lines that could not be decoded, `foreign` the connections without the
+    right token; both are dropped.
     """
 
     def __init__(self, on_line: LineHandler) -> None:
@@ -54,7 +54,7 @@ class Server:
         self.foreign = 0
 
     async def start(self) -> None:
-        """Listen on a Unix-domain socket in a private directory, on loopback TCP where there are none.
+        """Listen on a Unix domain socket in a private directory, or on loopback TCP where there are none.
 
         Raises ServerError.
         """
@@ -76,7 +76,7 @@ class Server:
             ) from error
 
     async def restart_if_gone(self) -> None:
-        """Listen in a new directory when something has removed the socket. Raises ServerError."""
+        """Listen in a new directory if the socket was removed. Raises ServerError."""
         place = self.directory / _SOCKET if self.address.startswith("unix:") else self.directory
         if not await asyncio.to_thread(place.exists):
             await self.stop()
@@ -89,19 +89,19 @@ class Server:
         return self._temporary
 
     def expect(self, run: str) -> None:
-        """From now on only connections of this run are heard."""
+        """Accept only connections of this run from now on."""
         self.run = run
         self.malformed = 0
         self._numbers.clear()
 
     @property
     def missing(self) -> int:
-        """How many of the run's lines were sent and have not come."""
+        """The number of lines of the run that were sent but not received."""
         return sum(numbers.missing for numbers in self._numbers.values())
 
     async def drained(self, timeout_s: float) -> bool:
-        """Wait until every connection has ended; False when some are still open after the time."""
-        # A process that came and went may still wait to be accepted: that takes the loop some turns.
+        """Wait until every connection is closed; False when some are still open after `timeout_s`."""
+        # An exited process may still have a connection in the backlog: give the loop time to accept it.
         for _ in range(_TURNS_TO_ACCEPT):
             await asyncio.sleep(0)
         with contextlib.suppress(TimeoutError):
@@ -109,7 +109,7 @@ class Server:
         return self._idle.is_set()
 
     def disconnect(self) -> None:
-        """End all connections: what a lost process's children still hold open is not heard any more."""
+        """Close all connections, including those that children of a lost process keep open."""
         for connection in list(self._connections):
             connection.close()
 
@@ -127,31 +127,31 @@ class Server:
         return _Connection(self)
 
     def opened(self, connection: "_Connection") -> bool:
-        """False for one stranger too many."""
-        strangers = sum(not known.admitted for known in self._connections)
+        """Register a connection; False when too many others have not sent hello."""
+        unknown = sum(not other.admitted for other in self._connections)
         self._connections.add(connection)
         self._idle.clear()
-        return strangers < MAX_STRANGERS
+        return unknown < MAX_UNKNOWN
 
     def closed(self, connection: "_Connection") -> None:
-        """A connection has ended."""
+        """Forget a closed connection."""
         self._connections.discard(connection)
         if not self._connections:
             self._idle.set()
 
-    def knows(self, beginning: bytes) -> bool:
-        """True when the token stands in the beginning of a first line."""
-        at = beginning.find(_TOKEN_FIELD) + len(_TOKEN_FIELD)
+    def has_token(self, prefix: bytes) -> bool:
+        """True when the prefix of a first line contains the token."""
+        at = prefix.find(_TOKEN_FIELD) + len(_TOKEN_FIELD)
         token = self.token.encode()
-        return at >= len(_TOKEN_FIELD) and hmac.compare_digest(beginning[at : at + len(token)], token)
+        return at >= len(_TOKEN_FIELD) and hmac.compare_digest(prefix[at : at + len(token)], token)
 
     def admits(self, hello: Hello) -> bool:
-        """True for a plugin of the run that is going, speaking a protocol that is understood."""
+        """True for a plugin of the current run that speaks a supported protocol."""
         known = hmac.compare_digest(hello.token.encode(), self.token.encode())
         return known and hello.run == self.run and hello.proto == PROTOCOL
 
     def numbers_of(self, worker: str, pid: int) -> Numbers:
-        """What has come from this process, over all its connections."""
+        """The line numbers received from this process, over all its connections."""
         return self._numbers.setdefault((worker, pid), Numbers())
 
 
@@ -165,7 +165,7 @@ class _Connection(asyncio.Protocol):
 
     @property
     def admitted(self) -> bool:
-        """True once it has said hello."""
+        """True once it has sent hello."""
         return self._numbers is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -193,22 +193,22 @@ class _Connection(asyncio.Protocol):
         assert self._transport is not None
         if self._transport.is_closing():
             return
-        self._breathe()
+        self._throttle()
         oversized = self._splitter.oversized
         for raw in self._splitter.feed(data):
             if not self._take(raw):
                 return
         if self._numbers is not None:
             self._server.malformed += self._splitter.oversized - oversized
-        elif self._splitter.oversized or not self._may_become_a_hello():
+        elif self._splitter.oversized or not self._may_be_hello():
             self._refuse()
 
-    def _may_become_a_hello(self) -> bool:
+    def _may_be_hello(self) -> bool:
         pending = self._splitter.pending
-        return len(pending) < MAX_STRANGER_BYTES or self._server.knows(pending[:MAX_STRANGER_BYTES])
+        return len(pending) < MAX_UNKNOWN_BYTES or self._server.has_token(pending[:MAX_UNKNOWN_BYTES])
 
-    def _breathe(self) -> None:
-        """Read again only after a moment: waking up for every test cost the tests up to 50 us each."""
+    def _throttle(self) -> None:
+        """Pause reading briefly: waking up for every test cost the tests up to 50 us each."""
         assert self._transport is not None
         self._transport.pause_reading()
         asyncio.get_running_loop().call_later(_READ_EVERY_S, self._resume)
@@ -218,7 +218,7 @@ class _Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _take(self, raw: bytes) -> bool:
-        """Hand a line on; False ends the connection."""
+        """Pass a line on; False ends the connection."""
         try:
             line = decode(raw)
         except ProtocolError:
@@ -240,7 +240,7 @@ class _Connection(asyncio.Protocol):
         if self._timeout is not None:
             self._timeout.cancel()
         self._numbers = self._server.numbers_of(line.worker, hello.pid)
-        # Heard again on a new connection of the same process: its number counts only once.
+        # A reconnecting process sends it again; its number counts only once.
         self._numbers.accept(line.seq)
         self._server.on_line(line, raw)
         return True

@@ -1,1 +1,1 @@
-"""Which saves run the tests: real saves apart from touches and from what the tests write themselves."""
+"""Detects the saves that rerun the tests, as opposed to touches and files written by the tests."""

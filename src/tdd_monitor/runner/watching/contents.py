@@ -1,4 +1,4 @@
-"""Tells real saves from touches, whatever kind of file it is."""
+"""Distinguishes saves that change a file's contents from mere touches."""
 
 import hashlib
 import os
@@ -6,23 +6,23 @@ import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-_HASHED_BYTES = 16 << 20  # of a larger file, size and time must do
+_HASHED_BYTES = 16 << 20  # larger files are compared by size and time
 _CHUNK_BYTES = 1 << 20
 
 
 class FileContents:
-    """Remembers what files held. The methods block."""
+    """Remembers the contents of files. The methods block."""
 
     def __init__(self) -> None:
         self._digests: dict[Path, bytes] = {}
         self._known: set[Path] = set()
 
-    def know(self, paths: Iterable[Path]) -> None:
-        """These are there now: to delete one is a change."""
+    def add_existing(self, paths: Iterable[Path]) -> None:
+        """Register existing files, so that deleting one counts as a change."""
         self._known.update(paths)
 
     def changed(self, paths: Sequence[Path]) -> list[Path]:
-        """Those of `paths` with another content than when last asked. What came and went is none."""
+        """The `paths` changed since the last call, except files created and deleted in between."""
         found = []
         for path in paths:
             digest = _digest(path)
@@ -35,7 +35,7 @@ class FileContents:
 
 
 def _digest(path: Path) -> bytes:
-    """b"" when there is nothing to read: no file, no right, or no regular file (a FIFO, /dev/zero)."""
+    """b"" when there is nothing to read: missing, not readable, or not a regular file (FIFO, /dev/zero)."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
             return b""
@@ -44,7 +44,7 @@ def _digest(path: Path) -> bytes:
         return b""
     try:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):  # it was replaced a moment ago
+        if not stat.S_ISREG(status.st_mode):  # replaced since the check above
             return b""
         if status.st_size > _HASHED_BYTES:
             return f"{status.st_size} {status.st_mtime_ns}".encode()

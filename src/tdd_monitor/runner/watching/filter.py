@@ -1,4 +1,4 @@
-"""Which saves matter: what git tracks or would track, and what the settings add and leave out."""
+"""Which files are watched: those git tracks or would track, with the settings' additions and exclusions."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ IGNORED_DIRECTORIES = frozenset(
         *("build", "dist", ".eggs", "htmlcov"),
     )
 )
-# What editors, coverage, SQLite and Python leave beside the files that matter.
+# Files that editors, coverage, SQLite and Python leave behind.
 _LITTER = (
     *("*.py[co]", "*~", ".#*", "#*#", "*.sw[a-z]", "4913", "*.tmp", ".goutputstream-*", "*___jb_*___"),
     *(".coverage", ".coverage.*", "coverage.xml", "*.log", "*-journal", "*-wal", "*-shm"),
@@ -29,7 +29,7 @@ _GIT_TIMEOUT_S = 10.0
 
 
 class SaveFilter:
-    """What is watched below `root`. Patterns are those of fnmatch, relative to `root`; `ignore` wins."""
+    """Selects the watched files below `root`. Patterns are fnmatch's, relative to `root`; `ignore` wins."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class SaveFilter:
         include: Sequence[str] = (),
         never: frozenset[Path] = frozenset(),
     ) -> None:
-        """`never` are files that the monitor itself writes. Asks git once, so call it in a thread."""
+        """`never` are files that the monitor itself writes. Runs git, so call it in a thread."""
         self.root = root
         self._ignore = tuple(ignore)
         self._include = tuple(include)
@@ -47,7 +47,7 @@ class SaveFilter:
         self._ignored_directories = _ignored_directories(root) if self._has_git else frozenset()
 
     def __call__(self, path: Path) -> bool:
-        """True when a change of `path` may call for tests; what git says of a new file is asked later."""
+        """True when a change of `path` may rerun tests; `without_ignored` checks new files with git later."""
         relative = self._relative(path)
         if path in self._never or any(fnmatch(relative, pattern) for pattern in self._ignore):
             return False
@@ -61,23 +61,23 @@ class SaveFilter:
         return self._has_git or known
 
     def enters(self, directory: Path) -> bool:
-        """True when something that matters may be in `directory` itself."""
+        """True when `directory` itself may contain watched files."""
         relative = self._relative(directory)
         if any(_may_match_below(pattern, relative) for pattern in self._include):
             return True
         return directory.name not in IGNORED_DIRECTORIES and directory not in self._ignored_directories
 
     def without_ignored(self, paths: Sequence[Path]) -> list[Path]:
-        """Those of `paths` that git does not ignore, or that the settings include all the same. Blocks."""
-        doubtful = [path for path in paths if not self._is_included(self._relative(path))]
-        ignored = git_ignored(self.root, doubtful) if self._has_git and doubtful else set()
+        """The `paths` that git does not ignore or that the settings include anyway. Blocks."""
+        unsure = [path for path in paths if not self._is_included(self._relative(path))]
+        ignored = git_ignored(self.root, unsure) if self._has_git and unsure else set()
         return [path for path in paths if path not in ignored]
 
     def walk(self, top: Path | None = None) -> Iterator[tuple[Path, list[Path]]]:
-        """Every directory that is watched, and the files in it that matter. Blocks."""
-        waiting = [top or self.root]
-        while waiting:
-            directory = waiting.pop()
+        """Yield every watched directory with its watched files. Blocks."""
+        pending = [top or self.root]
+        while pending:
+            directory = pending.pop()
             files = []
             try:
                 with os.scandir(directory) as entries:
@@ -85,10 +85,10 @@ class SaveFilter:
                         path = directory / entry.name
                         if entry.is_dir(follow_symlinks=False):
                             if self.enters(path):
-                                waiting.append(path)
+                                pending.append(path)
                         elif self(path):
                             files.append(path)
-            except OSError:  # gone meanwhile, or not ours to read
+            except OSError:  # deleted meanwhile, or not readable
                 continue
             yield directory, files
 
@@ -111,23 +111,23 @@ def _may_match_below(pattern: str, directory: str) -> bool:
 
 
 def git_ignored(root: Path, paths: Sequence[Path]) -> set[Path]:
-    """Those of `paths` that git ignores; none where there is no git or no repository. Blocks."""
-    told = _git(root, "check-ignore", "--stdin", "-z", given=b"\0".join(map(os.fsencode, paths)))
-    if told is None and len(paths) > 1:  # one that is in a submodule or behind a link spoils the answer
+    """The `paths` that git ignores; none without git or a repository. Blocks."""
+    output = _git(root, "check-ignore", "--stdin", "-z", given=b"\0".join(map(os.fsencode, paths)))
+    if output is None and len(paths) > 1:  # a single path in a submodule or behind a link makes git fail
         return {path for path in paths[:100] if git_ignored(root, [path])}
-    return {Path(os.fsdecode(name)) for name in (told or b"").split(b"\0") if name}
+    return {Path(os.fsdecode(name)) for name in (output or b"").split(b"\0") if name}
 
 
 def _ignored_directories(root: Path) -> frozenset[Path]:
-    told = _git(root, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
-    names = (told or b"").split(b"\0")
+    output = _git(root, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+    names = (output or b"").split(b"\0")
     return frozenset(root / os.fsdecode(name[:-1]) for name in names if name.endswith(b"/"))
 
 
 def _git(root: Path, *arguments: str, given: bytes = b"") -> bytes | None:
-    """What git prints, None when there is no git, no repository, or no answer. Blocks."""
+    """git's output; None without git or a repository, or when git times out. Blocks."""
     try:
-        answer = subprocess.run(
+        result = subprocess.run(
             ["git", *arguments],
             input=given,
             cwd=root,
@@ -137,4 +137,4 @@ def _git(root: Path, *arguments: str, given: bytes = b"") -> bytes | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer.stdout if answer.returncode in (0, 1) else None
+    return result.stdout if result.returncode in (0, 1) else None

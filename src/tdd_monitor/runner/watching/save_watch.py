@@ -1,4 +1,4 @@
-"""The watch over a project's files for as long as the engine lives: on and off, and what it has to say."""
+"""Watches the project's files while the engine lives: switched on and off, with its notices."""
 
 import asyncio
 import traceback
@@ -15,7 +15,7 @@ from .written import WrittenByTests
 
 
 class SaveWatch:
-    """Calls `on_saves` with what was saved while `wanted` is true."""
+    """Calls `on_saves` with the saved files while `wanted` is true."""
 
     def __init__(
         self, settings: Settings, journal: Journal, on_saves: Callable[[Sequence[Path]], None], wanted: bool
@@ -28,23 +28,23 @@ class SaveWatch:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start watching."""
         self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     def toggle(self) -> None:
-        """On or off; after a failure, on means to try it again."""
+        """Switch on or off; switching on after a failure tries again."""
         self.wanted = not self.wanted
         if self.wanted and (self._task is None or self._task.done()):
             self.start()
 
     def sort(self, changed: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-        """What to act on at once, and data to run again for when the run is over."""
+        """The saves to act on at once, and data changes to rerun for when the run has finished."""
         at_once, later, own = self.written.sort(changed)
         if own:
             self._journal.keep_notice(
@@ -63,7 +63,7 @@ class SaveWatch:
             async for changed in saves(wanted, settings.debounce_ms, self._journal.keep_notice):
                 if self.wanted:
                     self._on_saves(changed)
-        except Exception as error:  # noqa: BLE001 - told, and can be switched on again
+        except Exception as error:  # noqa: BLE001 - reported, and can be switched on again
             self.wanted = False
             reason = traceback.format_exception_only(error)[-1].strip()
             self._journal.keep_notice(

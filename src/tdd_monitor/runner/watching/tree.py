@@ -1,7 +1,7 @@
-"""What tells of changes below a directory: the system's notifications, or else looking every second or so.
+"""Detects changes below a directory: by the system's notifications, else by polling about once a second.
 
-With watchdog, not watchfiles: the latter needs anyio, whose pytest plugin makes every plain `pytest` of
-the environment start 0.14 s later.
+Uses watchdog, not watchfiles: the latter needs anyio, whose pytest plugin delays the start of every plain
+`pytest` in the environment by 0.14 s.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from typing import Protocol
 
 from .filter import SaveFilter
 
-POLL_LEAST_S = 1.0
-POLL_SHARE = 0.1  # of the time, at most, goes into looking
+MIN_POLL_S = 1.0
+MAX_POLL_SHARE = 0.1  # the most of the time spent polling
 _EVENT = struct.Struct("iIII")  # inotify_event: watch, mask, cookie, length of the name
 _READ_BYTES = 1 << 16
 
@@ -25,36 +25,36 @@ Changes = asyncio.Queue[Path]
 
 
 class TreeWatch(Protocol):
-    """Puts every path that changed into a queue, as often as it likes."""
+    """Puts every changed path into a queue, possibly several times."""
 
     async def run(self) -> str:
-        """Watch until it cannot go on: returns why."""
+        """Watch until that becomes impossible; returns the reason."""
 
 
 class Polling:
-    """Looks at every file's time and size. Needs nothing of the system, and a tree may come and go."""
+    """Compares every file's time, size and inode. Works on any system; the tree may come and go."""
 
     def __init__(self, wanted: SaveFilter, changes: Changes) -> None:
         self._wanted = wanted
         self._changes = changes
 
     async def run(self, known: dict[Path, tuple[int, int, int]] | None = None) -> str:
-        """Look until cancelled; `known` is what was there before."""
+        """Poll until cancelled; `known` is the previous snapshot."""
         while True:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             found = await asyncio.to_thread(snapshot, self._wanted)
-            took_s = time.perf_counter() - begun
-            if found is not None:  # else the project is gone: when it is back, it is compared
+            took_s = time.perf_counter() - started
+            if found is not None:  # else the project is missing: compare when it is back
                 if known is not None:
                     for path in known.keys() | found.keys():
                         if known.get(path) != found.get(path):
                             self._changes.put_nowait(path)
                 known = found
-            await asyncio.sleep(max(POLL_LEAST_S, took_s / POLL_SHARE))
+            await asyncio.sleep(max(MIN_POLL_S, took_s / MAX_POLL_SHARE))
 
 
 def snapshot(wanted: SaveFilter) -> dict[Path, tuple[int, int, int]] | None:
-    """Time, size and inode of every file that matters; None when there is no such directory. Blocks."""
+    """Time, size and inode of every watched file; None when the directory does not exist. Blocks."""
     if not wanted.root.is_dir():
         return None
     found = {}
@@ -67,7 +67,7 @@ def snapshot(wanted: SaveFilter) -> dict[Path, tuple[int, int, int]] | None:
 
 
 class Notifications:
-    """Linux: one inotify watch for every directory that matters, not for those that are ignored."""
+    """Linux: one inotify watch per watched directory, none for ignored ones."""
 
     def __init__(self, wanted: SaveFilter, changes: Changes) -> None:
         self._wanted = wanted
@@ -76,7 +76,7 @@ class Notifications:
         self._new: asyncio.Queue[Path | None] = asyncio.Queue()
 
     async def run(self) -> str:
-        """Watch until the tree is another one or the system allows no more watches."""
+        """Watch until the tree is replaced or the system allows no more watches."""
         from watchdog.observers import inotify_c
 
         self._add_watch = inotify_c.inotify_add_watch
@@ -111,7 +111,7 @@ class Notifications:
             os.close(self._descriptor)
 
     def _watch(self, top: Path, is_new: bool) -> bool:
-        """Watch `top` and what is below; False when that is not allowed. Blocks."""
+        """Watch `top` and its subdirectories; False at the limit of inotify watches. Blocks."""
         import ctypes
 
         if is_new and not self._wanted.without_ignored([top]):
@@ -125,9 +125,9 @@ class Notifications:
                 self._directories[number] = directory
             elif ctypes.get_errno() in (errno.ENOSPC, errno.ENOMEM):
                 return False
-            # Only now: whatever comes later is told.
+            # Listed only now: later changes arrive as events.
             for path in _files(directory) if is_new else ():
-                self._tell(path)
+                self._report(path)
         return True
 
     def _read(self) -> None:
@@ -146,11 +146,11 @@ class Notifications:
             elif directory is not None and name:
                 path = directory / os.fsdecode(name)
                 if not mask & self._is_directory:
-                    self._tell(path)
+                    self._report(path)
                 elif mask & self._appears and self._wanted.enters(path):
                     self._new.put_nowait(path)
 
-    def _tell(self, path: Path) -> None:
+    def _report(self, path: Path) -> None:
         if self._wanted(path):
             self._changes.put_nowait(path)
 
@@ -179,23 +179,23 @@ class Observed:
         self._changes = changes
 
     async def run(self) -> str:
-        """Watch until the tree is another one."""
+        """Watch until the tree is replaced."""
         from watchdog.events import FileSystemEvent, FileSystemEventHandler
         from watchdog.observers import Observer
 
         loop, wanted, changes = asyncio.get_running_loop(), self._wanted, self._changes
 
         class Handler(FileSystemEventHandler):
-            """Hands what watchdog's thread sees to the event loop."""
+            """Passes events from watchdog's thread to the event loop."""
 
             def on_any_event(self, event: FileSystemEvent) -> None:
-                """Called in watchdog's thread."""
+                """Runs in watchdog's thread."""
                 if event.is_directory or event.event_type not in ("created", "modified", "moved", "deleted"):
                     return
                 for name in (event.src_path, event.dest_path):
                     path = Path(os.fsdecode(name)) if name else None
                     if path is not None and wanted(path):
-                        with contextlib.suppress(RuntimeError):  # the loop has just been closed
+                        with contextlib.suppress(RuntimeError):  # the loop is already closed
                             loop.call_soon_threadsafe(changes.put_nowait, path)
 
         observer = Observer()
@@ -203,7 +203,7 @@ class Observed:
         identity = _identity(wanted.root)
         await asyncio.to_thread(observer.start)
         try:
-            while _identity(wanted.root) == identity:  # noqa: ASYNC110 (nobody tells of it)
+            while _identity(wanted.root) == identity:  # noqa: ASYNC110 (there is no event for it)
                 await asyncio.sleep(1.0)
             return "the directory was removed or replaced"
         finally:
@@ -211,5 +211,5 @@ class Observed:
 
 
 def native_watch(wanted: SaveFilter, changes: Changes) -> TreeWatch:
-    """The watch that this system does best."""
+    """The native watch of this system."""
     return (Notifications if sys.platform.startswith("linux") else Observed)(wanted, changes)

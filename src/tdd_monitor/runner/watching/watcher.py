@@ -1,4 +1,4 @@
-"""Batches of saves: what changed, once it has been quiet for a moment, and only if the content is another."""
+"""Batches saves: debounced, and only files whose contents changed."""
 
 import asyncio
 import contextlib
@@ -13,20 +13,20 @@ LONGEST_BURST_S = 1.0
 
 
 async def saves(
-    wanted: SaveFilter, debounce_ms: int, tell: Callable[[str], None]
+    wanted: SaveFilter, debounce_ms: int, notify: Callable[[str], None]
 ) -> AsyncIterator[list[Path]]:
-    """Batches of files that matter, each `debounce_ms` after its last change, a second after its first.
+    """Batches of watched files, each `debounce_ms` after its last change, at most 1 s after its first.
 
-    Where the system cannot watch the tree, it is looked at every second; `tell` gets a sentence then.
+    Where the system cannot watch the tree, it is polled about once a second and `notify` gets a message.
     """
     changes: Changes = asyncio.Queue()
     contents = FileContents()
     before = await asyncio.to_thread(snapshot, wanted) or {}
-    contents.know(before)
+    contents.add_existing(before)
 
     async def watch() -> None:
         reason = await native_watch(wanted, changes).run()
-        tell(
+        notify(
             f"Saves in {wanted.root} are polled about once a second: {reason}. "
             "Restart tdd-monitor to watch them directly."
         )
@@ -46,9 +46,9 @@ async def saves(
 
 
 async def _burst(changes: Changes, silence_s: float, watching: "asyncio.Task[None]") -> list[Path]:
-    """The next change, and all that follow it without a silence of `silence_s` between them.
+    """The next change and all that follow it with less than `silence_s` in between.
 
-    Raises what has ended `watching`.
+    Re-raises the exception that ended `watching`.
     """
     first = asyncio.create_task(changes.get())
     try:

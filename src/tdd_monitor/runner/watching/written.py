@@ -1,8 +1,8 @@
-"""Files that the tests write themselves: they must not run the tests for ever.
+"""Recognizes files that the tests themselves write, which must not rerun the tests endlessly.
 
-Nobody tells who wrote a file. So data that changes while tests run never interrupts them; it calls for one
-more run when they are over. What changes in that run again is the tests' own, and only its changes while
-nothing runs count.
+The system does not say who wrote a file. So data that changes during a run never interrupts it, but triggers
+one more run afterwards. Files that change again in that run are the tests' own; from then on, only their
+changes between runs count.
 """
 
 import time
@@ -15,7 +15,7 @@ _CLOCK_NS = 20_000_000  # how coarse the time of a file may be
 
 
 class WrittenByTests:
-    """Sorts saves by whether a test run may have made them."""
+    """Sorts saves by whether a test run may have caused them."""
 
     def __init__(self) -> None:
         self._own: set[Path] = set()
@@ -23,15 +23,15 @@ class WrittenByTests:
         self._running = self._is_repeat = False
 
     def began(self, is_repeat: bool) -> None:
-        """A run begins; `is_repeat` when only data that changed in the one before asked for it."""
+        """Note the start of a run; `is_repeat` when only data changed in the previous run triggered it."""
         self._began_ns, self._running, self._is_repeat = time.time_ns(), True, is_repeat
 
     def ended(self) -> None:
-        """The run is over."""
+        """Note the end of the run."""
         self._ended_ns, self._running = time.time_ns(), False
 
     def sort(self, changed: Iterable[Path]) -> tuple[list[Path], list[Path], list[Path]]:
-        """Saves to act on at once, data to run again for, and files just found to be the tests' own."""
+        """Saves to act on at once, data to rerun for later, and files just found to be the tests' own."""
         at_once: list[Path] = []
         later: list[Path] = []
         own: list[Path] = []
@@ -54,5 +54,5 @@ class WrittenByTests:
 
 
 def is_source(path: Path) -> bool:
-    """True for what tests are made of and seldom write."""
+    """True for source and configuration files, which tests rarely write."""
     return path.name.endswith(SOURCE_SUFFIXES) or path.name in CONFIGURATION

@@ -67,11 +67,11 @@ def explain_failure(home: Home, said: str) -> EmbeddedPostgresError:
         if free_bytes < _FULL_BELOW_BYTES or any(words in said for words in _FULL_WORDS):
             return disk_full(home.directory)
     account = f" as the account {home.account.name!r}" if home.account else ""
-    last_words = "\n".join(said.strip().splitlines()[-12:]) or "(nothing was said)"
+    crash_output = "\n".join(said.strip().splitlines()[-12:]) or "(nothing was said)"
     # The way out first: many a report shows only the first line.
     return ServerStartError(
         f"The embedded PostgreSQL in {home.directory} did not start{account}. If its data is damaged,"
-        f" `tdd-monitor postgres reset` makes it anew. It said:\n{last_words}\nIts log: {home.log_file}"
+        f" `tdd-monitor postgres reset` makes it anew. It said:\n{crash_output}\nIts log: {home.log_file}"
     )
 
 

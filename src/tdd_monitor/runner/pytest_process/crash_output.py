@@ -1,4 +1,4 @@
-"""Finds in pytest's output what matters after its end: the stacks of `faulthandler`, else the last lines."""
+"""Finds why pytest died in its output: the stacks of `faulthandler`, else the last lines."""
 
 import re
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ _TIMEOUT = re.compile(r"Timeout \(\d+:\d\d:\d\d(\.\d+)?\)!$")
 _OF_STACK = re.compile(r"(Thread 0x|Current thread 0x|  File |  <no Python frame>|  \.\.\.|$)")
 
 
-def last_words(output: Sequence[str]) -> list[str]:
+def crash_output(output: Sequence[str]) -> list[str]:
     """Return the lines that say why pytest died: from a fatal error on, else the last 50."""
     for number in range(len(output) - 1, -1, -1):
         if _FATAL.search(output[number]):
-            # The innermost calls come first: it is the end that may be cut.
+            # The innermost calls come first, so cut the end.
             return list(output[number : number + _STACK_LINES])
     return list(output[-_LAST_LINES:])
 
@@ -27,5 +27,5 @@ def timeout_stacks(output: Sequence[str]) -> list[str]:
         start = _TIMEOUT.search(line)
         within = bool(start) or (within and _OF_STACK.match(line) is not None)
         if within:
-            found.append(line[start.start() :] if start else line)  # behind pytest's dots
+            found.append(line[start.start() :] if start else line)  # without pytest's dots
     return found[:_STACK_LINES]
