@@ -1,4 +1,4 @@
-"""The command line: one module a command."""
+"""The command line: one module per command."""
 
 import io
 import os
@@ -20,14 +20,14 @@ from .watch import watch
 @click.version_option(__version__, prog_name="tdd-monitor")
 def main() -> None:
     """A live performance monitor for pytest, in the terminal."""
-    _mend_standard_streams()
+    _repair_standard_streams()
 
 
-def _mend_standard_streams() -> None:
-    """Make standard streams that are closed, or cannot spell everything, usable."""
+def _repair_standard_streams() -> None:
+    """Make standard streams usable that are closed or cannot encode every character."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            # Else the next file that is opened gets the number, and whoever prints writes into it.
+            # Else the next opened file gets this descriptor, and prints end up in that file.
             nowhere = os.open(os.devnull, os.O_RDWR)
             if nowhere != number:
                 os.dup2(nowhere, number)

@@ -1,4 +1,4 @@
-"""`tdd-monitor demo`: a sample application with a real database and troubles made on purpose."""
+"""`tdd-monitor demo`: a sample application with a real database and deliberate problems."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What several commands take, and how it becomes settings, a target and a recorder."""
+"""Options that several commands share, and the settings, target and recorder made from them."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,23 +12,23 @@ from tdd_monitor.runner.engine import Engine
 from tdd_monitor.runner.pytest_process.interpreter import InterpreterError, find_python
 from tdd_monitor.runner.pytest_process.launch import Target
 
-USAGE_ERROR = 4  # pytest's own exit code for it
+USAGE_ERROR = 4  # pytest's exit code for usage errors
 
 
 class UsageError(click.ClickException):
-    """Something the user gave cannot be used."""
+    """An invalid option, argument or setting."""
 
     exit_code = USAGE_ERROR
 
 
 class PytestCommand(click.Command):
-    """A command that leaves what stands behind the first `--` to pytest, untouched.
+    """A command that passes everything after the first `--` to pytest unchanged.
 
-    click would mix it with the paths and drop the `--` itself.
+    click would mix it with the paths and drop the `--`.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep pytest's arguments aside, for `pytest_arguments`."""
+        """Set pytest's arguments aside for `pytest_arguments`."""
         if "--" in args:
             cut = args.index("--")
             ctx.meta["pytest_args"] = args[cut + 1 :]
@@ -36,12 +36,12 @@ class PytestCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """Show in the usage line that there is more."""
+        """Add pytest's arguments to the usage line."""
         return [*super().collect_usage_pieces(ctx), "[-- PYTEST ARGS...]"]
 
 
 def pytest_arguments() -> list[str]:
-    """What stood behind `--` on the command line of the command that runs."""
+    """The arguments after `--` on the current command line."""
     arguments: list[str] = click.get_current_context().meta.get("pytest_args", [])
     return arguments
 
@@ -89,7 +89,7 @@ def make_engine(
     watch: bool = False,
     cwd: Path | None = None,
 ) -> Engine:
-    """An engine for the command that runs. Raises UsageError when something given cannot be used."""
+    """Create the engine for the current command. Raises UsageError for invalid input."""
     cwd = cwd or Path.cwd()
     paths = tuple(paths) or settings.paths
     for path in paths:

@@ -1,4 +1,4 @@
-"""`tdd-monitor postgres`: look at the embedded server, talk to it, stop it, start afresh."""
+"""`tdd-monitor postgres`: inspect, use, stop and reset the embedded server."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Command = tuple[str, ...]
 
-# As env, nohup and the shells do it.
+# The exit codes of env, nohup and the shells.
 _NOT_FOUND = 127
 _NOT_RUNNABLE = 126
 
@@ -131,7 +131,7 @@ def psql(database: str, arguments: tuple[str, ...]) -> None:
 
 
 def _run_with_server(prepare: "Callable[[ServerAddress], tuple[Command, dict[str, str]]]") -> None:
-    """Run a command with its environment while the server is up, and exit as it does."""
+    """Run a command in its environment while the server is up, and exit with its exit code."""
     from tdd_monitor.testing.postgres import (
         EmbeddedPostgresError,
         ProcessWatchError,
@@ -144,9 +144,9 @@ def _run_with_server(prepare: "Callable[[ServerAddress], tuple[Command, dict[str
             command, environment = prepare(lease.address)
             try:
                 hold_for(os.getpid())
-                start = _become
+                start = _exec
             except ProcessWatchError:
-                start = _run_below
+                start = _run_child
             try:
                 start(command, environment)
             except OSError as error:
@@ -156,15 +156,15 @@ def _run_with_server(prepare: "Callable[[ServerAddress], tuple[Command, dict[str
         raise UsageError(str(error)) from error
 
 
-def _become(command: Command, environment: dict[str, str]) -> None:
-    """Put the command in the place of this process: signals, terminal and exit code are its own."""
-    # Python ignores these two, and what is ignored stays so in the next program.
+def _exec(command: Command, environment: dict[str, str]) -> None:
+    """Replace this process with the command, which so gets signals and the terminal directly."""
+    # Python ignores these two, and ignored signals stay ignored across exec.
     for name in ("SIGPIPE", "SIGXFSZ"):
         signal.signal(signal.Signals[name], signal.SIG_DFL)
     os.execvpe(command[0], command, environment)
 
 
-def _run_below(command: Command, environment: dict[str, str]) -> None:
+def _run_child(command: Command, environment: dict[str, str]) -> None:
     sys.exit(subprocess.run(command, env=environment, check=False).returncode)
 
 

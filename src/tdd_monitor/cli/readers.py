@@ -1,4 +1,4 @@
-"""Who reads what this command prints: the shell of a `$(...)`, or the program that started it."""
+"""Finds the processes that read this command's output: the shell of a `$(...)`, or the parent."""
 
 import contextlib
 import os
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def readers_of_output() -> list[int]:
-    """Return the processes that read standard output, else the parent; empty where there is none.
+    """Return the ids of the processes that read standard output, else the parent's; empty if there is none.
 
-    Linux tells who has the other end of a pipe: the shell itself, also when a subshell or a wrapper
-    stands in between that is gone in a moment.
+    On Linux, /proc shows who has the other end of a pipe: the shell itself, even with a short-lived
+    subshell or wrapper in between.
     """
     if sys.platform == "win32":
         return []
@@ -20,15 +20,15 @@ def readers_of_output() -> list[int]:
     if readers:
         return readers
     parent = os.getppid()
-    # Process 1 takes over orphans; only in its own session is it somebody who may have asked.
-    asked = parent > 1 or (parent == 1 and os.getsid(1) == os.getsid(0))
-    return [parent] if asked else []
+    # Process 1 adopts orphans; it can be the real parent only in its own session.
+    is_caller = parent > 1 or (parent == 1 and os.getsid(1) == os.getsid(0))
+    return [parent] if is_caller else []
 
 
 def _readers_of_pipe(pipe: os.stat_result) -> list[int]:
     readers = set()
     for entry in Path("/proc").glob("[0-9]*/fd/*"):
-        # Processes of others, and those that end meanwhile, cannot be looked into.
+        # Other users' processes and those that exit meanwhile cannot be inspected.
         with contextlib.suppress(OSError, ValueError):
             found = entry.stat()
             if (found.st_dev, found.st_ino) == (pipe.st_dev, pipe.st_ino) and _is_reader(entry):

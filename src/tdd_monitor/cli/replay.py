@@ -1,4 +1,4 @@
-"""`tdd-monitor replay`: a recording on the same screen."""
+"""`tdd-monitor replay`: shows a recording on the live screen."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`tdd-monitor run`: the same engine without a screen, for CI and scripts."""
+"""`tdd-monitor run`: runs the tests without a screen, for CI and scripts."""
 
 import asyncio
 import sys
@@ -48,12 +48,12 @@ def execute(engine: Engine, json_file: Path | None = None) -> int:
             code = asyncio.run(run_headless(engine))
     except ServerError as error:
         raise UsageError(str(error)) from error
-    # First: whatever becomes of the summary on its way to a terminal or a pipe, the file is there.
-    trouble = _write_json(engine, code, json_file) if json_file is not None else ""
+    # Before the summary, so that the file exists even if printing fails.
+    problem = _write_json(engine, code, json_file) if json_file is not None else ""
     output = list(engine.output)
     report.summary(engine.board, console, code, [*timeout_stacks(output), *engine.notices], output)
-    if trouble:
-        raise click.ClickException(trouble)
+    if problem:
+        raise click.ClickException(problem)
     return code
 
 

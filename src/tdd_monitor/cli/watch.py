@@ -17,18 +17,18 @@ from tdd_monitor.runner.signals import ending_signals
 
 from .options import PytestCommand, UsageError, make_engine, pytest_options, settings_here
 
-CRASHED = 70  # EX_SOFTWARE: no exit code of pytest's
-TEXTUAL_CRASHED = 1  # what `App.return_code` is after an exception that nobody caught
+CRASHED = 70  # EX_SOFTWARE: pytest does not use it
+TEXTUAL_CRASHED = 1  # `App.return_code` after an unhandled exception
 
 
 def show(control: Control, settings: Settings) -> None:
     """Run the screen on `control` until the user quits. Raises UsageError without a terminal.
 
-    Exits with `CRASHED` when the screen crashed, below its traceback.
+    Exits with `CRASHED` after the traceback when the screen crashed.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("The screen needs a terminal. Use 'tdd-monitor run' without one.")
-    # The first frame comes sooner without collections; the app switches them on again after it.
+    # The first frame appears sooner without garbage collection; the app re-enables it afterwards.
     gc.disable()
     code = asyncio.run(_show(control, settings))
     if code == TEXTUAL_CRASHED:
@@ -39,7 +39,7 @@ def show(control: Control, settings: Settings) -> None:
 
 
 async def _show(control: Control, settings: Settings) -> int:
-    # pytest starts up while Textual is being imported: both take about as long.
+    # Start pytest first: it starts up while Textual is imported, which takes about as long.
     task = asyncio.current_task()
     assert task is not None
     leave: Callable[[], object] = task.cancel
@@ -53,11 +53,11 @@ async def _show(control: Control, settings: Settings) -> int:
             from tdd_monitor.ui.app import MonitorApp
 
             app = MonitorApp(control, settings)
-            # Through its queue, to be in its own context.
+            # Through the app's queue, to run in its context.
             leave = lambda: app.call_later(app.hang_up if _give_up_terminal() else app.leave)  # noqa: E731
             await app.run_async()
             return app.return_code or 0
-        except asyncio.CancelledError:  # asked to end before there was a screen
+        except asyncio.CancelledError:  # a signal arrived before there was a screen
             return 0
         finally:
             leave = control.kill
@@ -65,7 +65,7 @@ async def _show(control: Control, settings: Settings) -> int:
 
 
 def _give_up_terminal() -> bool:
-    """True when there is no terminal any more (closed, SSH dropped); then nothing is written to it either."""
+    """True when the terminal is gone (closed, SSH dropped); output then goes to /dev/null."""
     try:
         os.tcgetpgrp(sys.__stderr__.fileno() if sys.__stderr__ else 2)
     except OSError:
@@ -77,7 +77,7 @@ def _give_up_terminal() -> bool:
 
 
 async def _end(control: Control) -> None:
-    """End pytest where the screen has not done so: after a crash of it, or before there was one."""
+    """Stop pytest if the screen has not: after a crash, or before there was a screen."""
     run = control.board.session.run
     if control.can_run and run is not None and run.active:
         with contextlib.suppress(OSError):  # the terminal may be gone

@@ -1,1 +1,1 @@
-"""What is left of a run when there is no screen: console lines, JSON."""
+"""Reports of a run without a screen: console, JSON."""

@@ -1,4 +1,4 @@
-"""A benchmark's report on the console: a table against targets and the raw driver, histograms."""
+"""Prints a benchmark's results: a comparison with targets and the raw driver, histograms."""
 
 from rich.table import Table
 from rich.text import Text
@@ -25,7 +25,7 @@ def histogram(samples_ms: tuple[float, ...]) -> str:
 
 
 def table(report: Report, width: int) -> Table:
-    """One row an operation; times in milliseconds. Extremes and the published means where they fit."""
+    """One row per operation; times in milliseconds. Extremes and published means if they fit."""
     extremes = ("min", "max", "std_dev") if width >= FULL_WIDTH else ()
     columns = ("mean", "median", "p95", *extremes)
     published = ("published", "ahead") if width >= PUBLISHED_WIDTH else ()
@@ -59,7 +59,7 @@ def _published(measurement: Measurement) -> tuple[str, str]:
 
 
 def legend(report: Report, width: int) -> str:
-    """What the columns and the names of the table mean; no line is wider than a small terminal."""
+    """Explains the table's columns and names; lines fit a small terminal."""
     lines = ["raw: median of plain asyncpg, the same work on the same connections, in turns."]
     if report.left_out:
         lines.append(f"Not measured with a declared schema, which needs a database: {report.left_out}.")
@@ -91,7 +91,7 @@ def _plain_table(title: str, gap: int = 2) -> Table:
 
 
 def verdict(report: Report) -> str:
-    """How many targets were met, what to do, how much ran at once."""
+    """How many targets were met, the recommendation, and the measured parallelism."""
     parallel = next((each.efficiency for each in report.measurements if each.efficiency is not None), 0.0)
     summary = report.summary
     return (

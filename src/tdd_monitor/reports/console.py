@@ -21,7 +21,7 @@ from tdd_monitor.session.pool_life import labels
 from tdd_monitor.terminal import plain_lines, visible
 from tdd_monitor.verdict import Board, Severity, wording
 
-from . import pytest_words
+from . import pytest_messages
 
 SLOWEST = 10
 MAX_POOLS = 20
@@ -35,7 +35,7 @@ STYLES = {
 
 
 def counts_text(counts: dict[str, int]) -> str:
-    """As pytest's last line says it: "2 failed, 39 passed, 1 skipped"."""
+    """The counts in the words of pytest's last line: "2 failed, 39 passed, 1 skipped"."""
     order = ("failed", "error", "lost", "passed", "skipped", "deselected", "xfailed", "xpassed", "rerun")
     words = [word for word in (*order, *(word for word in counts if word not in order)) if counts.get(word)]
     if set(words) <= {"deselected"}:
@@ -50,12 +50,12 @@ def _counted(word: str, number: int) -> str:
 
 
 class Reporter:
-    """Prints what happens as it happens; give `on_delta` to the engine."""
+    """Prints progress and failures live; subscribe `on_delta` to the engine."""
 
     def __init__(self, board: Board, console: Console) -> None:
         self._board = board
         self._console = console
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._tenth = 0
         self._progress = Progress(
             SpinnerColumn(),
@@ -77,7 +77,7 @@ class Reporter:
         self._progress.stop()
 
     def on_delta(self, delta: Delta) -> None:
-        """Tell new failures at once, and how far the run has come."""
+        """Print new failures at once and update the progress."""
         run = self._board.session.run
         if run is None:
             return
@@ -87,9 +87,9 @@ class Reporter:
                 item
                 and item.outcome in FAILURES
                 and item.record_run == run.number
-                and nodeid not in self._told
+                and nodeid not in self._reported
             ):
-                self._told.add(nodeid)
+                self._reported.add(nodeid)
                 self._console.print(Text(f"{item.outcome.upper()} {visible(nodeid)}", STYLES[item.outcome]))
         if self._console.is_terminal:
             description = run.state.value if not run.done else counts_text(run.counts)
@@ -108,9 +108,9 @@ def summary(
     notices: Iterable[str] = (),
     output: Sequence[str] = (),
 ) -> None:
-    """Failures, slowest tests, what broke a threshold, memory, pools, servers; then pytest's own words.
+    """Print failures, slowest tests, alerts, memory, pools and servers, then pytest's own output.
 
-    The reason of the exit code and the counts come last. `output` is everything that pytest printed.
+    The reason for the exit code and the counts come last. `output` is everything that pytest printed.
     """
     run = board.session.run
     if run is None:
@@ -124,8 +124,8 @@ def summary(
     _unwatched(board, run, console)
     _pools(board, console)
     _servers(board, console)
-    pytest_words.print_words(run, console, output)
-    pytest_words.print_advice(((each.category, each.message) for each in board.session.warnings), console)
+    pytest_messages.print_messages(run, console, output)
+    pytest_messages.print_advice(((each.category, each.message) for each in board.session.warnings), console)
     for notice in notices:
         console.print(Text("\n".join(plain_lines(notice)), "yellow"), soft_wrap=True)
     problems = completeness.problems(run)
@@ -133,7 +133,7 @@ def summary(
         console.print(Text(f"INCOMPLETE: {problem}", "bold red"))
     if problems:
         console.print(Text(completeness.ADVICE, "red"))
-    reason = pytest_words.unexplained(run)
+    reason = pytest_messages.unexplained(run)
     if reason:
         console.print(Text(reason, "bold red"))
     _last_line(run, console, exitcode)
@@ -260,10 +260,12 @@ def _pools(board: Board, console: Console) -> None:
 def _servers(board: Board, console: Console) -> None:
     for server in board.session.servers.values():
         maximum = server.max_connections
-        told = [f"peak {server.peak} of {maximum} connections"] if maximum else []
+        parts = [f"peak {server.peak} of {maximum} connections"] if maximum else []
         if server.latest.reason:
-            told.append(f"not counted: {server.latest.reason}")
-        console.print(f"Server {server.latest.server}: {', then '.join(told)}", highlight=False, markup=False)
+            parts.append(f"not counted: {server.latest.reason}")
+        console.print(
+            f"Server {server.latest.server}: {', then '.join(parts)}", highlight=False, markup=False
+        )
 
 
 def _last_line(run: Run, console: Console, exitcode: int) -> None:
@@ -274,7 +276,7 @@ def _last_line(run: Run, console: Console, exitcode: int) -> None:
         how = (lost.signal if lost else "") or f"exit code {lost.exitcode if lost else exitcode}"
         text = f"pytest died ({how}): {text}"
     elif run.cancel_reason:
-        text += f" (stopped early: {pytest_words.stopped(run)})"
+        text += f" (stopped early: {pytest_messages.stopped(run)})"
     if completeness.problems(run):
         text = f"incomplete: {text}"
     console.print(Text(visible(text), "bold green" if exitcode == 0 else "bold red"))

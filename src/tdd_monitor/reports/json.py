@@ -17,11 +17,11 @@ COUNTED = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 def document(board: Board, exitcode: int) -> dict[str, Any]:
     """The last run of `board`.
 
-    `counts` has pytest's own summary words (others, such as rerun, only when there are any), `tests`
-    one entry per test with its metrics: milliseconds, megabytes, or plain counts by their names (every
-    entry has the same keys: what one test has not is null; so is `queries` when it may have used a driver
-    that nobody watches),
-    `incomplete` what pytest did and the monitor was not told (null: nothing is missing).
+    `counts` has pytest's own summary words (others, such as rerun, only if not zero). `tests` has one
+    entry per test with its metrics, in milliseconds, megabytes or plain counts as their names say; every
+    entry has the same keys, null where a test has no value. `queries` is also null when the test may have
+    used a driver that is not instrumented. `incomplete` says which of pytest's events never arrived (null:
+    nothing is missing).
     """
     session = board.session
     run = session.run
@@ -60,7 +60,7 @@ def document(board: Board, exitcode: int) -> dict[str, Any]:
 
 
 def _pytest(run: Run) -> dict[str, Any]:
-    """What pytest said itself, without escape sequences."""
+    """pytest's own output, without escape sequences."""
     return {
         "header": "\n".join(plain_lines(run.header)),
         "summary": "\n".join(plain_lines(run.summary)),
@@ -124,7 +124,7 @@ def _test(board: Board, item: Item) -> dict[str, Any]:
 
 
 def _phase(phase: Phase) -> dict[str, Any]:
-    """The phase's own figures, and what shared fixtures took in it."""
+    """The phase's own measurements, and the time of shared fixtures in it."""
     return {
         "outcome": phase.outcome,
         "wall_ms": metrics.phase_ns(phase) / figures.NS_PER_MS,
@@ -151,7 +151,7 @@ def _shared_fixture(shared: SharedFixture) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Records as objects, also within records."""
+    """Convert records to JSON objects, recursively."""
     if hasattr(value, "_asdict"):
         return {name: _plain(part) for name, part in value._asdict().items()}
     return [_plain(part) for part in value] if isinstance(value, tuple) else value

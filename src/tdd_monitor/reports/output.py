@@ -1,4 +1,4 @@
-"""Standard output for reports: safe for a terminal, and never in the way of the run."""
+"""Standard output for reports: safe for a terminal; a failing write never ends the run."""
 
 import sys
 from collections.abc import Iterable
@@ -13,16 +13,16 @@ PLAIN_WIDTH = 200
 
 
 def make_console() -> Console:
-    """Standard output. A log has no width of its own, and a node id that is cut cannot be pasted."""
+    """A console on standard output; wide in a log, so that node ids stay whole and can be pasted."""
     file = cast(IO[str], _Forgiving(sys.stdout))
     return SafeConsole(file=file) if sys.stdout.isatty() else SafeConsole(file=file, width=PLAIN_WIDTH)
 
 
 class SafeConsole(Console):
-    """Writes what a terminal would act on as an escape, whoever forgot to do it before."""
+    """Escapes control characters that callers did not escape."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render as `rich` does, in safe text."""
+        """Render as `rich` does, with control characters escaped."""
         for segment in super().render(renderable, options):
             text = segment.text
             if segment.control or text.isprintable() or text == "\n":
@@ -32,7 +32,7 @@ class SafeConsole(Console):
 
 
 class _Forgiving:
-    """A stream whose reader may go away and whose disk may be full: what cannot be written is dropped."""
+    """A stream that drops its output once a write fails: reader gone, disk full."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""What pytest said itself: its summary, its last output, the reason of its exit code."""
+"""pytest's own messages: its summary, its last output, the reason for its exit code."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,12 +11,12 @@ from tdd_monitor.session.model import Run, RunState
 from tdd_monitor.terminal import plain_lines
 
 _LAST_LINES = 50
-_COUNTS = re.compile(r"=+ .* in [\d.:hms ()]+ =+$")  # pytest's last line, which ours stands for
-_OWN_CATEGORY = "tdd-monitor"  # of warnings that the plugin raises itself
+_COUNTS = re.compile(r"=+ .* in [\d.:hms ()]+ =+$")  # pytest's last line, which ours replaces
+_OWN_CATEGORY = "tdd-monitor"  # category of the plugin's own warnings
 
 
-def print_words(run: Run, console: Console, output: Sequence[str]) -> None:
-    """Print what pytest and its plugins said; `output` is everything, for runs without a session."""
+def print_messages(run: Run, console: Console, output: Sequence[str]) -> None:
+    """Print the messages of pytest and its plugins; all of `output` for runs without a session."""
     if run.state is RunState.LOST:
         _block(console, "Last output of pytest", run.lost.output if run.lost else "")
         return
@@ -24,13 +24,13 @@ def print_words(run: Run, console: Console, output: Sequence[str]) -> None:
     if run.cancel_reason == "internal":
         _block(console, "Internal error of pytest or a plugin", run.cancel_detail)
     if queries.unexplained_exit(run):
-        _block(console, "Last output of pytest", "\n".join(_behind_summary(run, output)))
+        _block(console, "Last output of pytest", "\n".join(_after_summary(run, output)))
     if not (run.summary or run.started_ns or run.collect_errors or run.cancel_reason):
         _block(console, "Output of pytest", "\n".join(output))
 
 
 def print_advice(warnings: Iterable[tuple[str, str]], console: Console) -> None:
-    """Print what the plugin has to say itself, from (category, message) of all warnings."""
+    """Print the plugin's own warnings among all (category, message) pairs."""
     for category, message in warnings:
         if category == _OWN_CATEGORY:
             console.print(Text("\n".join(plain_lines(message)), "yellow"), soft_wrap=True)
@@ -52,12 +52,12 @@ def stopped(run: Run) -> str:
     return detail if run.cancel_reason == "cancelled" else f"{run.cancel_reason}: {detail}"
 
 
-def _behind_summary(run: Run, output: Sequence[str]) -> list[str]:
-    """What was printed after the summary, such as the traceback of a failing plugin."""
-    said = [line for line in run.summary.splitlines() if line.strip()]
+def _after_summary(run: Run, output: Sequence[str]) -> list[str]:
+    """Lines printed after the summary, such as the traceback of a failing plugin."""
+    summary = [line for line in run.summary.splitlines() if line.strip()]
     lines = [line for line in output[-_LAST_LINES:] if line.strip() and not _COUNTS.match(line)]
-    if said and said[-1] in lines:
-        del lines[: len(lines) - lines[::-1].index(said[-1])]
+    if summary and summary[-1] in lines:
+        del lines[: len(lines) - lines[::-1].index(summary[-1])]
     return lines
 
 
