@@ -1,4 +1,4 @@
-"""What the header, the banner, the panels and the tabs say: rows, without a screen."""
+"""The content of header, banner, panels and tabs: rows, without a screen."""
 
 from collections.abc import Iterable, Iterator
 
@@ -76,7 +76,7 @@ def subjects(view: View) -> Iterator[Subject]:
 
 
 def everything(view: View, width: int, height: int) -> Iterator[tuple[str, Parts]]:
-    """All that must fit into a width, with where it comes from."""
+    """Everything that must fit into a width, with its source."""
     for lines in (2, 3):
         yield from (("header", parts) for parts in header.lines(view, width, lines))
     yield from (("banner", parts) for parts in banner.lines(view, width))
@@ -127,7 +127,7 @@ def test_panels_fit_a_third_of_a_screen(name: str, width: int) -> None:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ANY_LINES, max_size=25), st.sampled_from([57, 80, 120]), st.integers(1, 30))
-def test_no_stream_breaks_them(lines: list[Line], width: int, height: int) -> None:
+def test_no_stream_breaks_the_panels(lines: list[Line], width: int, height: int) -> None:
     check(view_of(lines, notices=("a notice\nof two lines",)), width, height)
 
 
@@ -145,7 +145,7 @@ def test_no_stream_breaks_them(lines: list[Line], width: int, height: int) -> No
         ("nothing", ["Starting pytest"]),
     ],
 )
-def test_the_header_tells_how_the_run_stands(name: str, said: list[str]) -> None:
+def test_the_header_shows_the_state_of_the_run(name: str, said: list[str]) -> None:
     shown = text(header.lines(view_of(STREAMS[name]()), 160, 2))
     for words in said:
         assert words in shown
@@ -191,14 +191,14 @@ def test_the_header_shows_collection_and_cancelling_and_an_eta() -> None:
         (99, "! exit status 99", "although no test failed"),
     ],
 )
-def test_an_exit_status_is_words_and_advice(status: int, word: str, advice: str) -> None:
+def test_an_exit_status_has_a_name_and_advice(status: int, word: str, advice: str) -> None:
     view = view_of(streams.ended(status))
     assert word in text(header.lines(view, 120, 2))
     assert advice in text(banner.lines(view, 120))
     assert advice or not banner.lines(view, 120)
 
 
-def test_the_banner_of_a_lost_run_names_signal_and_test_and_the_way_on() -> None:
+def test_the_banner_of_a_lost_run_names_signal_test_and_next_step() -> None:
     shown = text(banner.lines(view_of(streams.lost()), 200))
     for words in (
         "killed by SIGKILL",
@@ -247,7 +247,7 @@ def test_durations_have_percentiles_a_histogram_and_the_slowest() -> None:
     assert shown.index("test_report_over_ten_thousand") < shown.index("test_concurrent_checkouts")
 
 
-def test_alerts_say_how_bad_what_how_much_whose_and_what_to_do() -> None:
+def test_alerts_show_severity_metric_value_subject_and_advice() -> None:
     shown = panel("alerts", view_of(streams.shop()), width=120, height=60)
     assert "◆ critical duration           1.24 s 12x of 100 ms" in shown
     assert "▲ warning  memory           +14.6 MB 1.5x of 10 MB" in shown
@@ -260,7 +260,7 @@ def test_narrow_alerts_still_name_the_test() -> None:
     assert "test_order_list_shows_items" in panel("alerts", view_of(streams.shop()), width=40)
 
 
-def test_errors_of_collection_come_first_among_the_alerts() -> None:
+def test_collection_errors_come_first_among_the_alerts() -> None:
     shown = panel("alerts", view_of(streams.collection_errors()))
     assert shown.splitlines()[0].rstrip() == "! not collected  tests/test_orders.py"
 
@@ -269,7 +269,7 @@ def test_without_alerts_the_panel_says_that_all_is_well() -> None:
     assert "Everything is within its thresholds" in panel("alerts", view_of(streams.all_passed()))
 
 
-def test_memory_says_why_there_is_none() -> None:
+def test_memory_says_why_it_is_not_measured() -> None:
     hello = Hello(1, "", "r", 1, "single", unmeasured=("memory: install psutil beside pytest",))
     assert "install psutil" in panel("memory", view_of([Line(1, 1, "", hello)]))
     assert "No data yet." in panel("memory", view_of([Line(1, 1, "", hello._replace(unmeasured=()))]))
@@ -303,8 +303,8 @@ def test_a_growing_process_is_marked_and_its_alert_leads_to_the_rows_that_explai
     assert next(row.target for row in rows if row.target) == Target("test", "t.py::test_0")
 
 
-def test_growth_by_little_in_each_test_is_told_in_one_sum() -> None:
-    assert "No single test added 0.1 MB (+15.6 MB together)." in panel("memory", leaking(40))
+def test_small_growth_in_each_test_is_shown_as_one_total() -> None:
+    assert "No single test added 0.1 MB (+15.6 MB in total)." in panel("memory", leaking(40))
 
 
 def test_pools_show_fill_waiting_and_the_server() -> None:
@@ -333,7 +333,7 @@ def test_a_server_has_one_line(width: int, name: str, count: int, word: str) -> 
     assert name in line or width < 100
 
 
-def test_where_it_is_narrow_a_server_has_two_lines() -> None:
+def test_in_a_narrow_panel_a_server_has_two_lines() -> None:
     name, figures = servers_of(ServerSample(NAMES[2], 80, 100), width=30)
     assert name == "server …resql/of/somebody:5432" and figures.endswith(" 80 of 100 ▲ nearly full")
     assert cell_len(name) <= cell_len(figures) == 30
@@ -380,7 +380,7 @@ def test_the_waterfall_shows_phases_fixtures_and_sums() -> None:
     assert "◆ 17x" in shown and "▲ 1.4x of 100 ms" in shown and "138 ms" in shown
 
 
-def test_shared_fixtures_are_counted_apart() -> None:
+def test_shared_fixtures_are_counted_separately() -> None:
     shown = detail("Overview", streams.FIRST, streams.shop())
     assert "session" in shown and "✓ 7% of 100 ms" in shown
     assert "counted separately" in shown
@@ -407,7 +407,7 @@ def test_queries_show_counts_repetition_and_leaks() -> None:
     assert "1 connection not released" in leaky and "acquired at shop/export.py:31" in leaky
 
 
-def test_queries_that_nobody_counted_are_unknown() -> None:
+def test_uncounted_queries_are_unknown() -> None:
     record = FinishedTest("t.py::a", "passed", 1, unwatched=("psycopg2",))
     lines = [Line(1, 1, "", RunRequest("r", "all")), Line(2, 2, "", record)]
     assert "Queries not measured (psycopg2)." in detail("Queries", "t.py::a", lines)
@@ -420,7 +420,7 @@ def test_queries_that_nobody_counted_are_unknown() -> None:
     assert columns.QUERIES.cell(facts, 7) == (("unknown", "dim"),)
 
 
-def test_thousands_of_pools_are_a_few_rows_and_a_word() -> None:
+def test_thousands_of_pools_are_a_few_rows_and_a_count() -> None:
     pools = tuple(PoolSample("shop", "asyncpg", 1, 0, 1, 3, id=n + 1, peak=1) for n in range(50))
     lines = [Line(1, 1, "", RunRequest("r", "all")), Line(2, 2, "", Sample(1, 1, pools, 9950))]
     shown = panel("pools", view_of(lines))
@@ -449,7 +449,7 @@ def test_a_test_without_figures_says_so() -> None:
     assert "pytest died while running this test" in detail("Overview", streams.SLOW_REPORT, streams.lost())
 
 
-def test_a_fixture_tells_what_it_cost_for_whom() -> None:
+def test_a_fixture_shows_its_cost_by_test() -> None:
     view = view_of(streams.shop())
     found = fixture.cost(view.board.session, "session:pool")
     shown = text(fixture.rows(found, 100))
@@ -505,7 +505,7 @@ LAST_OF_ALL = FinishedTest(
 FIRST_AND_LAST = [Line(n, n * MS, "", event) for n, event in enumerate((FIRST_OF_ALL, LAST_OF_ALL))]
 
 
-def test_a_phase_shows_what_of_it_is_the_tests_own() -> None:
+def test_a_phase_shows_the_tests_own_share() -> None:
     shown = detail("Overview", FIRST_OF_ALL.nodeid, FIRST_AND_LAST, 120)
     setup = shown.splitlines()[0].split()
     assert (setup[0], " ".join(setup[-6:])) == ("setup", "ms of 305 ms, cpu 80%"), setup
@@ -548,7 +548,7 @@ def test_pages_show_output_errors_notices_and_warnings() -> None:
 
 
 def below_the_limit(exitstatus: int = 1) -> streams.Stream:
-    """A run whose only trouble is its coverage."""
+    """A run that fails only because of its coverage."""
     stream = streams.Stream()
     stream.open("r", "all", "")
     stream.test(streams.Script("t.py::test_x"))
@@ -558,7 +558,7 @@ def below_the_limit(exitstatus: int = 1) -> streams.Stream:
     return stream
 
 
-def test_what_plugins_print_is_a_page_and_the_first_one_where_it_is_the_reason() -> None:
+def test_plugin_output_is_a_page_and_opens_first_if_it_explains_the_exit() -> None:
     view = view_of(below_the_limit().lines, output=["..."])
     assert text(PAGES[1].rows(view)) == "Using --randomly-seed=7\nFAIL Required test coverage"
     assert PAGES[1].count(view) == 2

@@ -1,1 +1,1 @@
-"""The parts of the main screen. What each says is a pure function of a View; the widgets only show it."""
+"""The parts of the main screen. The content of each is a pure function of a View; widgets only show it."""

@@ -1,4 +1,4 @@
-"""Threshold alerts, worst first, with what to do about them; collection errors come before all."""
+"""Threshold alerts with advice, worst first, after any collection errors."""
 
 from collections.abc import Iterator
 
@@ -8,12 +8,12 @@ from tdd_monitor.ui.text import format, words
 from tdd_monitor.ui.text.parts import Part, Row, Target, row, text_row, width_of
 from tdd_monitor.verdict import Alert, Severity, wording
 
-ONE_LINE = 58  # cells from which an alert and its test fit into one line
-SHOWN = 100  # nobody reads further, and every one costs a row
+ONE_LINE = 58  # minimum cells for an alert and its test in one line
+SHOWN = 100  # more are not worth reading, and each costs a row
 
 
 def heading(view: View) -> str:
-    """How many alerts of which severity."""
+    """The number of alerts by severity."""
     critical = sum(1 for alert in view.alerts if alert.severity is Severity.CRITICAL)
     warnings = len(view.alerts) - critical
     counts = ((critical, Severity.CRITICAL), (warnings, Severity.WARNING))
@@ -25,7 +25,7 @@ def heading(view: View) -> str:
 
 
 def rows(view: View, width: int, height: int) -> Iterator[Row]:
-    """One line an alert; its advice below it when there is room, and always for the first of a kind."""
+    """One line per alert, with its advice below if there is space, and always for the first of a metric."""
     run = view.board.session.run
     errors = run.collect_errors if run is not None else []
     for error in errors[:SHOWN]:
@@ -51,13 +51,13 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
 
 
 def advice_rows(alert: Alert, width: int) -> Iterator[Row]:
-    """What to do about it, all of it."""
+    """The advice in full, wrapped."""
     for number, text in enumerate(format.wrap(alert.advice, width - 5)):
         yield row(("  → " if not number else "    ", "accent"), (text, "dim"))
 
 
 def alert_rows(alert: Alert, view: View, width: int) -> Iterator[Row]:
-    """Severity, what, how much, whose; in two lines where one is too short for that."""
+    """Severity, metric, value and subject, in one line or, if that is too narrow, in two."""
     word = words.SEVERITIES[alert.severity]
     metric = wording.word(alert.metric)
     target = target_of(alert)
@@ -75,16 +75,16 @@ def alert_rows(alert: Alert, view: View, width: int) -> Iterator[Row]:
             ),
             target,
         )
-        yield row(("           ", "text"), (_whose(alert, width - 11), "text"))
+        yield row(("           ", "text"), (_subject(alert, width - 11), "text"))
         return
     if room >= 34:
         parts.append((format.fit(wording.comparison(alert.metric, alert.value, alert.threshold), 16), "dim"))
         room -= 16
-    yield Row((*parts, (_whose(alert, room), "text")), target)
+    yield Row((*parts, (_subject(alert, room), "text")), target)
 
 
 def target_of(alert: Alert) -> Target:
-    """Where enter leads: the fixture, the test, the tests that have it in common, or the panel."""
+    """What enter opens: the fixture, the test, the tests that share the cause, or the panel."""
     if alert.fixture:
         return Target("fixture", alert.fixture)
     if alert.tests == (alert.subject,):
@@ -94,17 +94,17 @@ def target_of(alert: Alert) -> Target:
     return Target("panel", "5" if alert.metric.startswith(("pool", "server")) else "4")
 
 
-def _whose(alert: Alert, width: int) -> str:
-    """The test, or what many share and how many they are, in exactly `width` cells."""
+def _subject(alert: Alert, width: int) -> str:
+    """The test, or what several tests share and their number, in exactly `width` cells."""
     if alert.tests == (alert.subject,):
         return format.fit(format.short(alert.subject, width), width)
     count = figures.plural(len(alert.tests), "test")
     if alert.fixture:
         scope, _colon, name = alert.fixture.partition(":")
-        told = alert.summary or (
+        note = alert.summary or (
             format.short(alert.tests[0], max(8, width - len(name) - 3)) if len(alert.tests) == 1 else count
         )
-        text = f"{name} · {told}" if scope == "function" else f"{name} ({scope}) · {told}"
+        text = f"{name} · {note}" if scope == "function" else f"{name} ({scope}) · {note}"
     elif alert.tests and alert.metric != "pool_waiting":
         text = f"{count} · {alert.subject}"
     else:

@@ -1,4 +1,4 @@
-"""One or two lines under the header for what needs an answer: lost, errors, notices, no tests."""
+"""A few lines below the header for what needs attention: lost runs, errors, notices, no tests."""
 
 from tdd_monitor import figures
 from tdd_monitor.session import completeness, queries
@@ -11,7 +11,7 @@ LINES = 3
 
 
 def lines(view: View, width: int) -> list[Parts]:
-    """What to say above everything else; nothing most of the time."""
+    """The lines of the banner; usually none."""
     run = view.board.session.run
     found: list[list[Part]] = []
     if run is not None:
@@ -21,10 +21,10 @@ def lines(view: View, width: int) -> list[Parts]:
     wrapped: list[Parts] = []
     for parts in found:
         (glyph, role), *rest = parts
-        said = "".join(text for text, _role in rest)[: LINES * width]  # no more can be seen
-        text_lines = format.wrap(format.visible(said), width - 4)
-        for number, text in enumerate(text_lines[:LINES]):
-            wrapped.append(((f" {glyph if not number else '  '}", role), (text, rest[0][1])))
+        text = "".join(text for text, _role in rest)[: LINES * width]  # no more is visible
+        text_lines = format.wrap(format.visible(text), width - 4)
+        for number, line in enumerate(text_lines[:LINES]):
+            wrapped.append(((f" {glyph if not number else '  '}", role), (line, rest[0][1])))
     return wrapped[:LINES]
 
 
@@ -65,9 +65,10 @@ def _lost(view: View, run: Run) -> list[Part]:
     if run.hello is None and not run.lost.signal:
         text = f"pytest could not start (exit code {run.lost.exitcode}). Press o for its output."
         return [("! ", "error"), (text, "text")]
-    how = f"killed by {run.lost.signal}" if run.lost.signal else f"ended with exit code {run.lost.exitcode}"
+    signal, exitcode = run.lost.signal, run.lost.exitcode
+    how = f"was killed by {signal}" if signal else f"exited with code {exitcode}"
     where = ", ".join(format.short(nodeid) for nodeid in run.lost_nodeids[:3])
     during = f" while running {where}" if where else " before the first test" if not run.done else ""
-    ways = [*(["r this test", "f failed and lost"] if where else []), "a all"]
-    again = f"Run again: {', '.join(ways)}. " if view.can_run else ""
-    return [("† ", "lost"), (f"pytest was {how}{during}. {again}Press o for its last output.", "text")]
+    keys = [*(["r this test", "f failed and lost"] if where else []), "a all"]
+    again = f"Run again: {', '.join(keys)}. " if view.can_run else ""
+    return [("† ", "lost"), (f"pytest {how}{during}. {again}Press o for its last output.", "text")]

@@ -1,4 +1,4 @@
-"""The columns of the test table: which ones a width has room for, and what a row says in each."""
+"""The columns of the test table: which ones fit a width, and the content of each cell."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,24 +16,24 @@ from tdd_monitor.verdict import Alert, Board, Severity
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a cell is made from."""
+    """The data of one row, from which its cells are made."""
 
     item: Item
     record: FinishedTest | None
     alerts: tuple[Alert, ...]
     threshold_ms: float
-    elapsed_ns: int  # of an item that runs, 0 otherwise
-    run: str  # "run 1" for what an earlier run found, else ""
+    elapsed_ns: int  # of a running item, else 0
+    run: str  # "run 1" for a result of an earlier run, else ""
 
     @property
     def took_ms(self) -> float:
-        """The test's own time, or for how long it has been running."""
+        """The test's own time, or the time it has been running."""
         return (self.elapsed_ns or self.item.own_ns) / figures.NS_PER_MS
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its title, its width (0: whatever is left), the sort key that it stands for."""
+    """One column: its title, its width (0: the remaining width), the sort key that it represents."""
 
     key: str
     title: str
@@ -48,7 +48,7 @@ NAME_MIN = 30
 
 
 def facts(board: Board, item: Item, run: Run | None, now_ns: int) -> Facts:
-    """What the row of `item` is made from."""
+    """The data for the row of `item`."""
     running = item.state is ItemState.RUNNING
     earlier = run is not None and item.record_run not in (0, run.number)
     return Facts(
@@ -83,7 +83,7 @@ def _duration(facts: Facts, width: int) -> Parts:
 
 
 def _threshold(facts: Facts, width: int) -> Parts:
-    """A bar up to the threshold; above it, glyph and factor."""
+    """A bar up to the threshold; beyond it, a full bar with glyph and factor."""
     shown = facts.elapsed_ns or (facts.record is not None and facts.item.outcome != "skipped")
     if not shown or not facts.threshold_ms:
         return (_empty(width),)
@@ -159,24 +159,24 @@ MEMORY = Column("memory", "memory", 10, "memory", _memory)
 QUERIES = Column("queries", "queries", 7, "queries", _queries)
 WORKER = Column("worker", "on", 5, "worker", _worker, right=False)
 
-# In the order in which they are left out when there is no room for the name.
-LEAVE_OUT = ("worker", "teardown", "setup", "call", "queries", "memory", "threshold")
+# In the order in which they are dropped when there is no space for the name.
+DROP_ORDER = ("worker", "teardown", "setup", "call", "queries", "memory", "threshold")
 
 
 def choose(width: int, sort: str = "order", with_workers: bool = False) -> list[Column]:
-    """The columns for a row of `width` cells, the name's width filled in.
+    """The columns for a row of `width` cells, with the name's width filled in.
 
-    The column that the rows are sorted by is left out only when there is no room for it alone.
+    The column that the rows are sorted by is dropped last.
     """
     columns = [STATUS, NAME, DURATION, THRESHOLD, SETUP, CALL, TEARDOWN, MEMORY, QUERIES]
     if with_workers:
         columns.append(WORKER)
-    for key in sorted(LEAVE_OUT, key=lambda key: key == sort):
+    for key in sorted(DROP_ORDER, key=lambda key: key == sort):
         if _room(columns, width) >= NAME_MIN:
             break
         columns = [column for column in columns if column.key != key]
     room = max(8, _room(columns, width))
-    # In a wide row the bar gets some of what the name does not need.
+    # In a wide row the bar gets some of the space that the name does not need.
     if room > 90 and THRESHOLD in columns:
         columns[columns.index(THRESHOLD)] = replace(THRESHOLD, width=20)
         room -= 8
@@ -188,7 +188,7 @@ def _room(columns: list[Column], width: int) -> int:
 
 
 def title_row(columns: list[Column], sort: str, reverse: bool) -> Parts:
-    """The titles, with a mark at the column that the rows are sorted by."""
+    """The titles, with a mark on the column that the rows are sorted by."""
     parts: list[Part] = [(" " * GUTTER, "head")]
     marked = False
     for number, column in enumerate(columns):
@@ -204,7 +204,7 @@ def title_row(columns: list[Column], sort: str, reverse: bool) -> Parts:
 
 
 def row_parts(columns: list[Column], facts: Facts, on_cursor: bool, marked: bool) -> Parts:
-    """One row. The cursor and the mark have characters of their own: they show without colour."""
+    """One row. The cursor and the mark have their own characters, so they show without colour."""
     parts: list[Part] = [("▌" if on_cursor else " ", "accent"), ("•" if marked else " ", "accent")]
     for number, column in enumerate(columns):
         parts += [(" ", "text")] if number else []

@@ -15,13 +15,13 @@ SLOWEST_MIN = 2
 
 
 def heading(view: View) -> str:
-    """How many tests there are durations of."""
+    """The number of tests with a duration."""
     count = view.overview.durations.count
     return figures.plural(count, "test") if count else ""
 
 
 def rows(view: View, width: int, height: int) -> Iterator[Row]:
-    """The panel in `width` by `height` cells; more slowest tests follow below."""
+    """The panel in `width` by `height` cells; further slow tests follow below."""
     spread = view.overview.durations
     if not spread.count:
         yield text_row("No test has finished yet.", "dim")
@@ -51,7 +51,7 @@ def _percentiles(spread: Durations, limit: float, gap: int) -> Iterator[Part]:
 
 
 def histogram(buckets: tuple[int, ...], limit_ms: float, width: int, height: int) -> Iterator[Row]:
-    """Vertical bars; those over the threshold have another colour, and a mark under the axis."""
+    """Vertical bars; those over the threshold have another colour, and the axis marks the threshold."""
     used = [index for index, count in enumerate(buckets) if count]
     first, last = max(0, used[0] - 1), min(len(buckets) - 1, used[-1] + 1)
     shown = range(first, last + 1)
@@ -72,7 +72,7 @@ def _bucket_role(index: int, limit_ms: float) -> str:
 
 
 def _axis(shown: range, pitch: int, limit_ms: float, width: int) -> Iterator[Part]:
-    """Lower edges under their bars, as many as fit; the threshold's has the mark of a warning."""
+    """Lower edges below their bars, as many as fit; the threshold has a warning mark."""
     line, free_from = "", 0
     marks: list[tuple[int, str, str]] = []
     for place, index in enumerate(shown):

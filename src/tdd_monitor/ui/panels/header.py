@@ -1,4 +1,4 @@
-"""The top of the screen: what is watched, how the run stands, how far it is, what came of it."""
+"""The top of the screen: what is watched, the run's state, its progress and its results."""
 
 from rich.cells import cell_len
 
@@ -13,7 +13,7 @@ NAME = "tdd-monitor"
 
 
 def lines(view: View, width: int, height: int) -> list[Parts]:
-    """The header: two lines, or three where the counts do not fit beside the progress."""
+    """The header: two lines, or three if `height` allows, with the counts on a line of their own."""
     run = view.board.session.run
     first = _title_line(view, run, width)
     if run is None:
@@ -63,7 +63,7 @@ def _seconds(seconds: float) -> str:
 
 
 def progress(view: View, run: Run, width: int) -> Parts:
-    """How far the run is: a bar while there is something to count, words before."""
+    """The progress of the run: a bar, or text until the number of tests is known."""
     if run.state is RunState.STARTING:
         return (("starting pytest …", "dim"),)
     if run.state is RunState.COLLECTING:
@@ -82,7 +82,7 @@ def progress(view: View, run: Run, width: int) -> Parts:
 
 
 def counts(view: View, run: Run, width: int) -> Parts:
-    """Counts of this run's outcomes as pytest counts them, and what is still to come."""
+    """This run's outcomes as pytest counts them, and the running, rerun and deselected tests."""
     running = sum(1 for worker in view.board.session.workers.values() if worker.running)
     found: list[Part] = []
     for outcome in OUTCOMES:

@@ -1,4 +1,4 @@
-"""Memory of the processes that run tests: now, peak, growth, over time, and who adds to it."""
+"""Memory of the test processes: now, peak, growth, over time, and by test."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,11 @@ from tdd_monitor.ui.frames.view import View
 from tdd_monitor.ui.text import charts, format, words
 from tdd_monitor.ui.text.parts import BLANK, Part, Row, Target, row, text_row, width_of
 
-LEAST_BYTES = figures.MB / 20  # less would read 0.0 figures.MB
+LEAST_BYTES = figures.MB / 20  # less would round to 0.0 MB
 
 
 def heading(view: View) -> str:
-    """Memory now."""
+    """The current memory."""
     memory = view.board.session.memory
     return f"{figures.size(memory[-1][1])} now" if memory else ""
 
@@ -33,7 +33,7 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
 
 
 def _figures(view: View, width: int) -> Iterator[Row]:
-    """The peak, what the tests added, and what was added before the first of them."""
+    """The peak, the growth during the tests, and the growth before the first of them."""
     workers = [worker for worker in view.board.session.workers.values() if worker.rss_bytes]
     keeps_growing = any(alert.metric == "memory_growth_mb" for alert in view.alerts)
     growth = figures.size(sum(worker.growth_bytes for worker in workers), signed=True)
@@ -58,7 +58,7 @@ def _chart(view: View, width: int, height: int) -> Iterator[Row]:
     points = [(t_ns, float(size)) for t_ns, size in view.board.session.memory]
     values = charts.resample(points, width, points[-1][0])
     low, high = min(values), max(values)
-    # Noise of less than two megabytes is not stretched to the full height.
+    # Noise below two megabytes is not scaled up to the full height.
     slack = max(0.0, 2 * figures.MB - (high - low)) / 2
     for line in charts.sparkline(values, height, low - slack, high + slack):
         yield text_row(line, "chart")
@@ -73,8 +73,8 @@ def _tests(view: View, width: int) -> Iterator[Row]:
         text = f"{format.fit(figures.size(drift, signed=True), 10, right=True)}  between tests"
         yield text_row(format.fit(text, width), "dim")
     if not shown:
-        together = sum(worker.growth_bytes for worker in workers) - drift
-        more = f" ({figures.size(together, signed=True)} together)" if together >= LEAST_BYTES else ""
+        total = sum(worker.growth_bytes for worker in workers) - drift
+        more = f" ({figures.size(total, signed=True)} in total)" if total >= LEAST_BYTES else ""
         yield text_row(f"No single test added 0.1 MB{more}.", "dim")
     for nodeid, delta in shown:
         word = words.of_value(delta / figures.MB, limit)

@@ -1,4 +1,4 @@
-"""A titled list of figures: the base of every panel but the tests."""
+"""A titled list of figures: every panel except the test table."""
 
 from collections.abc import Callable, Iterable
 
@@ -15,7 +15,7 @@ Heading = Callable[[View], str]
 
 
 class Panel(LinesView):
-    """Shows what `compose` makes of a view, in the width and height that there are."""
+    """Shows the rows that `compose` returns for a view and the panel's width and height."""
 
     def __init__(self, digit: int, title: str, compose: Compose, heading: Heading, view: View) -> None:
         super().__init__(id=title)
@@ -24,7 +24,7 @@ class Panel(LinesView):
         self.view = view
 
     def catch_up(self) -> None:
-        """Show what is in the view."""
+        """Show the current view."""
         view = self.view
         region = self.scrollable_content_region
         if region.width <= 0 or region.height <= 0:
@@ -34,18 +34,18 @@ class Panel(LinesView):
         self.border_title = title(self.digit, self.panel_title, heading)
 
     def on_resize(self, event: events.Resize) -> None:
-        """The same view in another size."""
+        """Compose the view for the new size."""
         self.catch_up()
 
 
 def title(digit: int, name: str, heading: str) -> str:
-    """The title of a panel: the key that leads there, its name, what it has to say in short."""
+    """The title of a panel: its key, its name and its heading."""
     more = f" [dim]· {escape(heading)}[/]" if heading else ""
     return f"[b]{digit}[/] {name.capitalize()}{more}"
 
 
 def escape(text: str) -> str:
-    """Text that titles, which take markup, show as it is."""
+    """Escape text for titles, which interpret markup."""
     return text.replace("[", r"\[")
 
 

@@ -1,4 +1,4 @@
-"""Connection pools: how full, who waits, over time; and the servers' own counts of connections."""
+"""Connection pools: utilization and waits, over time; and the servers' own connection counts."""
 
 from collections.abc import Iterator
 
@@ -13,13 +13,13 @@ from tdd_monitor.ui.text.parts import Part, Parts, Row, row, text_row, width_of
 
 MAX_LISTED = 20
 BAR_MIN = 8
-SERVER_BAR_MIN = 3  # where it is narrow, the name says more than the bar
+SERVER_BAR_MIN = 3  # in a narrow panel the name is worth more than the bar
 SERVER_NAME_MIN = 6
 SERVER = "server "
 
 
 def heading(view: View) -> str:
-    """How many wait, else how many pools there are."""
+    """The number of waiting requests, else the number of pools."""
     session = view.board.session
     waiting = sum(pool.latest.waiting for pool in session.pools.values() if not pool.closed)
     if waiting:
@@ -41,7 +41,7 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
         return
     several = len({worker for worker, _number, _name in session.pools}) > 1
     servers = list(_servers(view, width))
-    shown = sorted(session.pools, key=lambda key: _need(session.pools[key]))[:MAX_LISTED]
+    shown = sorted(session.pools, key=lambda key: _priority(session.pools[key]))[:MAX_LISTED]
     chart = max(1, min(5, (height - len(servers)) // len(shown) - 2))
     names = labels(session)
     for key in shown:
@@ -53,8 +53,8 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
     yield from servers
 
 
-def _need(pool: Pool) -> tuple[bool, float, str, str]:
-    """Open ones first; of them those that somebody waits for, then the fullest."""
+def _priority(pool: Pool) -> tuple[bool, float, str, str]:
+    """Sort key: open pools first, those with waits before the others, then by utilization."""
     fill = pool.peak_in_use / (pool.latest.max_size or pool.latest.size or 1)
     waiting = 0 if pool.closed else pool.latest.waiting
     return (
@@ -118,12 +118,12 @@ def _servers(view: View, width: int) -> Iterator[Row]:
 
 
 def _counted(view: View, server: DatabaseServer, width: int) -> Iterator[Row]:
-    """One line; two where it would leave nothing of the name."""
+    """One line, or two if one would leave no space for the name."""
     run = view.board.session.run
-    # Nobody asks the server after the run: what it said last would be stale.
-    going = run is not None and run.active
-    count, maximum = server.latest.connections if going else server.peak, server.max_connections
-    numbers = f" {'' if going else 'peak '}{count} of {maximum}"
+    # The server is not polled after the run, so its last count would be stale.
+    active = run is not None and run.active
+    count, maximum = server.latest.connections if active else server.peak, server.max_connections
+    numbers = f" {'' if active else 'peak '}{count} of {maximum}"
     fill = count / maximum if maximum else 0.0
     limit = view.board.thresholds.server_connections
     role, word = ("warning", " ▲ nearly full") if limit and fill >= limit else ("good", " connections")

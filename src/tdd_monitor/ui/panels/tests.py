@@ -1,6 +1,6 @@
-"""The test table: a virtual view over the session, whose cursor stays with a test, not at a row.
+"""The test table: a virtual view of the session, whose cursor stays on a test rather than a row.
 
-It keeps no copy of any test: a row is put together when its line is drawn.
+It keeps no copy of any test: a row is composed when its line is drawn.
 """
 
 from collections.abc import Iterable
@@ -29,13 +29,13 @@ NONE_IN = {
     "slowest": "no test has finished",
 }
 
-KEY_BUDGET_S = 0.03  # what a key press may spend before its frame is shown
+KEY_BUDGET_S = 0.03  # that a key press may take before its frame is shown
 
 
 class TestTable(RowsView):
-    """All tests (or those of a view and a filter), one a line."""
+    """All tests, or those of a view and a filter, one per line."""
 
-    __test__ = False  # pytest takes a class of this name for tests where it is imported
+    __test__ = False  # pytest would collect a class with this name wherever it is imported
     HEAD = 1
 
     def __init__(self, view: View, id: str | None = None) -> None:
@@ -46,30 +46,30 @@ class TestTable(RowsView):
         self.follow = True
         self.current: str | None = None  # node id under the cursor
         self._columns: list[columns.Column] = []
-        self._saw_run: bool | None = None  # the last frame was one of a run that was going
+        self._was_active: bool | None = None  # a run was in progress at the last frame
 
     @property
     def board(self) -> Board:
-        """Where the rows come from."""
+        """The board that the rows are read from."""
         return self.view.board
 
-    # Keeping up with the session
+    # Updates from the session
 
     def take(self, view: View, delta: Delta) -> None:
-        """Repaint what `delta` changed in sight; the order follows with `reorder`."""
+        """Repaint the visible rows that `delta` changed; `reorder` updates the order."""
         self.view = view
         self.listing.note(delta)
         if self.follow:
             self._follow()
-        for index in self._in_sight():
+        for index in self._visible_rows():
             nodeid = self.listing.nodeids[index]
             if nodeid in delta.items or self._is_running(nodeid):
                 self.refresh_row(index)
 
     def reorder(self, budget_s: float = float("inf")) -> None:
-        """Bring order and filter up to date; the cursor stays with its test.
+        """Update order and filter; the cursor stays on its test.
 
-        What does not get done within the budget, the next frames go on with.
+        Work that exceeds the budget continues in the next frames.
         """
         if self.listing.step(self.board, budget_s):
             self._reordered()
@@ -87,7 +87,7 @@ class TestTable(RowsView):
         self.refresh()
 
     def _settle(self) -> None:
-        """Hold the cursor within the rows and remember the test it is on."""
+        """Keep the cursor within the rows and remember the test it is on."""
         nodeids = self.listing.nodeids
         self.cursor = min(self.cursor, max(0, len(nodeids) - 1))
         self.current = nodeids[self.cursor] if nodeids else None
@@ -106,7 +106,7 @@ class TestTable(RowsView):
         workers = any(worker.role == "worker" for worker in self.board.session.workers.values())
         return columns.choose(self.inner_width, self.listing.sort, workers)
 
-    def _in_sight(self) -> range:
+    def _visible_rows(self) -> range:
         top = self.scroll_offset.y
         return range(top, min(top + self.page, len(self.listing.nodeids)))
 
@@ -118,7 +118,7 @@ class TestTable(RowsView):
         return item is not None and item.state is ItemState.RUNNING
 
     def _running_now(self) -> str | None:
-        """What the first worker that is busy runs: going after all of them would be jumpy."""
+        """The test of the first busy worker only: following all of them would make the cursor jump."""
         workers = self.board.session.workers.values()
         busy = (worker for worker in workers if worker.running and worker.alive)
         first = min(busy, key=lambda worker: worker.id, default=None)
@@ -133,7 +133,7 @@ class TestTable(RowsView):
             self.current = nodeid
 
     def _follow(self) -> None:
-        """Go where the run is; when it is over, to the first problem that it left."""
+        """Go to the running test or, when the run has finished, to the first lost or failed test."""
         run = self.board.session.run
         if run is None or not self.listing.nodeids:
             return
@@ -141,11 +141,11 @@ class TestTable(RowsView):
             running = self._running_now()
             if running is not None:
                 self._go_to(running)
-        elif self._saw_run or (self._saw_run is None and run.lost_nodeids):
+        elif self._was_active or (self._was_active is None and run.lost_nodeids):
             first = next(iter(run.lost_nodeids), None) or self._first_problem()
             if first is not None:
                 self._go_to(first)
-        self._saw_run = run.active
+        self._was_active = run.active
 
     def _first_problem(self) -> str | None:
         return next((nodeid for nodeid in self.listing.nodeids if self._has_failed(nodeid)), None)
@@ -153,7 +153,7 @@ class TestTable(RowsView):
     # Drawing
 
     def row_count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return len(self.listing.nodeids)
 
     def head_strip(self, y: int, width: int) -> Strip:
@@ -161,15 +161,15 @@ class TestTable(RowsView):
         return self.paint(columns.title_row(self._columns, self.listing.sort, self.listing.reverse), width)
 
     def render_line(self, y: int) -> Strip:
-        """One visible line; without rows, those from the second on say why there are none."""
+        """One visible line; if there are no rows, the reason why."""
         if y > self.HEAD and not self.listing.nodeids:
-            said = format.wrap(self._why_empty(), max(10, self.inner_width - 4))
-            text = "".join(said[y - self.HEAD - 1 : y - self.HEAD])
+            lines = format.wrap(self._why_empty(), max(10, self.inner_width - 4))
+            text = "".join(lines[y - self.HEAD - 1 : y - self.HEAD])
             return self.paint((("  " + text, "dim"),), self.inner_width)
         return super().render_line(y)
 
     def _why_empty(self) -> str:
-        """What leaves nothing to show, and the key that shows more."""
+        """Why there is nothing to show, and the key that shows more."""
         run, view, found = self.board.session.run, self.listing.view, self.board.session.items
         if not found:
             if run is None or run.active:
@@ -187,7 +187,7 @@ class TestTable(RowsView):
         )
 
     def row_strip(self, index: int, width: int) -> Strip:
-        """One test. A listing may be a moment behind the session: a test that is gone is blank."""
+        """One test. The listing may lag behind the session: a test that no longer exists is blank."""
         nodeid = self.listing.nodeids[index]
         item = self._item(nodeid)
         if item is None:
@@ -207,14 +207,14 @@ class TestTable(RowsView):
         return Target("test", nodeids[index]) if index < len(nodeids) else None
 
     def on_resize(self, event: events.Resize) -> None:
-        """Other columns may fit."""
+        """Choose the columns that fit."""
         self._columns = self._choose_columns()
         self.reveal(self.cursor)
 
-    # What the user does
+    # User actions
 
     def cursor_moved(self) -> None:
-        """A move by hand ends following."""
+        """Stop following once the user moves the cursor."""
         self.follow = False
         self.current = self.listing.nodeids[self.cursor] if self.listing.nodeids else None
         super().cursor_moved()
@@ -225,21 +225,21 @@ class TestTable(RowsView):
         self.reorder(KEY_BUDGET_S)
 
     def mark(self, nodeid: str) -> None:
-        """Mark a test or take its mark away; from the table itself, go on to the next."""
+        """Mark or unmark a test; if it is the table's current one, go to the next row."""
         self.marks ^= {nodeid}
         self.refresh()
         if nodeid == self.current and self.has_focus:
             self.action_cursor_down()
 
     def chosen(self) -> list[str]:
-        """The marked tests in the order of the table, or the current one."""
+        """The marked tests in table order, or the current one."""
         if self.marks:
             marked = [nodeid for nodeid in self.listing.nodeids if nodeid in self.marks]
             return marked + sorted(self.marks.difference(marked))
         return [self.current] if self.current is not None else []
 
     def problem(self, step: int) -> bool:
-        """Go to the next test (or the one before) with a problem, round the end if need be."""
+        """Go to the next or previous test with a problem, wrapping around; False if there is none."""
         nodeids = self.listing.nodeids
         order = rotated(len(nodeids), self.cursor, step)
         found = next((index for index in order if self._is_problem(nodeids[index])), None)
@@ -257,7 +257,7 @@ class TestTable(RowsView):
         return self._has_failed(nodeid) or nodeid in self.board.of_test
 
     def heading(self) -> str:
-        """What is shown, for the title of the panel."""
+        """The count, view, filter, order and marks, for the panel's title."""
         listing = self.listing
         words = [f"{len(listing.nodeids):,}"]
         if listing.view != "all":
@@ -272,5 +272,5 @@ class TestTable(RowsView):
 
 
 def rotated(count: int, start: int, step: int) -> Iterable[int]:
-    """Every index once, from the one after `start` (or before it), round the end, `start` last."""
+    """Every index once, starting after `start` (or before it), wrapping around, `start` last."""
     return ((start + step * offset) % count for offset in range(1, count + 1))

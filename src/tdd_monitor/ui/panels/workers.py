@@ -1,4 +1,4 @@
-"""The processes that run tests: what each runs now and for how long, what it has done, its memory."""
+"""The test processes: the running test and its time, the number of finished tests, memory."""
 
 from collections.abc import Iterator
 
@@ -9,11 +9,11 @@ from tdd_monitor.ui.text import format
 from tdd_monitor.ui.text.parts import Part, Row, Target, row, text_row
 
 NAME_WIDTH = 5
-SHOWN = 100  # rows; nobody reads further
+SHOWN = 100  # rows; more are not worth reading
 
 
 def heading(view: View) -> str:
-    """How many there are, and how many crashed."""
+    """The number of workers, and how many of them crashed."""
     session, workers = view.board.session, _workers(view)
     count = len(workers) + session.forgotten_workers
     crashed = sum(worker.crashed for worker in workers) + session.forgotten_crashes
@@ -24,7 +24,7 @@ def heading(view: View) -> str:
 
 
 def rows(view: View, width: int, height: int) -> Iterator[Row]:
-    """One line a process, the first `SHOWN`; of more than that those that live come first."""
+    """One line per process, at most `SHOWN`; if there are more, those alive come first."""
     workers = _workers(view)
     if not workers:
         yield text_row("No worker yet.", "dim")

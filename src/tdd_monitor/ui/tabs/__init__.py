@@ -1,4 +1,4 @@
-"""What the detail screen says about one test, a tab a module. Pure functions of a Subject."""
+"""The tabs of the detail screen, one module each. Pure functions of a Subject."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ __all__ = ["TABS", "Subject", "Tab"]
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A tab: its name, its rows for a width, and whether there is anything in it."""
+    """A tab: its name, its rows for a width, and whether it has content."""
 
     name: str
     rows: Callable[[Subject, int], Iterable[Row]]

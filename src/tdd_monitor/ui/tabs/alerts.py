@@ -1,4 +1,4 @@
-"""The thresholds that the test broke, in full, with what to do."""
+"""The alerts of a test, in full, with advice."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from .subject import Subject, text_rows
 
 
 def rows(subject: Subject, width: int) -> Iterator[Row]:
-    """A block an alert."""
+    """One block per alert."""
     if not subject.alerts:
         text = "✓ Within all thresholds." if subject.record else "Not run yet."
         yield text_row(text, "passed" if subject.record else "dim")
@@ -25,7 +25,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
 
 
 def severity_row(alert: Alert) -> Row:
-    """How bad it is, of what, how much, and how that compares with the threshold."""
+    """Severity, metric, value, and comparison with the threshold."""
     word = words.SEVERITIES[alert.severity]
     return row(
         (f"{word.glyph} {word.word}  ", word.role),

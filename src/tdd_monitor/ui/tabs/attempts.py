@@ -12,7 +12,7 @@ from .subject import Subject, text_rows
 
 
 def rows(subject: Subject, width: int) -> Iterator[Row]:
-    """Every attempt with what it said."""
+    """Every attempt with its outcome and text."""
     record = subject.record
     if record is None:
         yield text_row("Not run yet.", "dim")
@@ -37,12 +37,12 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
 
 
 def has_subtests(subject: Subject) -> bool:
-    """The test had subtests."""
+    """True if the test had subtests."""
     return subject.record is not None and bool(subject.record.subtests)
 
 
 def subtest_rows(subject: Subject, width: int) -> Iterator[Row]:
-    """Every subtest; those that failed say why."""
+    """Every subtest, with the traceback of those that failed."""
     record = subject.record
     if record is None or not record.subtests:
         yield text_row("No subtests.", "dim")

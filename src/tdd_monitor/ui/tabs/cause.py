@@ -1,4 +1,4 @@
-"""An alert that many tests have in common: what it is, what to do, and each test with its value."""
+"""An alert shared by several tests: the alert, the advice, and each test with its value."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ SHOWN = 500
 
 
 def rows(alert: Alert, board: Board, width: int) -> Iterator[Row]:
-    """The alert in full, then its tests, the worst one first."""
+    """The alert in full, then its tests, worst first."""
     yield severity_row(alert)
     yield from text_rows(alert.subject, width, "text")
     if alert.detail:
@@ -30,7 +30,7 @@ def rows(alert: Alert, board: Board, width: int) -> Iterator[Row]:
 
 
 def _value(alert: Alert, board: Board, nodeid: str) -> str:
-    """What the test itself contributes, if it still does."""
+    """The test's own value, or "" if it no longer contributes."""
     for own in board.of_test.get(nodeid, ()):
         if own.cause == alert.cause or (own.waited and own.pool == alert.pool):
             return wording.value(own.metric, own.value)

@@ -1,4 +1,4 @@
-"""What one fixture cost, for whom: every test that used it."""
+"""The cost of one fixture, with every test that used it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ SHOWN = 500
 
 @dataclass(frozen=True, slots=True)
 class FixtureCost:
-    """A fixture of one name and scope, with the tests that used it, the dearest first.
+    """A fixture of one name and scope, with the tests that used it, the most expensive first.
 
-    CPU time, memory and what it did with databases are known of shared ones only (`lives`).
+    CPU time, memory and database use are known only for shared fixtures (`lives`).
     """
 
     name: str
@@ -35,7 +35,7 @@ class FixtureCost:
 
 
 def cost(session: Session, key: str) -> FixtureCost:
-    """Look through all records; `key` is "scope:name"."""
+    """Gather the cost of a fixture from all records; `key` is "scope:name"."""
     scope, _colon, name = key.partition(":")
     uses = [
         (item.nodeid, use)
@@ -56,7 +56,7 @@ def cost(session: Session, key: str) -> FixtureCost:
 
 
 def rows(found: FixtureCost, width: int) -> Iterator[Row]:
-    """Sums, then who paid."""
+    """The totals, then the tests."""
     setups = found.setups
     own = sum(use.self_ns for use in setups)
     teardown = sum(use.teardown_ns for _nodeid, use in found.uses) + found.late_teardown_ns
@@ -69,8 +69,8 @@ def rows(found: FixtureCost, width: int) -> Iterator[Row]:
     yield BLANK
     yield _figure("set up", figures.plural(len(setups), "time"), f"{figures.nanoseconds(own)} in total")
     if setups:
-        dearest = max(use.self_ns for use in setups)
-        note = f"{figures.nanoseconds(own / len(setups))} each, {figures.nanoseconds(dearest)} at most"
+        longest = max(use.self_ns for use in setups)
+        note = f"{figures.nanoseconds(own / len(setups))} each, {figures.nanoseconds(longest)} at most"
         yield _figure("", "", note)
     yield _figure("torn down", "", f"{figures.nanoseconds(teardown)} in total")
     used = sum(1 for _nodeid, use in found.uses if not use.unused)
@@ -92,7 +92,7 @@ def rows(found: FixtureCost, width: int) -> Iterator[Row]:
 
 
 def _work(found: FixtureCost, width: int) -> Iterator[Row]:
-    """What it did besides taking time: with a function scope all of that is the test's own."""
+    """CPU time, memory and database use; for function scope these count towards the test."""
     if not found.lives:
         return
     cpu_ns = sum(life.cpu_ns for life in found.lives)

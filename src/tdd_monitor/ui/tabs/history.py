@@ -1,4 +1,4 @@
-"""How long the test took before: its passed first attempts, oldest first."""
+"""The earlier durations of a test: its passed first attempts, oldest first."""
 
 import statistics
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from .subject import Subject
 
 
 def rows(subject: Subject, width: int) -> Iterator[Row]:
-    """A bar a run."""
+    """One bar per run."""
     values = [own / figures.NS_PER_MS for own in subject.item.history_ns]
     if not values:
         yield text_row("Not passed yet in this session.", "dim")

@@ -1,4 +1,4 @@
-"""Memory over one attempt: what the process held after each phase, and what each added."""
+"""Memory during one attempt: the size of the process after each phase, and what each added."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ CELL = 11
 
 
 def rows(subject: Subject, width: int) -> Iterator[Row]:
-    """A line a phase, then the process."""
+    """One line per phase, then the process."""
     record = subject.record
     if record is None:
         yield text_row("Not run yet.", "dim")

@@ -15,12 +15,12 @@ SQL_MAX = 2000
 
 
 def filled(subject: Subject) -> bool:
-    """The test used a database, or may have."""
+    """True if the test used a database, or may have."""
     return subject.record is not None and bool(subject.record.db or subject.record.unwatched)
 
 
 def rows(subject: Subject, width: int) -> Iterator[Row]:
-    """One block a pool."""
+    """One block per pool."""
     record = subject.record
     if record is not None and record.unwatched:
         yield text_row(f"Queries {format.visible(metrics.unmeasured_queries(record))}.", "warning")
@@ -34,7 +34,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
 
 
 def pool_rows(use: PoolUse, width: int) -> Iterator[Row]:
-    """What was done with one pool."""
+    """The use of one pool: statements, connections, waits, leaks and repeated statements."""
     yield headline(f"{format.visible(use.pool) or 'no pool'} ({format.visible(use.engine)})")
     yield _figure("statements", f"{use.queries:,}", f"in {figures.nanoseconds(use.query_ns)}")
     if use.ddl:

@@ -1,4 +1,4 @@
-"""Pages of text around a run: pytest's output and summary, collection errors, notices, warnings."""
+"""Pages of text about a run: pytest's output and summary, collection errors, notices, warnings."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from tdd_monitor.ui.text.parts import BLANK, Row, Target, row, text_row
 
 from . import traceback
 
-SHOWN = 200  # files that could not be collected, and as many that were skipped
-ROWS = 5000  # of tracebacks together; what comes then is only named
+SHOWN = 200  # files that could not be collected, and likewise skipped files
+ROWS = 5000  # of tracebacks in total; further files are only named
 SKIP_LINES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: its key, its name, its rows, how many things are on it."""
+    """A page: its key, its name, its rows, the number of entries."""
 
     key: str
     name: str
@@ -116,12 +116,12 @@ PAGES = (
 
 
 def first_page(view: View) -> str:
-    """The page that is most likely wanted."""
+    """The page that is most likely of interest."""
     run = view.board.session.run
     if run is None:
         return "output"
     if run.collect_errors:
         return "errors"
-    # A replay has no output but this.
+    # In a replay the summary is the only output.
     wanted = run.summary and (queries.unexplained_exit(run) or not view.output)
     return "summary" if wanted else "output"

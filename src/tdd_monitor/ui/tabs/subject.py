@@ -1,4 +1,4 @@
-"""The test that a detail is about."""
+"""The test shown on the detail screen."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from tdd_monitor.verdict import Alert
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One test, with the view that it is seen in."""
+    """One test, with the view it is part of."""
 
     item: Item
     view: View
@@ -27,19 +27,19 @@ class Subject:
 
     @property
     def alerts(self) -> list[Alert]:
-        """The thresholds that it broke."""
+        """Its alerts."""
         return self.view.board.of_test.get(self.item.nodeid, [])
 
     @property
     def running_ms(self) -> float | None:
-        """For how long it has been running, None when it does not run."""
+        """The time it has been running, None if it is not running."""
         if self.item.state is not ItemState.RUNNING:
             return None
         return max(0, self.view.now_ns - self.item.started_ns) / figures.NS_PER_MS
 
 
 def heading(subject: Subject, width: int) -> list[tuple[Part, ...]]:
-    """Two lines over the tabs: which test, how it stands, its figures in short."""
+    """Two lines above the tabs: the test, its state, its key figures."""
     item, record = subject.item, subject.record
     word = words.of_item(item)
     status = f" {word.glyph} {word.word}  "

@@ -1,4 +1,4 @@
-"""Traceback and captured output, as pytest wrote them; a place in a file can be opened from its line."""
+"""Traceback and captured output, as pytest wrote them; source locations can be opened."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,19 +10,19 @@ from tdd_monitor.ui.text.parts import BLANK, Row, Target, row, text_row
 from .subject import Subject, headline
 
 PLACE = re.compile(r"^\s*(?:File \")?([^\s:\"]+\.py)(?::|\", line )(\d+)")
-LINE_MAX = 4000  # characters of one line; of the rest it is said that it is there
-TEXT_MAX = 128 * 1024  # characters of one text; the plugin sends half of that at most
+LINE_MAX = 4000  # characters of one line; the length of the rest is shown
+TEXT_MAX = 128 * 1024  # characters of one text; the plugin sends at most half of that
 LINES_MAX = 3000  # of one text
 
 
 def filled(subject: Subject) -> bool:
-    """There is a traceback, a reason, or output."""
+    """True if there is a traceback, a reason, or output."""
     record = subject.record
     return record is not None and any(phase.longrepr or phase.sections for phase in record.phases)
 
 
 def rows(subject: Subject, width: int) -> Iterator[Row]:
-    """Each phase's text and the output that it made."""
+    """The text and the captured output of each phase."""
     record = subject.record
     if record is None or not filled(subject):
         yield text_row("No traceback and no output." if record else "Not run yet.", "dim")
@@ -31,7 +31,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
 
 
 def of_record(record: FinishedTest) -> Iterator[Row]:
-    """All texts of one attempt."""
+    """The text and the captured output of one attempt."""
     for phase in record.phases:
         if phase.longrepr:
             yield headline(format.visible(f"{phase.when} {phase.outcome}"))
@@ -45,12 +45,12 @@ def of_record(record: FinishedTest) -> Iterator[Row]:
 
 
 def lines(text: str) -> Iterator[Row]:
-    """Lines of a traceback in their roles."""
+    """The lines of a traceback, with roles."""
     yield from map(_line, bounded(text.rstrip("\n")))
 
 
 def printed(output: Sequence[str]) -> Iterator[Row]:
-    """The end of what pytest printed: `TEXT_MAX` eight times over, and how many lines came before."""
+    """The last eight `TEXT_MAX` of pytest's output, and the number of earlier lines."""
     kept: list[str] = []
     room = 8 * TEXT_MAX
     for line in reversed(output):
@@ -64,8 +64,8 @@ def printed(output: Sequence[str]) -> Iterator[Row]:
 
 
 def bounded(text: str) -> list[str]:
-    """The lines of a text, made safe; of a very long one its start and its end, and how much is between."""
-    return _middle_out([_cut(line) for line in format.plain_lines(_shortened(text))])
+    """The lines of a text, escaped; a very long text is cut in the middle, with the length of the cut."""
+    return _cut_middle([_cut(line) for line in format.plain_lines(_shortened(text))])
 
 
 def _shortened(text: str) -> str:
@@ -73,7 +73,7 @@ def _shortened(text: str) -> str:
     return f"{text[:half]}\n… [{cut:,} characters not shown] …\n{text[-half:]}" if cut > 0 else text
 
 
-def _middle_out(lines: list[str]) -> list[str]:
+def _cut_middle(lines: list[str]) -> list[str]:
     half, cut = LINES_MAX // 2, len(lines) - LINES_MAX
     return [*lines[:half], f"… [{cut:,} lines not shown] …", *lines[-half:]] if cut > 0 else lines
 

@@ -1,4 +1,4 @@
-"""The overview: phases and fixtures of an attempt as bars on one axis of time, and what they add up to."""
+"""The overview: phases and fixtures of an attempt as bars on one time axis, and the totals."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ _CHAINED = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """One bar of the waterfall; `own_ns` is without the bars of shared fixtures within it."""
+class Bar:
+    """One bar of the waterfall; `own_ns` excludes the shared fixtures within it."""
 
     label: str
     role: str
@@ -37,7 +37,7 @@ class Stretch:
 
 
 def rows(subject: Subject, width: int) -> Iterator[Row]:
-    """The waterfall and the sums below it."""
+    """The waterfall, and the totals below it."""
     record = subject.record
     if record is None:
         yield from _without_record(subject, width)
@@ -46,7 +46,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
         yield from text_rows("Running again. These are the results of the last run.", width, "running", 0)
         yield BLANK
     yield from _why(record, width)
-    bars = stretches(record, subject.view.board.thresholds.fixture_setup_ms)
+    bars = timeline(record, subject.view.board.thresholds.fixture_setup_ms)
     total_ns = max((bar.start_ns + bar.length_ns for bar in bars), default=0)
     yield from _bars(bars, total_ns, width)
     yield BLANK
@@ -57,22 +57,22 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
 
 
 def _why(record: FinishedTest, width: int) -> Iterator[Row]:
-    """The first line of each failure: often all that one needs."""
+    """The first line of each failure, which often is all the reader needs."""
     failed = [phase for phase in record.phases if phase.outcome == "failed" and phase.longrepr]
     for phase in failed:
         lines = bounded(phase.longrepr)
         text = _headline(lines)
-        said = f"✗ {format.visible(phase.when)}  {text}"
-        yield row((format.fit(said, width), "failed"))
+        line = f"✗ {format.visible(phase.when)}  {text}"
+        yield row((format.fit(line, width), "failed"))
     if failed:
         yield BLANK
 
 
 def _headline(lines: list[str]) -> str:
-    """What was raised; of chained exceptions the last, as pytest's own summary has it."""
+    """The exception raised; of chained exceptions the last one, as in pytest's own summary."""
     start = max((number for number, line in enumerate(lines) if line.strip() in _CHAINED), default=0)
-    said = (line[1:].strip() for line in lines[start:] if line.startswith("E "))
-    return next(said, lines[0].strip())
+    messages = (line[1:].strip() for line in lines[start:] if line.startswith("E "))
+    return next(messages, lines[0].strip())
 
 
 def _without_record(subject: Subject, width: int) -> Iterator[Row]:
@@ -81,17 +81,15 @@ def _without_record(subject: Subject, width: int) -> Iterator[Row]:
             f"Running for {figures.milliseconds(subject.running_ms)}. Measurements appear when it finishes."
         )
     elif subject.item.outcome == "lost":
-        text = (
-            "pytest died while running this test, so there are no measurements. The output (o) may tell why."
-        )
+        text = "pytest died while running this test, so there are no measurements. Press o for the output."
     else:
         text = "Not run yet."
     yield from text_rows(text, width, "dim", 0)
 
 
-def stretches(record: FinishedTest, fixture_limit_ms: float) -> list[Stretch]:
-    """Phases in their order, each with the fixtures that it set up or tore down."""
-    found: list[Stretch] = []
+def timeline(record: FinishedTest, fixture_limit_ms: float) -> list[Bar]:
+    """The phases in order, each with the fixtures that it set up or tore down."""
+    found: list[Bar] = []
     start_ns = 0
     for phase in record.phases:
         own_ns = metrics.phase_ns(phase)
@@ -101,18 +99,18 @@ def stretches(record: FinishedTest, fixture_limit_ms: float) -> list[Stretch]:
         start_ns = max(start_ns, _first_teardown(record) if phase.when == "teardown" else 0)
         failed = "✗ " if phase.outcome == "failed" else ""
         label = f"{failed}{format.visible(phase.when)}"
-        found.append(Stretch(label, role, start_ns, phase.wall_ns, own_ns, ", ".join(notes)))
+        found.append(Bar(label, role, start_ns, phase.wall_ns, own_ns, ", ".join(notes)))
         found += _fixtures(record, phase.when, fixture_limit_ms)
         start_ns += phase.wall_ns
     return found
 
 
 def _first_teardown(record: FinishedTest) -> int:
-    """Between call and teardown pytest has work of its own, which belongs to no phase."""
+    """Between call and teardown pytest does work of its own, which belongs to no phase."""
     return min((use.teardown_start_ns for use in record.fixtures if use.teardown_ns), default=0)
 
 
-def _fixtures(record: FinishedTest, when: str, limit_ms: float) -> Iterator[Stretch]:
+def _fixtures(record: FinishedTest, when: str, limit_ms: float) -> Iterator[Bar]:
     for use in record.fixtures:
         shared = metrics.is_shared(use)
         role = "shared" if shared else "fixture"
@@ -120,22 +118,22 @@ def _fixtures(record: FinishedTest, when: str, limit_ms: float) -> Iterator[Stre
         if when == "setup" and not use.cached and use.setup_ns:
             note, note_role = f"{format.visible(use.scope)} scope" if shared else "", "dim"
             word = words.of_value(use.self_ns / figures.NS_PER_MS, limit_ms)
-            if word is not words.WITHIN and not shared:  # shared ones are judged by what they cost each test
+            if word is not words.WITHIN and not shared:  # shared: rated per test
                 times = figures.factor(use.self_ns / figures.NS_PER_MS / limit_ms)
                 note, note_role = f"{word.glyph} {times} {note}", word.role
             took_ns = use.setup_ns
-            yield Stretch(f"  {use.name}", role, use.start_ns, took_ns, took_ns, note, note_role, target)
+            yield Bar(f"  {use.name}", role, use.start_ns, took_ns, took_ns, note, note_role, target)
         elif when == "teardown" and use.teardown_ns:
             start_ns, took_ns = use.teardown_start_ns, use.teardown_ns
-            yield Stretch(f"  {use.name}", role, start_ns, took_ns, took_ns, "teardown", "dim", target)
+            yield Bar(f"  {use.name}", role, start_ns, took_ns, took_ns, "teardown", "dim", target)
 
 
 def fixture_target(use: FixtureUse) -> Target:
-    """Leads to what a fixture costs for whom."""
+    """The target that opens the cost of a fixture."""
     return Target("fixture", f"{use.scope}:{use.name}")
 
 
-def _bars(bars: list[Stretch], total_ns: int, width: int) -> Iterator[Row]:
+def _bars(bars: list[Bar], total_ns: int, width: int) -> Iterator[Row]:
     label_width = min(max((len(bar.label) for bar in bars), default=0) + 1, max(14, width // 4))
     note_width = 20 if width >= 90 else 10
     room = max(10, width - label_width - 10 - note_width)
@@ -197,7 +195,7 @@ def _figure(name: str, value: str, note: str, role: str = "dim") -> Row:
 
 
 def _cached(record: FinishedTest, width: int) -> Iterator[Row]:
-    """Shared fixtures that cost this test nothing; those of plugins are only counted."""
+    """Shared fixtures reused at no cost to this test; those of plugins are only counted."""
     cached = [use for use in record.fixtures if use.cached and not use.name.startswith("_")]
     hidden = sum(1 for use in record.fixtures if use.cached and use.name.startswith("_"))
     if cached:
