@@ -1,8 +1,8 @@
-"""Makes the screenshots of the README: the real app on a replay of the demo.
+"""Create the screenshots for the README: the real app on a replay of the demo.
 
     python screenshots/make.py [RECORDING]
 
-Without a recording it runs the demo first (about ten seconds) and uses that one.
+Without a recording, it runs the demo first (about ten seconds) and uses its recording.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from tdd_monitor.ui.app import MonitorApp
 
 HERE = Path(__file__).parent
 
-# name: size, keys to press before the picture is taken, theme
+# name: size, keys to press before the screenshot, theme
 SHOTS = {
     "main-120x40": ((120, 40), (), "textual-dark"),
     "main-80x24": ((80, 24), (), "textual-dark"),
@@ -30,13 +30,13 @@ SHOTS = {
 
 
 def record(file: Path) -> None:
-    """Run the demo without a screen; its failing tests are part of it."""
+    """Run the demo without a screen; its failing tests are intended."""
     command = [sys.executable, "-m", "tdd_monitor", "demo", "--headless", "--record", str(file)]
     subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
 
 
 async def shoot(recording: Path, name: str) -> None:
-    """Replay at once, press the keys, save the screen as SVG."""
+    """Replay without delays, press the keys, save the screen as SVG."""
     size, keys, theme = SHOTS[name]
     settings = Settings(theme=theme)
     replay = Replay(settings, recording, speed=None)
@@ -51,7 +51,7 @@ async def shoot(recording: Path, name: str) -> None:
 
 
 def main() -> None:
-    """Make all of them."""
+    """Create all screenshots."""
     with tempfile.TemporaryDirectory() as directory:
         recording = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(directory, "demo.ndjson")
         if not recording.exists():

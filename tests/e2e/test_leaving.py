@@ -1,4 +1,4 @@
-"""Every way out of the screen: pytest gets its time, the terminal is as it was, nothing stays behind."""
+"""Every way to quit: pytest gets its grace period, the terminal is restored, no process is left behind."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A control that has played a stream, and the application on it."""
+"""A control that has played a stream, and the application on top of it."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +15,7 @@ from tdd_monitor.verdict import Board
 
 
 class PlayedControl:
-    """Lines that have come in; what is asked of it is written down. The clock stands still."""
+    """A control that applies the given lines and records the requests it gets. Its clock stands still."""
 
     def __init__(self, lines: Iterable[Line] = (), can_run: bool = True) -> None:
         self.board = Board()
@@ -24,12 +24,12 @@ class PlayedControl:
         self.notices: deque[str] = deque()
         self.can_run = can_run
         self.watching = can_run
-        self.asked: list[tuple[str, object]] = []
+        self.requests: list[tuple[str, object]] = []
         self._listeners: list[Listener] = []
         self.play(lines)
 
     def play(self, lines: Iterable[Line]) -> None:
-        """Lines come in now."""
+        """Receive lines."""
         for line in lines:
             delta = self.board.apply(line)
             for listener in self._listeners:
@@ -42,19 +42,19 @@ class PlayedControl:
         return self.board.session.now_ns + 180_000_000
 
     async def start(self) -> None:
-        self.asked.append(("start", None))
+        self.requests.append(("start", None))
 
     async def stop(self) -> None:
-        self.asked.append(("stop", None))
+        self.requests.append(("stop", None))
 
     def rerun(self, nodeids: Sequence[str] | None, reason: str) -> None:
-        self.asked.append((reason, None if nodeids is None else list(nodeids)))
+        self.requests.append((reason, None if nodeids is None else list(nodeids)))
 
     def kill(self) -> None:
-        self.asked.append(("kill", None))
+        self.requests.append(("kill", None))
 
     def cancel(self) -> None:
-        self.asked.append(("cancel", None))
+        self.requests.append(("cancel", None))
 
     def toggle_watching(self) -> None:
         self.watching = not self.watching
@@ -70,7 +70,7 @@ MakeApp = Callable[..., MonitorApp]
 
 @pytest.fixture
 def make_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeApp:
-    """Makes the application on a control that has played these lines.
+    """Create the application on a control that has played these lines.
 
     Frames come when a test asks for them (`repaint`), not by the clock: Pilot waits for the
     application to be idle, and a test must not depend on when a timer ticks.

@@ -61,7 +61,7 @@ def test_the_footer_has_whole_keys_that_work_and_the_way_out(width: int) -> None
     assert shown == sorted(shown, key=actions.ACTIONS.index)
 
 
-def test_a_refusal_says_the_first_reason() -> None:
+def test_a_refusal_gives_the_first_reason() -> None:
     failed = actions.find("run_failed")
     assert failed is not None
     assert actions.refusal(failed, frozenset()) == actions.NEEDS["can_run"]
@@ -69,13 +69,13 @@ def test_a_refusal_says_the_first_reason() -> None:
     assert actions.refusal(failed, EVERYTHING) == ""
 
 
-def test_help_says_why_a_key_does_nothing_now() -> None:
+def test_help_explains_why_a_key_is_unavailable() -> None:
     text = text_of([part for row in rows(frozenset({"can_run"}), 300) for part in row.parts])
     assert "(not now: No failures)" in text
     assert "(not now: This is a recording" not in text
 
 
-def test_the_readme_table_has_a_line_an_action() -> None:
+def test_the_readme_table_has_one_line_per_action() -> None:
     lines = actions.markdown().splitlines()
     assert len(lines) == 2 + len(actions.GROUPS) + len(actions.ACTIONS)
     assert "| `j` `down` | Next row |" in lines

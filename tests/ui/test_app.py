@@ -35,7 +35,7 @@ def notes(app: MonitorApp) -> list[str]:
 
 
 async def frames(pilot: Pilot[None], count: int = 12) -> None:
-    """That many frames, one after the other."""
+    """Draw this many frames."""
     assert isinstance(pilot.app, MonitorApp)
     for _ in range(count):
         pilot.app._frame()
@@ -43,7 +43,7 @@ async def frames(pilot: Pilot[None], count: int = 12) -> None:
 
 
 async def frames_until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
-    """Frames until something holds: what costs O(tests) follows at a pace of its own."""
+    """Draw frames until a condition holds: O(tests) work follows at its own pace."""
     for _ in range(500):
         if holds():
             return
@@ -57,17 +57,17 @@ async def test_the_control_starts_after_the_first_frame_and_stops_at_the_end(mak
     gc.disable()
     try:
         async with app.run_test(size=(100, 30)) as pilot:
-            while not app.control.asked:  # type: ignore[attr-defined]
+            while not app.control.requests:  # type: ignore[attr-defined]
                 await pilot.pause()
-            assert app.control.asked == [("start", None)]  # type: ignore[attr-defined]
+            assert app.control.requests == [("start", None)]  # type: ignore[attr-defined]
             assert gc.isenabled()
     finally:
         gc.enable()
-    assert app.control.asked == [("start", None), ("stop", None)]  # type: ignore[attr-defined]
+    assert app.control.requests == [("start", None), ("stop", None)]  # type: ignore[attr-defined]
 
 
 @pytest.mark.asyncio
-async def test_everything_that_comes_in_is_shown_with_the_frames(make_app: MakeApp) -> None:
+async def test_incoming_data_are_shown_in_the_next_frames(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(120, 36)) as pilot:
         app.repaint()
@@ -97,7 +97,7 @@ async def test_the_last_event_of_a_run_reaches_every_panel(make_app: MakeApp) ->
 
 
 @pytest.mark.asyncio
-async def test_paused_the_screen_stands_still_and_says_so(make_app: MakeApp) -> None:
+async def test_a_paused_screen_does_not_change_and_says_so(make_app: MakeApp) -> None:
     lines = streams.shop()
     part = len(streams.shop(stop_after=10)) - 3
     app = make_app(lines[:part])
@@ -153,7 +153,7 @@ async def test_a_resize_keeps_the_place_in_a_text(make_app: MakeApp, key: str) -
 
 
 @pytest.mark.asyncio
-async def test_a_theme_that_does_not_exist_is_said_and_the_default_used(make_app: MakeApp) -> None:
+async def test_an_unknown_theme_is_reported_and_the_default_used(make_app: MakeApp) -> None:
     app = make_app(theme="no-such-theme")
     async with app.run_test() as pilot:
         await pilot.pause()
@@ -177,7 +177,7 @@ async def test_themes_of_textual_work(make_app: MakeApp, theme: str) -> None:
 
 
 @pytest.mark.asyncio
-async def test_another_theme_repaints_the_roles(make_app: MakeApp) -> None:
+async def test_changing_the_theme_repaints_the_roles(make_app: MakeApp) -> None:
     app = make_app(streams.shop())
     async with app.run_test(size=(120, 36)) as pilot:
         app.repaint()
@@ -215,7 +215,9 @@ async def test_a_smaller_terminal_keeps_the_cursor_in_sight(make_app: MakeApp) -
 
 
 @pytest.mark.asyncio
-async def test_a_terminal_that_cannot_be_handed_over_says_so(make_app: MakeApp, tmp_path: Path) -> None:
+async def test_a_terminal_that_cannot_be_handed_to_an_editor_is_reported(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
     stream = streams.Stream()
     stream.open("r", "all", "")
     app = make_app(stream.lines)
@@ -251,7 +253,7 @@ async def test_the_editor_gets_file_and_line(
 
 
 @pytest.mark.asyncio
-async def test_no_color_still_tells_outcomes_cursor_and_severity_apart(
+async def test_without_colour_outcomes_cursor_and_severity_are_distinguishable(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")

@@ -1,4 +1,4 @@
-"""However much there is, a frame stays short: what is not shown is said to be there."""
+"""However much data there is, a frame stays fast: lists and texts are cut, and say so."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ def text(rows: object) -> list[str]:
     return ["".join(text for text, _role in row.parts).strip() for row in rows]  # type: ignore[attr-defined]
 
 
-def test_of_many_workers_the_first_are_shown_and_those_that_live_come_first() -> None:
+def test_a_long_worker_list_is_cut_and_shows_those_alive_first() -> None:
     board = Board()
     stream = streams.Stream()
     stream.open("run-1", "all", "start", role="controller")

@@ -1,4 +1,4 @@
-"""Garbage is given back, during runs too, and never while keys are being pressed."""
+"""Garbage is collected, even during runs, but never while keys are being pressed."""
 
 import gc
 import weakref
@@ -14,7 +14,7 @@ MakeApp = Callable[..., MonitorApp]
 
 
 class Cycle:
-    """Garbage that only a collection finds."""
+    """Garbage that only the collector can free."""
 
     def __init__(self) -> None:
         self.itself = self
@@ -31,7 +31,7 @@ def collector() -> Iterator[Collector]:
 
 
 def old_garbage() -> "weakref.ref[Cycle]":
-    """A cycle that has outlived the collections of the young, and died then."""
+    """A reference cycle that became garbage only after surviving the young generations."""
     cycle = Cycle()
     gc.collect(1)
     gc.collect(1)
@@ -64,7 +64,9 @@ def test_collections_take_one_hundredth_of_the_time(
     assert 60 <= len(done) <= 72
 
 
-def test_keys_come_first_but_not_for_ever(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_delay_collections_but_not_forever(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done: list[int] = []
     monkeypatch.setattr(gc, "collect", lambda: done.append(1))
     for tenth in range(500):
@@ -79,9 +81,7 @@ def test_keys_come_first_but_not_for_ever(collector: Collector, monkeypatch: pyt
     assert len(done) == 2
 
 
-def test_nothing_is_collected_while_nothing_happens(
-    collector: Collector, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_there_is_no_collection_while_idle(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[int] = []
     monkeypatch.setattr(gc, "collect", lambda: done.append(1))
     collector.tick(running=True, now_s=100.0)

@@ -1,4 +1,4 @@
-"""Should the screen crash, the terminal is given back, and traceback and exit code say so."""
+"""If the screen crashes, the terminal is restored, and a traceback and the exit code report it."""
 
 import sys
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def test_a_crash_prints_its_traceback_and_fails(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_frame_that_is_due_while_the_screen_is_taken_apart_is_left_out(
+async def test_a_frame_due_during_shutdown_is_skipped(
     make_app: Callable[..., MonitorApp],
 ) -> None:
     app = make_app(streams.shop(stop_after=9))

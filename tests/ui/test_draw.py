@@ -8,7 +8,7 @@ VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50)
 
 
 @given(st.floats(-1, 3), st.integers(1, 80))
-def test_a_bar_has_its_width_and_is_empty_only_at_nothing(fraction: float, width: int) -> None:
+def test_a_bar_has_its_width_and_is_empty_only_at_zero(fraction: float, width: int) -> None:
     parts = charts.bar(fraction, width, "good")
     assert width_of(parts) == width
     assert bool(parts[0][0]) == (fraction > 0)
@@ -20,7 +20,7 @@ def test_a_bar_shows_halves() -> None:
 
 
 @given(VALUES, st.integers(1, 6))
-def test_a_sparkline_has_a_column_a_value(values: list[float], height: int) -> None:
+def test_a_sparkline_has_one_column_per_value(values: list[float], height: int) -> None:
     lines = charts.sparkline(values, height, min(values), max(values))
     assert len(lines) == height
     assert all(len(line) == len(values) for line in lines)
@@ -31,16 +31,16 @@ def test_a_sparkline_reaches_the_top_at_its_highest_value() -> None:
     assert charts.sparkline([0, 8, 16], 2, 0, 16) == ["  █", "▁██"]
 
 
-def test_a_stretch_without_a_reading_keeps_the_value_before() -> None:
+def test_an_interval_without_a_reading_repeats_the_previous_value() -> None:
     assert charts.resample([(0, 1.0), (50, 5.0)], 10, 100) == [1, 1, 1, 1, 1, 5, 5, 5, 5, 5]
 
 
-def test_a_stretch_shows_its_highest_value() -> None:
+def test_an_interval_shows_its_maximum() -> None:
     assert charts.resample([(0, 1.0), (1, 9.0), (2, 2.0), (99, 3.0)], 2, 100) == [9.0, 3.0]
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=13), st.integers(1, 8))
-def test_every_count_is_seen_in_the_histogram(counts: list[int], height: int) -> None:
+def test_every_count_is_visible_in_the_histogram(counts: list[int], height: int) -> None:
     lines = charts.columns(counts, height)
     assert len(lines) == height
     for column, count in enumerate(counts):

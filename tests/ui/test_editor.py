@@ -25,21 +25,21 @@ FILE = Path("/shop/tests/test_a.py")
     ],
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="quoting of paths differs")
-def test_each_editor_is_told_the_line_in_its_own_way(setting: str, command: list[str]) -> None:
+def test_each_editor_gets_the_line_in_its_own_syntax(setting: str, command: list[str]) -> None:
     assert editor.command(setting, FILE, 12) == command
 
 
-def test_without_a_line_the_file_is_all() -> None:
+def test_without_a_line_the_editor_gets_only_the_file() -> None:
     assert editor.command("vi", FILE, 0) == ["vi", str(FILE)]
 
 
-def test_visual_goes_before_editor_and_there_is_always_one() -> None:
+def test_visual_precedes_editor_and_there_is_a_default() -> None:
     assert editor.chosen({"VISUAL": "hx", "EDITOR": "nano"}) == "hx"
     assert editor.chosen({"VISUAL": " ", "EDITOR": "nano"}) == "nano"
     assert editor.chosen({}) in ("vi", "notepad")
 
 
-def test_places_are_found_from_the_root_directory(tmp_path: Path) -> None:
+def test_relative_paths_are_resolved_against_the_root_directory(tmp_path: Path) -> None:
     assert editor.locate("tests/a.py:7", str(tmp_path), Path("/else")) == (tmp_path / "tests/a.py", 7)
     assert editor.locate("tests/a.py", "", tmp_path) == (tmp_path / "tests/a.py", 0)
     absolute = str(tmp_path / "b.py")

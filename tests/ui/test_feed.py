@@ -1,4 +1,4 @@
-"""When what is worked out: views, pauses, the pace of what costs O(tests)."""
+"""When views are computed: frames, pauses, and the pace of O(tests) work."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from tdd_monitor.verdict import Board
 
 
 class Source:
-    """Just enough of a control."""
+    """A minimal control."""
 
     def __init__(self, lines: Iterable[Line] = ()) -> None:
         self.board = Board()
@@ -40,7 +40,7 @@ class Source:
 
 
 class Clock:
-    """Seconds that pass when told to, and a little with every look."""
+    """A clock in seconds that advances on demand, and a little on every reading."""
 
     def __init__(self, step: float = 0.0) -> None:
         self.now, self.step = 1000.0, step
@@ -55,7 +55,7 @@ def make(lines: Iterable[Line] = (), clock: Clock | None = None) -> tuple[Source
     return source, Feed(source, clock), clock  # type: ignore[arg-type]
 
 
-def test_a_frame_tells_what_changed_since_the_last_one() -> None:
+def test_a_frame_reports_what_changed_since_the_last_one() -> None:
     source, feed, _clock = make()
     source.play(streams.shop(stop_after=2))
     frame = feed.tick()
@@ -83,7 +83,7 @@ def test_elapsed_time_never_falls_at_the_end_of_a_run() -> None:
     assert feed.view().elapsed_ns <= ahead_ns
 
 
-def test_nothing_moves_when_nothing_comes_in_and_nothing_runs() -> None:
+def test_there_is_no_frame_when_nothing_changed_and_nothing_runs() -> None:
     source, feed, clock = make(streams.shop())
     for _ in range(10):
         clock.now += 1
@@ -93,7 +93,7 @@ def test_nothing_moves_when_nothing_comes_in_and_nothing_runs() -> None:
     assert feed.tick() is not None
 
 
-def test_paused_it_holds_what_was_shown_while_data_come_in() -> None:
+def test_a_paused_feed_keeps_its_view_while_data_arrive() -> None:
     source, feed, _clock = make(streams.shop(stop_after=5))
     frame = feed.tick(whole=True)
     assert frame is not None
@@ -128,7 +128,7 @@ def test_a_frozen_board_does_not_change(lines: list[Line]) -> None:
     assert repr((frozen.session, frozen.of_test)) == before
 
 
-def test_alerts_and_figures_are_worked_out_at_a_pace() -> None:
+def test_alerts_and_statistics_are_computed_at_a_limited_rate() -> None:
     source, feed, clock = make()
     source.play(streams.shop(stop_after=20))
     feed.tick()
@@ -157,7 +157,7 @@ def test_a_pace_leaves_most_of_the_time_to_others() -> None:
 
 
 @pytest.mark.parametrize("slice_", [1, 7, 500])
-def test_a_sweep_in_slices_finds_what_one_look_finds(slice_: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_in_slices_equals_a_single_pass(slice_: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SLICE", slice_)
     board = Board()
     for line in streams.shop(stop_after=36):

@@ -42,7 +42,7 @@ def test_wrapped_lines_fit_and_lose_nothing(text: str, width: int) -> None:
         ("hard\xa0space", "hard\xa0space"),
     ],
 )
-def test_what_a_terminal_would_act_on_is_escaped(text: str, shown: str) -> None:
+def test_control_sequences_are_escaped(text: str, shown: str) -> None:
     assert format.visible(text) == shown
 
 
@@ -66,7 +66,7 @@ def test_captured_text_loses_its_colours_and_keeps_its_lines() -> None:
         ("tests/unit/test_catalog.py", 11, "…catalog.py"),
     ],
 )
-def test_a_name_keeps_what_tells_most(nodeid: str, width: int, name: str) -> None:
+def test_a_name_keeps_its_most_distinctive_part(nodeid: str, width: int, name: str) -> None:
     assert format.name(nodeid, width) == name
 
 
@@ -101,7 +101,7 @@ def test_the_short_name_is_the_function(nodeid: str, short: str) -> None:
 
 
 @given(st.text(max_size=30), st.integers(-20, 40))
-def test_the_end_of_a_text_fits_any_width_even_none(text: str, width: int) -> None:
+def test_the_end_of_a_text_fits_any_width_even_zero(text: str, width: int) -> None:
     cut = format.cut_left(text, width)
     assert cell_len(cut) <= max(0, width)
     assert text.endswith(cut.removeprefix(format.ELLIPSIS))

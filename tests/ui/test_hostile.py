@@ -1,4 +1,4 @@
-"""What others wrote (names, messages, output) reaches neither the terminal nor the clipboard as it is."""
+"""Foreign text (names, messages, output) reaches neither the terminal nor the clipboard unescaped."""
 
 import re
 import sys
@@ -32,7 +32,7 @@ NAMES = ["tests/test_a.py::test[\x1b]0;owned\x07]", "tests/test_a.py::test[\u202
 
 
 def hostile() -> list[Line]:
-    """Every text of a run holds sequences that a terminal acts on."""
+    """A run whose every text contains terminal control sequences."""
     stream = streams.Stream()
     stream.open("run-1", "all", EVIL)
     names = [*NAMES, *(f"tests/{EVIL}.py::test_{number}{EVIL * 40}" for number in range(200))]
@@ -65,7 +65,7 @@ def test_no_raw_sequence_reaches_the_terminal(tmp_path: Path) -> None:
     terminal.press("q")
     assert terminal.ends() == 0
     assert b"owned" in terminal.received  # the words came through, what makes them harmful did not
-    # Of its own accord Textual asks for the shape of the pointer (OSC 22).
+    # Textual itself sets the pointer shape (OSC 22).
     assert not re.search(rb"\x1b\](?!22;)|b3duZWQ=\x07|\x1bc|\x9b31m", terminal.received)
     assert "\u202e".encode() not in terminal.received
 

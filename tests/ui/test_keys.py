@@ -1,4 +1,4 @@
-"""Every key of the table of actions, pressed."""
+"""Every key of the table of actions."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -50,8 +50,8 @@ def tab(app: MonitorApp) -> int:
     return app.screen.tab
 
 
-def asked(app: MonitorApp) -> object:
-    return app.control.asked[-1]  # type: ignore[attr-defined]
+def last_request(app: MonitorApp) -> object:
+    return app.control.requests[-1]  # type: ignore[attr-defined]
 
 
 def shown(app: MonitorApp) -> str:
@@ -59,7 +59,7 @@ def shown(app: MonitorApp) -> str:
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
-    """Press keys one after the other, each when the one before has been dealt with."""
+    """Press keys in turn, each after the previous one has been handled."""
     for key in keys:
         await pilot.press(key)
         await pilot.pause()
@@ -83,7 +83,7 @@ def wide() -> list[Line]:
 
 @dataclass(frozen=True)
 class Case:
-    """Keys pressed before, what to look at, what it is after the key."""
+    """The keys to press first, what to observe, and its value after the key."""
 
     look: Callable[[MonitorApp], object]
     after: object
@@ -123,11 +123,13 @@ CASES: dict[str, Case] = {
     "find.next": Case(lambda app: main(app).table.current, streams.N_PLUS_ONE, ("j",)),
     "find.previous": Case(lambda app: main(app).table.current, streams.N_PLUS_ONE, ("n", "n")),
     "find.follow": Case(lambda app: main(app).table.follow, False),
-    "run.all": Case(asked, ("all", None)),
-    "run.failed": Case(asked, ("failed", FAILED)),
-    "run.over": Case(lambda app: asked(app) == ("over threshold", app.control.board.over_threshold()), True),
-    "run.these": Case(asked, ("this test", [streams.SHOP[2].nodeid]), ("j", "j")),
-    "run.cancel": Case(asked, ("cancel", None), (), lambda: streams.shop(stop_after=9)),
+    "run.all": Case(last_request, ("all", None)),
+    "run.failed": Case(last_request, ("failed", FAILED)),
+    "run.over": Case(
+        lambda app: last_request(app) == ("over threshold", app.control.board.over_threshold()), True
+    ),
+    "run.these": Case(last_request, ("this test", [streams.SHOP[2].nodeid]), ("j", "j")),
+    "run.cancel": Case(last_request, ("cancel", None), (), lambda: streams.shop(stop_after=9)),
     "run.watching": Case(lambda app: app.control.watching, False),
     "test.mark": Case(lambda app: main(app).table.marks, {streams.FIRST}),
     "test.edit": Case(
@@ -142,7 +144,7 @@ CASES: dict[str, Case] = {
     "monitor.suspend": Case(
         lambda app: [n.message for n in app._notifications], ["Cannot suspend: no shell to return to."]
     ),
-    "monitor.quit": Case(lambda app: app.control.asked[-1], ("stop", None)),  # type: ignore[attr-defined]
+    "monitor.quit": Case(lambda app: app.control.requests[-1], ("stop", None)),  # type: ignore[attr-defined]
 }
 
 
@@ -175,13 +177,13 @@ async def test_a_recording_refuses_run_keys_and_says_why(make_app: MakeApp, key:
         await press(pilot)
         await press(pilot, key)
         assert [n.message for n in app._notifications] == [actions.NEEDS[reason]]
-        assert app.control.asked == [("start", None)]  # type: ignore[attr-defined]
+        assert app.control.requests == [("start", None)]  # type: ignore[attr-defined]
         shown_keys = {action.id for action in main(app).query_one("KeyLine").actions}  # type: ignore[attr-defined]
         assert not any(known.startswith("run.") for known in shown_keys)
 
 
 @pytest.mark.parametrize(("key", "need"), [("f", "failed"), ("t", "over"), ("x", "active"), ("n", "problem")])
-async def test_nothing_to_do_is_said_in_a_sentence(make_app: MakeApp, key: str, need: str) -> None:
+async def test_a_refused_key_gives_the_reason(make_app: MakeApp, key: str, need: str) -> None:
     app = make_app(streams.all_passed())
     async with app.run_test(size=SIZE) as pilot:
         await press(pilot)
@@ -214,12 +216,12 @@ async def test_the_filter_is_live_kept_by_enter_and_cleared_by_escape(make_app: 
         await press(pilot, "/", *"xyz")
         assert table.listing.nodeids == []
         await press(pilot, "enter", "enter", "j", "r")
-        assert app.control.asked == [("start", None)]  # type: ignore[attr-defined]
+        assert app.control.requests == [("start", None)]  # type: ignore[attr-defined]
         await press(pilot, "/", "escape")
         assert len(table.listing.nodeids) == 40
 
 
-async def test_views_go_round(make_app: MakeApp) -> None:
+async def test_views_cycle(make_app: MakeApp) -> None:
     app = make_app(streams.shop(stop_after=36))
     async with app.run_test(size=SIZE) as pilot:
         await press(pilot)
@@ -253,7 +255,7 @@ async def test_marks_are_run_together_and_escape_clears_them(make_app: MakeApp) 
     async with app.run_test(size=SIZE) as pilot:
         await press(pilot)
         await press(pilot, "space", "j", "space", "r")
-        assert asked(app) == ("marked", [streams.SHOP[0].nodeid, streams.SHOP[2].nodeid])
+        assert last_request(app) == ("marked", [streams.SHOP[0].nodeid, streams.SHOP[2].nodeid])
         await press(pilot, "Y")
         assert app.clipboard == f"pytest {streams.SHOP[0].nodeid} {streams.SHOP[2].nodeid}"
         await press(pilot, "escape")
@@ -284,7 +286,7 @@ async def test_an_alert_leads_to_its_test_and_back(make_app: MakeApp) -> None:
         assert focus(app) == "alerts"
 
 
-async def test_an_alert_of_many_tests_leads_to_them_and_t_runs_them(make_app: MakeApp) -> None:
+async def test_an_alert_shared_by_many_tests_opens_them_and_t_runs_them(make_app: MakeApp) -> None:
     stream = streams.Stream()
     stream.open("r", "all", "")
     scripts = [streams.Script(f"t.py::test_{n}", call=1, queries=20, repeated=12 + n) for n in range(5)]
@@ -304,7 +306,7 @@ async def test_an_alert_of_many_tests_leads_to_them_and_t_runs_them(make_app: Ma
         text = "\n".join("".join(part for part, _role in row.parts) for row in app.screen.body.rows)
         assert "16x  t.py::test_4" in text and "12x  t.py::test_0" in text
         await press(pilot, "t")
-        assert asked(app) == ("over threshold", [script.nodeid for script in scripts])
+        assert last_request(app) == ("over threshold", [script.nodeid for script in scripts])
 
 
 async def test_an_alert_of_a_growing_process_leads_to_its_memory(make_app: MakeApp) -> None:
@@ -344,28 +346,28 @@ async def test_the_next_problem_can_be_seen_in_detail(make_app: MakeApp) -> None
         assert app.screen.nodeid == streams.DISCOUNT == main(app).table.current
 
 
-async def test_leaving_a_run_that_is_going_is_asked_about(make_app: MakeApp) -> None:
+async def test_quitting_during_a_run_asks_first(make_app: MakeApp) -> None:
     app = make_app(streams.shop(stop_after=5))
     async with app.run_test(size=SIZE) as pilot:
         await press(pilot)
         await press(pilot, "q")
         assert isinstance(app.screen, QuitScreen)
         await press(pilot, "n")
-        assert asked(app) == ("start", None) and app.is_running
+        assert last_request(app) == ("start", None) and app.is_running
         await press(pilot, "q", "y")
-        assert asked(app) == ("stop", None)
+        assert last_request(app) == ("stop", None)
 
 
-async def test_ctrl_c_twice_leaves(make_app: MakeApp) -> None:
+async def test_ctrl_c_twice_quits(make_app: MakeApp) -> None:
     app = make_app(streams.shop(stop_after=5))
     async with app.run_test(size=SIZE) as pilot:
         await press(pilot)
         await press(pilot, "ctrl+c")
         await press(pilot, "ctrl+c")
-        assert asked(app) == ("stop", None)
+        assert last_request(app) == ("stop", None)
 
 
-async def test_help_and_pages_open_at_what_matters(make_app: MakeApp) -> None:
+async def test_help_and_pages_open_on_the_relevant_content(make_app: MakeApp) -> None:
     app = make_app(streams.collection_errors())
     async with app.run_test(size=SIZE) as pilot:
         await press(pilot)
@@ -377,7 +379,7 @@ async def test_help_and_pages_open_at_what_matters(make_app: MakeApp) -> None:
             assert action.key_names()[0] in app.screen.body.text()
 
 
-async def test_the_palette_runs_what_is_found(make_app: MakeApp) -> None:
+async def test_the_palette_runs_the_action_found(make_app: MakeApp) -> None:
     app = make_app(streams.shop())
     async with app.run_test(size=SIZE) as pilot:
         await press(pilot)
@@ -386,7 +388,7 @@ async def test_the_palette_runs_what_is_found(make_app: MakeApp) -> None:
         await app.workers.wait_for_complete()
         await pilot.pause()
         await press(pilot, "enter")
-        assert asked(app) == ("failed", FAILED)
+        assert last_request(app) == ("failed", FAILED)
 
 
 async def test_a_click_on_a_row_goes_there_and_one_on_a_key_presses_it(make_app: MakeApp) -> None:
@@ -401,7 +403,7 @@ async def test_a_click_on_a_row_goes_there_and_one_on_a_key_presses_it(make_app:
         assert shown(app) == "DetailScreen"
 
 
-async def test_digits_bring_one_panel_up_where_there_is_room_for_one(make_app: MakeApp) -> None:
+async def test_digits_select_the_panel_where_only_one_fits(make_app: MakeApp) -> None:
     app = make_app(streams.shop())
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot)

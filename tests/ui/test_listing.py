@@ -25,7 +25,7 @@ NAMES = [f"tests/test_{number % 3}.py::test_{number}" for number in range(12)]
 
 
 def check(board: Board, listing: Listing) -> None:
-    """The same tests as a fresh look finds, in an order that the sort key allows."""
+    """The same tests as a rebuild finds, in an order that the sort key allows."""
     key, items = queries.SORT_KEYS[listing.sort], board.session.items
     fresh = expected(board, listing)
     assert sorted(listing.nodeids) == sorted(fresh)
@@ -45,7 +45,7 @@ def expected(board: Board, listing: Listing) -> list[str]:
 
 @st.composite
 def lines(draw: st.DrawFn) -> list[Line]:
-    """Runs of some of the names, with results in any order."""
+    """Runs of some of the names, with the results in any order."""
     sequence = count(1)
     found: list[Line] = []
 
@@ -69,7 +69,7 @@ def lines(draw: st.DrawFn) -> list[Line]:
 
 @settings(max_examples=60, deadline=None)
 @given(lines(), st.data())
-def test_kept_up_to_date_it_is_what_a_new_one_would_be(stream: list[Line], data: st.DataObject) -> None:
+def test_incremental_updates_equal_a_rebuild(stream: list[Line], data: st.DataObject) -> None:
     board, listing = Board(), Listing()
     for line in stream:
         listing.note(board.apply(line))
@@ -104,7 +104,7 @@ def test_a_pass_in_slices_ends_in_the_same_order(monkeypatch: pytest.MonkeyPatch
     check(board, listing)
 
 
-def test_results_do_not_disturb_the_order_of_collection() -> None:
+def test_results_keep_the_collection_order() -> None:
     board, listing = Board(), Listing()
     for line in streams.shop(stop_after=3):
         listing.note(board.apply(line))

@@ -1,6 +1,6 @@
-"""Random keys, sizes and lines: no pair of key and state ends the screen.
+"""Random keys, sizes and lines: no combination of key and state crashes the screen.
 
-`TDD_MONITOR_DRIVES=5-2000 pytest -n 2 tests/ui/test_random_keys.py` goes on where the suite ends.
+`TDD_MONITOR_DRIVES=5-2000 pytest -n 2 tests/ui/test_random_keys.py` runs further seeds.
 """
 
 import json
@@ -22,7 +22,7 @@ MakeApp = Callable[..., MonitorApp]
 FIRST, _, LAST = os.environ.get("TDD_MONITOR_DRIVES", "0-5").partition("-")
 STEPS = 60
 KEYS = [key for action in actions.ACTIONS for key in action.keys.split(",") if action.id != "monitor.quit"]
-# Some more often: what opens, closes and moves; and what is typed into the filter and the palette.
+# Pressed more often: keys that open, close and move; and text for the filter and the palette.
 OFTEN = [
     "enter",
     "enter",
@@ -85,7 +85,7 @@ NUMBERS = [0, -1, 1, 3, 10**6, 10**12, 2**62, -(2**62), 1 << 40]
 
 
 def damaged(lines: Iterable[Line], random: Random) -> list[Line]:
-    """The lines as a damaged recording has them: cut, doubled, out of order, with odd values in them."""
+    """The lines of a damaged recording: cut, duplicated, out of order, with odd values."""
     raw = [encode(line) for line in lines]
     for _ in range(len(raw) // 8):
         at = random.randrange(len(raw))
@@ -116,7 +116,7 @@ def _readable(raw: list[bytes]) -> Iterable[Line]:
 
 
 def _odd(value: object, random: Random) -> object:
-    """The same shape, some of its values others of their kind."""
+    """The same structure with some values replaced by others of the same type."""
     if isinstance(value, dict):
         kept = ("ev", "seq", "proto")
         return {key: other if key in kept else _odd(other, random) for key, other in value.items()}
@@ -130,11 +130,11 @@ def _odd(value: object, random: Random) -> object:
 
 
 class Drive:
-    """One random session at the keyboard; `told` says what was done."""
+    """One random session at the keyboard; `log` lists its steps."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
-        self.told: list[object] = []
+        self.log: list[object] = []
 
     def lines(self) -> list[Line]:
         lines = list(self.random.choice(RUNS)())
@@ -145,7 +145,7 @@ class Drive:
         what = random.random()
         if what < 0.72:
             key = random.choice(random.choice((KEYS, OFTEN, TYPED)))
-            self.told.append(key)
+            self.log.append(key)
             await pilot.press(key)
         elif what < 0.85:
             size = (
@@ -153,11 +153,11 @@ class Drive:
                 if random.random() < 0.7
                 else (random.randint(1, 200), random.randint(1, 60))
             )
-            self.told.append(size)
+            self.log.append(size)
             await pilot.resize_terminal(*size)
         else:
             count = random.randrange(1, 40)
-            self.told.append(f"{min(count, len(waiting))} lines")
+            self.log.append(f"{min(count, len(waiting))} lines")
             app.control.play(waiting[:count])  # type: ignore[attr-defined]
             del waiting[:count]
             app._frame()
@@ -167,7 +167,7 @@ class Drive:
 
 @pytest.mark.parametrize("seed", range(int(FIRST), int(LAST)))
 @pytest.mark.asyncio
-async def test_nothing_ends_the_screen(make_app: MakeApp, seed: int) -> None:
+async def test_nothing_crashes_the_screen(make_app: MakeApp, seed: int) -> None:
     drive = Drive(seed)
     lines = drive.lines()
     until = drive.random.randrange(len(lines) + 1)
@@ -180,5 +180,5 @@ async def test_nothing_ends_the_screen(make_app: MakeApp, seed: int) -> None:
             for _ in range(STEPS):
                 await drive.step(app, pilot, waiting)
     except Exception as error:
-        error.add_note(f"seed {seed}, {size[0]}x{size[1]}, {until} lines, then {drive.told}")
+        error.add_note(f"seed {seed}, {size[0]}x{size[1]}, {until} lines, then {drive.log}")
         raise

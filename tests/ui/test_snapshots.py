@@ -1,4 +1,4 @@
-"""How it looks, as SVG: `pytest tests/ui/test_snapshots.py --snapshot-update` after a wanted change."""
+"""Screenshots as SVG: `pytest tests/ui/test_snapshots.py --snapshot-update` after an intended change."""
 
 from collections.abc import Callable, Iterable
 

@@ -19,7 +19,7 @@ def test_the_style_sheets_are_found_in_a_checkout() -> None:
     assert all(path.parent.name == "css" for path in paths)
 
 
-def test_the_style_sheets_of_an_installed_package_go_first(
+def test_the_style_sheets_of_an_installed_package_take_precedence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "css").mkdir()
@@ -41,7 +41,7 @@ def test_every_role_has_a_look(role: str) -> None:
     assert re.search(rf"\.role--{role}\b", css())
 
 
-def test_every_look_is_of_a_role() -> None:
+def test_every_styled_role_exists() -> None:
     assert set(re.findall(r"\.role--([a-z-]+)", css())) == set(ROLES)
 
 

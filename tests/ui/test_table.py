@@ -1,4 +1,4 @@
-"""The test table on the screen: what it shows of strange tests, and where its cursor stays."""
+"""The test table on the screen: how it shows unusual tests, and where its cursor stays."""
 
 from collections.abc import Callable
 
@@ -115,7 +115,7 @@ async def test_the_cursor_stays_with_its_test_through_sorting_and_removal(make_a
         assert table.listing.nodeids[table.cursor] == streams.HUNGRY
 
 
-async def test_a_test_that_is_gone_leaves_the_cursor_near(make_app: MakeApp) -> None:
+async def test_removing_a_test_leaves_the_cursor_nearby(make_app: MakeApp) -> None:
     app = make_app(streams.shop())
     async with app.run_test(size=(110, 36)) as pilot:
         table = await settle(pilot)
@@ -129,8 +129,8 @@ async def test_a_test_that_is_gone_leaves_the_cursor_near(make_app: MakeApp) -> 
         assert (table.cursor, table.current) == (4, streams.SHOP[4].nodeid)
 
 
-async def test_it_follows_what_runs_until_the_cursor_is_moved(make_app: MakeApp) -> None:
-    # The last three lines of a stream that stops are of the test that runs then.
+async def test_it_follows_the_running_test_until_the_cursor_is_moved(make_app: MakeApp) -> None:
+    # The last three lines of a stopped stream belong to the test that is running then.
     until = {count: streams.shop(stop_after=count) for count in (20, 25, 30)}
     app = make_app(until[20])
     async with app.run_test(size=(110, 36)) as pilot:
@@ -152,18 +152,18 @@ async def test_it_follows_what_runs_until_the_cursor_is_moved(make_app: MakeApp)
 
 
 async def test_at_the_end_of_a_run_it_shows_the_first_failure(make_app: MakeApp) -> None:
-    going = streams.shop(finish=False)
-    app = make_app(going)
+    unfinished = streams.shop(finish=False)
+    app = make_app(unfinished)
     async with app.run_test(size=(110, 36)) as pilot:
         await settle(pilot)
-        stream = streams.Stream(now_ns=going[-1].t_ns)
+        stream = streams.Stream(now_ns=unfinished[-1].t_ns)
         stream.emit(RunFinish(1))
         app.control.play(stream.lines)  # type: ignore[attr-defined]
         table = await settle(pilot)
         assert table.current == streams.DISCOUNT
 
 
-async def test_a_lost_run_is_opened_at_the_test_that_ran(make_app: MakeApp) -> None:
+async def test_a_lost_run_opens_at_the_lost_test(make_app: MakeApp) -> None:
     app = make_app(streams.lost())
     async with app.run_test(size=(110, 36)) as pilot:
         table = await settle(pilot)
@@ -195,7 +195,7 @@ async def test_rows_of_an_earlier_run_are_marked_with_it(make_app: MakeApp) -> N
         ),
     ],
 )
-async def test_an_empty_table_names_what_empties_it_and_the_key_that_helps(
+async def test_an_empty_table_names_the_reason_and_the_key_that_helps(
     make_app: MakeApp, size: tuple[int, int], keys: tuple[str, ...], said: str
 ) -> None:
     app = make_app(streams.all_passed())
@@ -218,7 +218,7 @@ async def test_without_tests_the_keys_of_the_table_do_nothing(make_app: MakeApp)
         assert (table.cursor, table.current) == (0, None)
 
 
-async def test_a_hundred_thousand_rows_cost_what_is_seen(make_app: MakeApp) -> None:
+async def test_a_hundred_thousand_rows_cost_only_the_visible_ones(make_app: MakeApp) -> None:
     stream = streams.Stream()
     stream.open("r", "all", "")
     stream.collect([CollectedTest(f"t.py::test_{number}") for number in range(100_000)])
@@ -242,7 +242,7 @@ async def test_a_hundred_thousand_rows_cost_what_is_seen(make_app: MakeApp) -> N
 
 
 @pytest.mark.parametrize("width", [50, 78, 98, 118, 134, 198])
-async def test_columns_fill_the_width_and_the_name_has_the_most(width: int) -> None:
+async def test_columns_fill_the_width_and_the_name_gets_the_most(width: int) -> None:
     chosen = columns.choose(width, "duration", with_workers=True)
     keys = [column.key for column in chosen]
     assert keys[:3] == ["status", "name", "duration"]
@@ -253,6 +253,6 @@ async def test_columns_fill_the_width_and_the_name_has_the_most(width: int) -> N
         assert {"threshold", "setup", "call", "teardown", "memory", "queries"} <= set(keys)
 
 
-async def test_the_column_sorted_by_stays_when_room_is_short() -> None:
+async def test_the_sort_column_stays_when_space_is_short() -> None:
     assert "setup" in [column.key for column in columns.choose(90, "setup")]
     assert "setup" not in [column.key for column in columns.choose(90, "order")]
