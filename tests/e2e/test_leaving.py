@@ -69,7 +69,7 @@ def test_a_signal_quits(tmp_path: Path, number: signal.Signals) -> None:
     assert terminal.ends() == 0
     assert (tmp_path / "ended").exists()
     assert not psutil.pid_exists(pytest_pid(tmp_path))
-    for mode in (LEAVES_SCREEN, b"\x1b[?1000l"):  # reports of the mouse
+    for mode in (LEAVES_SCREEN, b"\x1b[?1000l"):  # mouse reporting
         assert mode in terminal.received
 
 
@@ -81,7 +81,7 @@ def test_a_closed_terminal_quits(tmp_path: Path, hidden: list[str], monkeypatch:
     until(lambda: b'"test_start"' in (tmp_path / "r").read_bytes())
     monitor, tests = terminal.process.pid, pytest_pid(tmp_path)
     terminal.process.ptyproc.fileobj.close()
-    terminal.process.closed = terminal.process.ptyproc.closed = True  # or it closes that number again
+    terminal.process.closed = terminal.process.ptyproc.closed = True  # or it closes that descriptor again
     until(lambda: os.waitpid(monitor, os.WNOHANG)[0] == monitor)
     assert (tmp_path / "ended").exists()
     assert not psutil.pid_exists(tests)

@@ -50,7 +50,7 @@ def test_bindings_carry_id_key_and_tooltip(place: str) -> None:
 
 
 @pytest.mark.parametrize("width", [20, 60, 80, 120, 200])
-def test_the_footer_has_whole_keys_that_work_and_the_way_out(width: int) -> None:
+def test_the_footer_shows_complete_available_keys_and_help(width: int) -> None:
     facts = EVERYTHING - {"can_run", "failed"}
     usable = actions.usable(("main", "rows", "app"), facts)
     shown = chosen(usable, width)

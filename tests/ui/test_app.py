@@ -201,7 +201,7 @@ async def test_too_small_a_terminal_says_what_it_needs(make_app: MakeApp, size: 
 
 
 @pytest.mark.asyncio
-async def test_a_smaller_terminal_keeps_the_cursor_in_sight(make_app: MakeApp) -> None:
+async def test_a_smaller_terminal_keeps_the_cursor_visible(make_app: MakeApp) -> None:
     app = make_app(streams.shop())
     async with app.run_test(size=(120, 50)) as pilot:
         app.repaint()

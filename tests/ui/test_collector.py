@@ -23,7 +23,7 @@ class Cycle:
 @pytest.fixture
 def collector() -> Iterator[Collector]:
     before = gc.get_threshold()
-    collector = Collector(least_s=2.0, quiet_s=1.5, patience_s=60.0)
+    collector = Collector(min_interval_s=2.0, idle_s=1.5, max_delay_s=60.0)
     collector.start()
     yield collector
     collector.stop()
@@ -87,7 +87,7 @@ def test_there_is_no_collection_while_idle(collector: Collector, monkeypatch: py
     collector.tick(running=True, now_s=100.0)
     for second in range(600):
         collector.tick(running=False, now_s=101.0 + second)
-    assert len(done) == 2  # of the run, and once after it
+    assert len(done) == 2  # during the run, and once after it
 
 
 @pytest.mark.asyncio

@@ -47,7 +47,7 @@ async def test_a_frame_due_during_shutdown_is_skipped(
 
         async def closing() -> None:
             await main.query("#panels").remove()
-            for _ in range(10):  # of all parts of the screen, each frame does one
+            for _ in range(10):  # each frame refreshes one part of the screen
                 app._frame()
             await close()
 

@@ -70,7 +70,7 @@ def test_a_frame_reports_what_changed_since_the_last_one() -> None:
 def test_elapsed_time_never_falls_at_the_end_of_a_run() -> None:
     lines = streams.shop()
     source, feed, clock = make(lines[:-1])
-    ahead_ns = 400_000_000  # the last line is held until pytest's process is gone
+    ahead_ns = 400_000_000  # the last line is held back until pytest has exited
     source.now_ns = lambda: source.board.session.now_ns + ahead_ns  # type: ignore[method-assign]
     shown = feed.view().elapsed_ns
     source.play(lines[-1:])
@@ -148,7 +148,7 @@ def test_alerts_and_statistics_are_computed_at_a_limited_rate() -> None:
 
 
 def test_a_pace_leaves_most_of_the_time_to_others() -> None:
-    pace = Pace(least_s=0.1, share=0.1)
+    pace = Pace(min_interval_s=0.1, share=0.1)
     assert pace.due(0.0)
     pace.ran(10.0, 10.2)
     assert not pace.due(12.1) and pace.due(12.3)

@@ -275,7 +275,7 @@ def test_memory_says_why_it_is_not_measured() -> None:
     assert "No data yet." in panel("memory", view_of([Line(1, 1, "", hello._replace(unmeasured=()))]))
 
 
-def test_memory_shows_peak_growth_and_who_adds_to_it() -> None:
+def test_memory_shows_peak_growth_and_the_tests_that_add_to_it() -> None:
     view = view_of(streams.shop())
     shown = panel("memory", view)
     assert memory.heading(view) == "82.1 MB now"
@@ -354,7 +354,7 @@ def test_a_server_that_is_not_counted_says_why() -> None:
     assert three == "server db:3 ◆ full" and full.strip() == "sorry, too many clients already"
 
 
-def test_workers_show_what_runs_since_when_and_who_crashed() -> None:
+def test_workers_show_the_running_test_its_time_and_crashes() -> None:
     view = view_of(streams.xdist())
     shown = panel("workers", view)
     assert "† crashed" in shown
@@ -391,7 +391,7 @@ def test_a_failure_says_why_on_its_first_line() -> None:
     assert shown.startswith("✗ call  AssertionError: assert Decimal('17.3366')")
 
 
-def test_the_traceback_has_places_and_output() -> None:
+def test_the_traceback_has_source_locations_and_output() -> None:
     view = view_of(streams.shop())
     subject = Subject(view.board.session.items[streams.DISCOUNT], view)
     rows = list(TABS[1].rows(subject, 100))
@@ -441,7 +441,7 @@ def test_attempts_subtests_memory_history_and_alerts_have_their_tabs() -> None:
     assert "→ Press enter" in detail("Alerts", streams.SLOW_REPORT, shop)
 
 
-def test_a_test_without_figures_says_so() -> None:
+def test_a_test_without_measurements_says_so() -> None:
     for tab in TABS:
         shown = detail(tab.name, streams.SHOP[39].nodeid, streams.shop(stop_after=3))
         assert shown
@@ -516,7 +516,7 @@ def test_a_phase_shows_the_tests_own_share() -> None:
     assert alert.detail == "mostly in call, waiting"
 
 
-def test_a_shared_fixture_shows_its_own_work() -> None:
+def test_a_shared_fixture_shows_its_own_cost() -> None:
     found = fixture.cost(view_of(FIRST_AND_LAST).board.session, "session:tables")
     shown = " ".join(text(fixture.rows(found, 100)).split())
     for figure in ("used by 1 test ", "CPU time 70.0 ms in total", "memory +30.0 MB in total"):

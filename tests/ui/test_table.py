@@ -51,7 +51,7 @@ STRANGE = [
 ]
 
 
-async def test_strange_node_ids_take_one_line_and_show_what_is_in_them(make_app: MakeApp) -> None:
+async def test_unusual_node_ids_take_one_line_and_show_their_content(make_app: MakeApp) -> None:
     stream = streams.Stream()
     stream.open("r", "all", "")
     stream.collect([CollectedTest(nodeid) for nodeid in STRANGE])

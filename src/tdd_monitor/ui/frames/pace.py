@@ -15,8 +15,8 @@ FRAMES_PER_SECOND = 20
 class Pace:
     """Decides when a computation may run again, so that it takes at most `share` of the time."""
 
-    def __init__(self, least_s: float, share: float = 0.1) -> None:
-        self.least_s = least_s
+    def __init__(self, min_interval_s: float, share: float = 0.1) -> None:
+        self.min_interval_s = min_interval_s
         self.share = share
         self._next_s = 0.0
 
@@ -26,7 +26,7 @@ class Pace:
 
     def ran(self, started_s: float, ended_s: float) -> None:
         """Record a run."""
-        self._next_s = ended_s + max(self.least_s, (ended_s - started_s) / self.share)
+        self._next_s = ended_s + max(self.min_interval_s, (ended_s - started_s) / self.share)
 
 
 class Collector:
@@ -41,12 +41,12 @@ class Collector:
     SHARE = 0.01
     YOUNG = (10_000, 10, 1_000_000)
 
-    def __init__(self, least_s: float = 2.0, quiet_s: float = 1.5, patience_s: float = 60.0) -> None:
-        self._pace = Pace(least_s, self.SHARE)
-        self._quiet_s, self._patience_s = quiet_s, patience_s
+    def __init__(self, min_interval_s: float = 2.0, idle_s: float = 1.5, max_delay_s: float = 60.0) -> None:
+        self._pace = Pace(min_interval_s, self.SHARE)
+        self._idle_s, self._max_delay_s = idle_s, max_delay_s
         self._pressed_s = 0.0
-        self._due_s: float | None = None  # since when one is due
-        self._owed = False
+        self._due_s: float | None = None  # the time since which one is due
+        self._pending = False
         self._before: tuple[int, int, int] | None = None
 
     def start(self) -> None:
@@ -69,18 +69,18 @@ class Collector:
 
     def tick(self, running: bool, now_s: float) -> None:
         """Collect if due. Call once per frame."""
-        self._owed |= running
-        if not (self._owed and self._before is not None and self._pace.due(now_s)):
+        self._pending |= running
+        if not (self._pending and self._before is not None and self._pace.due(now_s)):
             self._due_s = None
             return
         self._due_s = now_s if self._due_s is None else self._due_s
-        busy = now_s - self._pressed_s < self._quiet_s
-        if busy and now_s - self._due_s < self._patience_s:
+        busy = now_s - self._pressed_s < self._idle_s
+        if busy and now_s - self._due_s < self._max_delay_s:
             return
         started_s = time.perf_counter()
         gc.collect()
         self._pace.ran(now_s, now_s + time.perf_counter() - started_s)
-        self._owed = running
+        self._pending = running
 
 
 def _frozen_run(run: Run) -> Run:

@@ -7,7 +7,7 @@ from tdd_monitor.ui.frames.view import View
 from tdd_monitor.ui.text import charts, format, words
 from tdd_monitor.ui.text.parts import BLANK, Part, Row, Target, row, text_row, width_of
 
-LEAST_BYTES = figures.MB / 20  # less would round to 0.0 MB
+MIN_BYTES = figures.MB / 20  # less would round to 0.0 MB
 
 
 def heading(view: View) -> str:
@@ -66,15 +66,15 @@ def _chart(view: View, width: int, height: int) -> Iterator[Row]:
 
 def _tests(view: View, width: int) -> Iterator[Row]:
     limit = view.board.thresholds.memory_usage_mb
-    shown = [entry for entry in view.overview.memory if entry[1] >= LEAST_BYTES]
+    shown = [entry for entry in view.overview.memory if entry[1] >= MIN_BYTES]
     workers = view.board.session.workers.values()
     drift = sum(worker.drift_bytes for worker in workers)
-    if abs(drift) >= LEAST_BYTES:
+    if abs(drift) >= MIN_BYTES:
         text = f"{format.fit(figures.size(drift, signed=True), 10, right=True)}  between tests"
         yield text_row(format.fit(text, width), "dim")
     if not shown:
         total = sum(worker.growth_bytes for worker in workers) - drift
-        more = f" ({figures.size(total, signed=True)} in total)" if total >= LEAST_BYTES else ""
+        more = f" ({figures.size(total, signed=True)} in total)" if total >= MIN_BYTES else ""
         yield text_row(f"No single test added 0.1 MB{more}.", "dim")
     for nodeid, delta in shown:
         word = words.of_value(delta / figures.MB, limit)

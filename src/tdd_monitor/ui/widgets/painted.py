@@ -74,7 +74,7 @@ class Painted(Widget):
         style = self._role_styles.get(roles)
         if style is None:
             palette = self.app.screen_stack[0].query_one(Palette)
-            style = _laid([palette.look(role) for role in roles], self.background_colors[1])
+            style = _blended([palette.look(role) for role in roles], self.background_colors[1])
             self._role_styles[roles] = style
         return style
 
@@ -91,7 +91,7 @@ class Painted(Widget):
         return strip.adjust_cell_length(width, self.role_style("text", *over))
 
 
-def _laid(looks: Sequence[Look], background: Color) -> Style:
+def _blended(looks: Sequence[Look], background: Color) -> Style:
     """Blend the looks on a background, the last one on top."""
     color, auto, text_style = Color(255, 255, 255), True, Style()
     for look in looks:
