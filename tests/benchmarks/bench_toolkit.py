@@ -110,7 +110,7 @@ async def _entered(schema: str | None) -> Any:
 
 
 async def single_goals(raw: Any, raw_beside_schema: Any) -> list[Line]:
-    """Set-up, clean-up, acquisition; a test with its own table, and with a standing schema."""
+    """Set-up, clean-up, acquisition; a test with its own table, and with a declared schema."""
     setup_ms: list[float] = []
     cleanup_ms: list[float] = []
     acquired_ms: list[float] = []
@@ -165,14 +165,14 @@ async def single_goals(raw: Any, raw_beside_schema: Any) -> list[Line]:
         Line("set-up and clean-up together against raw BEGIN/ROLLBACK", ratio(times, "both", "raw"), 1.3),
         Line("individual_test: own table, against raw", ratio(tests, "context", "raw"), 1.15),
         Line(
-            "individual_test: standing schema, against raw", ratio(tests, "schema", "raw_beside_schema"), 0.35
+            "individual_test: declared schema, against raw", ratio(tests, "schema", "raw_beside_schema"), 0.35
         ),
         Line("connection_acquire against a round trip", ratio(times, "acquired", "round_trip"), 0.5),
         against_published("fixture_setup", times["setup"]),
         own_table_against_published(tests["context"], tests["raw"]),
-        against_published("individual_test", tests["schema"], "with a standing schema"),
+        against_published("individual_test", tests["schema"], "with a declared schema"),
         against_published("connection_acquire", times["acquired"]),
-        against_published("schema_operation", times["standing"], "the tables of a standing schema"),
+        against_published("schema_operation", times["standing"], "the tables of a declared schema"),
     ]
 
 
@@ -215,10 +215,10 @@ async def parallel_goals() -> list[Line]:
     own = replace(against_published("parallel_execution", own_ms[60:], "with its own table"), limit=None)
     return [
         Line("parallel_execution: ten contexts against ten raw", ratio(times, "contexts", "raw"), 1.2),
-        Line("parallel_execution: ten with a standing schema, against raw", standing, 0.35),
+        Line("parallel_execution: ten with a declared schema, against raw", standing, 0.35),
         Line("parallel_execution: connections for each test", len(backends) / 10, 1),
         own,
-        against_published("parallel_execution", standing_ms[60:], "with a standing schema"),
+        against_published("parallel_execution", standing_ms[60:], "with a declared schema"),
     ]
 
 

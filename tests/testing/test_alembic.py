@@ -52,4 +52,4 @@ async def test_migrations_run_once_and_their_tables_stand(tmp_path: Path) -> Non
         async with tdd_test_context(schema=declare_schema(upgrade, watch=[tmp_path])) as context:
             paths.append(context.path)
             assert await context.connection.fetchval("SELECT count(*) FROM migrated") == 0
-    assert paths == ["transaction, schema built", "transaction, schema stood"]
+    assert paths == ["transaction, schema built", "transaction, schema reused"]

@@ -84,7 +84,7 @@ async def test_the_server_executes_the_ddl_once() -> None:
         async with tdd_test_context(schema=schema) as context:
             paths.append(context.path)
             oids.add(await context.connection.fetchval("SELECT 'things'::regclass::oid"))
-    assert paths == ["transaction, schema built", *["transaction, schema stood"] * 2]
+    assert paths == ["transaction, schema built", *["transaction, schema reused"] * 2]
     assert len(oids) == 1
     assert cache.cache_stats["ddl_operations_saved"] == saved + 2 * 2
     assert cache.get_cached_ddl(schema.hash) == schema.text

@@ -174,7 +174,7 @@ def test_a_schema_stands_ready() -> None:
             context.connection.execute("INSERT INTO things (name) VALUES ('x')")
             context.connection.commit()
             paths.append(context.path)
-    assert paths == ["transaction, schema built", "transaction, schema stood"]
+    assert paths == ["transaction, schema built", "transaction, schema reused"]
 
 
 def test_the_fixture(tdd_sync_context: TDDSyncContext) -> None:

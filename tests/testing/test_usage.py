@@ -26,7 +26,7 @@ def test_progress():
 
 def test_the_line_tells_how_tests_got_to_their_databases(run_pytest: Run) -> None:
     first = run_pytest(test_it=MODULE).stdout
-    assert "\ntdd-monitor: 6 contexts on 1 connection, 1 database; schema stood 5 of 6 times," in first
+    assert "\ntdd-monitor: 6 contexts on 1 connection, 1 database; schema reused 5 of 6 times," in first
     assert "; 1 own database\n" in first
     assert "tdd-monitor: Preparing, for a while ...\ntdd-monitor: Starting, at last ...\n" in first
     assert "at once" not in first
@@ -35,7 +35,7 @@ def test_the_line_tells_how_tests_got_to_their_databases(run_pytest: Run) -> Non
 
 def test_workers_are_added_up(run_pytest: Run) -> None:
     output = run_pytest("-p", "xdist", "-n", "2", test_it=MODULE).stdout
-    assert "\ntdd-monitor: 6 contexts on 2 connections, 2 databases; schema stood 4 of 6 times," in output
+    assert "\ntdd-monitor: 6 contexts on 2 connections, 2 databases; schema reused 4 of 6 times," in output
 
 
 def test_who_does_not_use_the_toolkit_reads_nothing_of_it(run_pytest: Run) -> None:

@@ -49,7 +49,7 @@ class BaseContext:
     def __init__(self, test_id: str | None = None, schema: Any = None) -> None:
         self.test_id = test_id or current_test()
         self.schema: Schema | None = schema_of(schema)
-        self.path = "transaction" if schema is None else "transaction, schema stood"
+        self.path = "transaction" if schema is None else "transaction, schema reused"
         self.timings = ContextTimings()
         self._manager: DatabaseManager = get_database_manager()
         self.checked_out: Allocated | None = None  # kept after the end, to be told

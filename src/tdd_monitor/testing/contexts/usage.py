@@ -37,7 +37,7 @@ class Usage:
         lookups = self.schema_hits + self.schema_misses
         if lookups:
             saved = plural(self.ddl_operations_saved, "DDL operation")
-            parts.append(f"schema stood {self.schema_hits:,} of {lookups:,} times, {saved} saved")
+            parts.append(f"schema reused {self.schema_hits:,} of {lookups:,} times, {saved} saved")
         if self.own_databases:
             parts.append(f"{plural(self.own_databases, 'own database')}")
         if self.renewals:
