@@ -1,4 +1,4 @@
-"""A cache directory of its own for each test, with a data directory that is copied, not made."""
+"""Gives each test a cache directory, with a copied data directory."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ sys.stdin.read()
 
 @pytest.fixture(scope="session")
 def data_stock() -> Iterator[Path]:
-    """Where the data directory waits for the next test that wants one."""
+    """The directory from which tests copy their data directory."""
     stock = Path(tempfile.mkdtemp(prefix="tdd-stock-"))
     yield stock
     shutil.rmtree(stock)
@@ -41,8 +41,8 @@ def data_stock() -> Iterator[Path]:
 
 @pytest.fixture
 def empty_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The cache of a machine on which no server ever ran; nothing may be left running in it."""
-    # Not tmp_path: as root that is below a 0700 directory, where the server's account cannot go.
+    """The cache of a machine on which no server ever ran; checks that none is left running."""
+    # Not tmp_path: for root it is below a 0700 directory, which the server's account cannot enter.
     cache = Path(tempfile.mkdtemp(prefix="tdd-cache-"))
     cache.chmod(0o711)
     monkeypatch.setenv("TDD_MONITOR_CACHE_DIR", str(cache))
@@ -65,7 +65,7 @@ def cache(empty_cache: Path, data_stock: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def ask() -> Ask:
-    """Ask the server one query on a connection of its own."""
+    """Run one query on a new connection."""
 
     async def connect_and_ask(address: ServerAddress, query: str) -> object:
         connection = await asyncpg.connect(address.url())
@@ -79,7 +79,7 @@ def ask() -> Ask:
 
 @pytest.fixture
 def postmaster() -> Callable[[], psutil.Process]:
-    """Return the server that runs now."""
+    """Return the running server."""
 
     def find() -> psutil.Process:
         pid = server_status().pid
@@ -91,7 +91,7 @@ def postmaster() -> Callable[[], psutil.Process]:
 
 @pytest.fixture
 def ended() -> Callable[[psutil.Process], bool]:
-    """Wait for the end of a process; a zombie has ended, whoever forgets to collect it."""
+    """Wait for a process to end; a zombie counts as ended."""
 
     def wait(process: psutil.Process) -> bool:
         deadline_s = time.monotonic() + 5

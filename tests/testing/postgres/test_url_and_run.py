@@ -1,4 +1,4 @@
-"""`tdd-monitor postgres url` and `run`, as shells and programs use them."""
+"""`tdd-monitor postgres url` and `run`, as used by shells and programs."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ Postmaster = Callable[[], psutil.Process]
 
 COMMAND = f"{sys.executable} -m tdd_monitor postgres"
 PSQL = find_binaries().program("psql")
-# Longer than the server stays up for nobody: the grace time of these tests is 0.2 s, the first one 3 s.
+# Longer than the server runs without users: the grace time of these tests is 0.2 s, at start-up 3 s.
 LONG_S = 4
 
 
@@ -50,7 +50,7 @@ def _await_end_of_server() -> None:
         time.sleep(0.02)
 
 
-def test_a_command_in_a_shell_reads_the_url_and_the_shell_keeps_the_server(cache: Path) -> None:
+def test_a_shell_that_substitutes_the_url_keeps_the_server_running(cache: Path) -> None:
     done = shell(f"""
         {PSQL} "$({COMMAND} url)" -Atc 'select 1'
         sleep {LONG_S}
@@ -63,7 +63,7 @@ def test_a_command_in_a_shell_reads_the_url_and_the_shell_keeps_the_server(cache
     _await_end_of_server()
 
 
-@pytest.mark.skipif(not system.LINUX, reason="only Linux tells who reads a pipe")
+@pytest.mark.skipif(not system.LINUX, reason="only Linux shows which process reads a pipe")
 def test_a_subshell_in_between_does_not_matter(cache: Path) -> None:
     done = shell(f"""
         url=$(cd / && {COMMAND} url; true)
@@ -73,7 +73,7 @@ def test_a_subshell_in_between_does_not_matter(cache: Path) -> None:
     assert (done.stdout, done.returncode) == ("1\n", 0)
 
 
-def test_a_program_that_reads_the_url_keeps_the_server(cache: Path, postmaster: Postmaster) -> None:
+def test_a_program_that_reads_the_url_keeps_the_server_running(cache: Path, postmaster: Postmaster) -> None:
     url = subprocess.check_output([*COMMAND.split(), "url", "template1"], text=True).strip()
     assert "/template1?" in url
     assert server_status().users == (os.getpid(),)
@@ -82,7 +82,7 @@ def test_a_program_that_reads_the_url_keeps_the_server(cache: Path, postmaster: 
     assert server_status().users == (os.getpid(),)
 
 
-def test_who_sends_the_url_into_a_file_keeps_the_server(cache: Path) -> None:
+def test_a_shell_that_redirects_the_url_to_a_file_keeps_the_server_running(cache: Path) -> None:
     script = f"{COMMAND} url > {cache}/url; echo $$; {COMMAND} status | head -1"
     pid, status = shell(script).stdout.splitlines()
     assert status.endswith(f"used by processes: {pid}")
@@ -103,14 +103,14 @@ def test_on_a_terminal_the_server_stays_up_until_ctrl_c(bash: Terminal, cache: P
     _await_end_of_server()
 
 
-def test_on_a_terminal_a_server_that_is_stopped_is_told(bash: Terminal) -> None:
+def test_on_a_terminal_a_stopped_server_is_reported(bash: Terminal) -> None:
     bash.press(f"{COMMAND} url\r")
     bash.shows("stays up until you press Ctrl+C")
     stop_server()
     bash.shows("The server was stopped.")
 
 
-def test_run_gives_the_command_the_server_for_as_long_as_it_runs(cache: Path) -> None:
+def test_run_keeps_the_server_running_for_the_command(cache: Path) -> None:
     script = cache / "script"
     script.write_text(f"""
         sleep {LONG_S}
@@ -127,7 +127,7 @@ def test_run_gives_the_command_the_server_for_as_long_as_it_runs(cache: Path) ->
     _await_end_of_server()
 
 
-def test_run_hands_signals_and_options_to_the_command(cache: Path) -> None:
+def test_run_passes_signals_and_options_to_the_command(cache: Path) -> None:
     script = "import signal, sys; print(sys.argv[1:], flush=True); signal.pause()"
     command = [*COMMAND.split(), "run", sys.executable, "-c", script, "--database", "x", "-h"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -144,14 +144,14 @@ def test_a_closed_pipe_ends_the_command_as_it_would_without_us(cache: Path) -> N
 
 
 @pytest.mark.parametrize(("name", "code"), [("no-such-command", 127), ("/", 126)])
-def test_a_command_that_cannot_be_run_is_named(cache: Path, name: str, code: int) -> None:
+def test_a_command_that_cannot_be_run_is_reported(cache: Path, name: str, code: int) -> None:
     done = shell(f"{COMMAND} run -- {name}")
     assert done.returncode == code
     assert f"Cannot run {name}: " in done.stderr
 
 
-@pytest.mark.skipif(not system.LINUX, reason="the watch of a process is Linux's here")
-def test_the_server_outlives_no_watched_process_that_is_killed(
+@pytest.mark.skipif(not system.LINUX, reason="process watches are tested on Linux only")
+def test_the_server_ends_with_a_watched_process_that_is_killed(
     cache: Path, postmaster: Postmaster, ended: Ended
 ) -> None:
     with subprocess.Popen(

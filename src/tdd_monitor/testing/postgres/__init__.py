@@ -1,7 +1,7 @@
-"""The embedded PostgreSQL: one server per machine user, shared by all his projects and workers.
+"""The embedded PostgreSQL: one server per machine user, shared by all projects and workers.
 
-`acquire_server()` starts it or joins it; it stops by itself when the last lease is gone. This room
-starts, shares and stops the server; what runs inside its databases is the business of others.
+`acquire_server()` starts or joins it; it stops by itself when the last lease is released. This package
+starts, shares and stops the server; other packages manage its databases.
 """
 
 from importlib import import_module
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .lease import acquire_server as acquire_server
     from .lease import hold_for as hold_for
 
-_ROOMS = {
+_MODULES = {
     "address": ("ServerAddress",),
     "binaries": ("Binaries", "find_binaries"),
     "control": ("ServerStatus", "reset_server", "server_status", "stop_server"),
@@ -40,8 +40,8 @@ _ROOMS = {
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for on first use: most runs of pytest never start a server."""
-    for room, names in _ROOMS.items():
+    """Import a name on first use: most runs of pytest never start a server."""
+    for module, names in _MODULES.items():
         if name in names:
-            return getattr(import_module(f".{room}", __name__), name)
+            return getattr(import_module(f".{module}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

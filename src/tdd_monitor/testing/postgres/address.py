@@ -26,7 +26,7 @@ class ServerAddress:
         return f"postgresql://{USER}@/{name}?host={quote(self.host, safe='/')}&port={self.port}"
 
     def environment(self, database: str = "postgres") -> dict[str, str]:
-        """Return the variables by which a program finds this server: DATABASE_URL and libpq's own."""
+        """Return the environment variables that point to this server: DATABASE_URL and libpq's own."""
         return {
             "DATABASE_URL": self.url(database),
             "PGHOST": self.host,

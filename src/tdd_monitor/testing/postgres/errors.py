@@ -1,12 +1,12 @@
-"""The troubles of the embedded server. Each message says what happened, where, and what to do."""
+"""Errors of the embedded server. Each message says what happened, where, and what to do."""
 
 
 class EmbeddedPostgresError(RuntimeError):
-    """The embedded PostgreSQL could not do what was asked; base of all errors of this room."""
+    """A request to the embedded PostgreSQL failed; base class of all errors of this package."""
 
 
 class PostgresUnavailable(EmbeddedPostgresError):  # noqa: N818 - the public name
-    """There are no PostgreSQL programs on this machine that could be started."""
+    """This machine has no PostgreSQL programs."""
 
 
 class StorageError(EmbeddedPostgresError):
@@ -14,8 +14,8 @@ class StorageError(EmbeddedPostgresError):
 
 
 class ServerStartError(EmbeddedPostgresError):
-    """The programs and the place are there, yet the server did not come up."""
+    """The programs and the directory exist, but the server did not start."""
 
 
 class ProcessWatchError(EmbeddedPostgresError):
-    """The server runs, yet it cannot be kept up for as long as another process lives."""
+    """The server is running, but cannot be kept running for the lifetime of another process."""

@@ -1,6 +1,6 @@
-"""Small files of ours in places where somebody else may have put something in their stead.
+"""Reads and replaces our small files in directories where others may have replaced them.
 
-The server's account can write in the data directory, and we may be root: nothing there is followed,
+The server's account can write to the data directory, and we may be root: nothing there is followed,
 waited for or written into. Standard library only, see `messages`.
 """
 
@@ -11,13 +11,13 @@ import stat
 from pathlib import Path
 
 _LIMIT_BYTES = 64 * 1024
-# Not waiting matters for pipes only: without it, opening one hangs until somebody writes.
+# Non-blocking for pipes: without it, opening one hangs until it has a writer.
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 
 class NotOursError(OSError):
-    """There is something else than a regular file: a link, a pipe, a device, a directory."""
+    """The path is not a regular file but a link, pipe, device or directory."""
 
 
 def read(path: Path) -> bytes:
@@ -26,7 +26,7 @@ def read(path: Path) -> bytes:
         raise NotOursError(f"{path} is not a regular file")
     descriptor = os.open(path, _READ_ONLY)
     try:
-        # Once more, on what was really opened: it may have been changed in between.
+        # Check again, on the open descriptor: the path may have changed in between.
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise NotOursError(f"{path} is not a regular file")
         return os.read(descriptor, _LIMIT_BYTES)
@@ -35,9 +35,9 @@ def read(path: Path) -> bytes:
 
 
 def replace(path: Path, content: bytes, owner: tuple[int, int] | None = None) -> None:
-    """Put a new file in the place of whatever has that name, readable by its owner (user, group) alone.
+    """Replace whatever has that name with a new file, readable only by its owner (user, group).
 
-    A link goes, what it leads to stays as it is. Raises OSError.
+    A link is replaced, its target left alone. Raises OSError.
     """
     draft = path.with_name(path.name + ".draft")
     draft.unlink(missing_ok=True)
@@ -49,7 +49,7 @@ def replace(path: Path, content: bytes, owner: tuple[int, int] | None = None) ->
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a directory with all that is in it; a missing one is no error."""
+    """Remove a file, a link or a directory tree; a missing one is not an error."""
     with contextlib.suppress(FileNotFoundError):
         if stat.S_ISDIR(path.lstat().st_mode):
             shutil.rmtree(path)

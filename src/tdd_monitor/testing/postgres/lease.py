@@ -1,7 +1,7 @@
-"""Starts the one server of this user, or joins it; a lease keeps it running.
+"""Starts or joins the one server of this user; a lease keeps it running.
 
-A lease is an open connection to the supervisor: the kernel closes it on any death of its holder,
-so nobody has to clean up after a kill -9.
+A lease is an open connection to the supervisor: the kernel closes it however its holder dies,
+so there is nothing to clean up after a kill -9.
 """
 
 import contextlib
@@ -39,11 +39,11 @@ class ServerLease:
         _open_leases.add(self)
 
     def close(self) -> None:
-        """Give the server back; it stops a moment after the last user has. Can be called twice."""
+        """Release the server; it stops shortly after the last release. Can be called twice."""
         self._connection.close()
 
     def wait(self) -> None:
-        """Block until the server has gone, or `close` in another thread."""
+        """Block until the server exits, or until `close` in another thread."""
         with contextlib.suppress(OSError):
             self._connection.settimeout(None)
             self._connection.recv(1)
@@ -61,7 +61,7 @@ _open_leases: "weakref.WeakSet[ServerLease]" = weakref.WeakSet()
 
 
 def _close_in_forked_child() -> None:
-    # A daemon that a test forked off would keep the server running for ever.
+    # A daemon forked by a test would keep the server running for ever.
     for lease in _open_leases:
         lease.close()
 
@@ -71,9 +71,9 @@ if hasattr(os, "register_at_fork"):
 
 
 def acquire_server(on_progress: Callable[[str], None] | None = None) -> ServerLease:
-    """Start the server of this machine user, or join the one that runs.
+    """Start the server of this machine user, or join the running one.
 
-    Blocks until the server accepts connections; `on_progress` hears what takes time. Raises
+    Blocks until the server accepts connections; `on_progress` gets a line per slow step. Raises
     `EmbeddedPostgresError`.
     """
     tell = on_progress or (lambda _: None)
@@ -86,28 +86,28 @@ def acquire_server(on_progress: Callable[[str], None] | None = None) -> ServerLe
 
 
 def hold_for(pid: int) -> None:
-    """Keep the server up until a process ends, whatever becomes of the lease that the caller has.
+    """Keep the server running until a process ends, whatever happens to the caller's lease.
 
-    Raises `ProcessWatchError` when the system, or an older supervisor, cannot do that.
+    Raises `ProcessWatchError` if the system, or an older supervisor, does not support that.
     """
     running = Running.read(find_home().state_file)
     answer = ask(running, "follow", pid) if running else None
     if answer is None:
-        raise ProcessWatchError("an older tdd-monitor started it; `tdd-monitor postgres stop` ends it")
+        raise ProcessWatchError("an older tdd-monitor started it; run `tdd-monitor postgres stop`")
     answer[0].close()
     if answer[1] != "ok":
         raise ProcessWatchError(answer[1])
 
 
 def ask(running: Running, verb: str, pid: int | None = None) -> tuple[socket.socket, str] | None:
-    """Ask the supervisor for something, for this process or another one.
+    """Send a request to the supervisor, on behalf of this process or another one.
 
-    None when it does not answer: it is going or gone, or does not know the verb.
+    None when it does not answer: it is stopping or stopped, or does not know the verb.
     """
     try:
         connection = system.dial(running.control, _REPLY_TIMEOUT_S)
     except (OSError, ValueError):
-        # The name of the socket can be anything that a text can hold.
+        # The socket's name can be any text.
         return None
     try:
         request = f"{running.token} {verb} {os.getpid() if pid is None else pid}\n"
@@ -134,34 +134,34 @@ def _join(home: Home) -> ServerLease | None:
     return ServerLease(ServerAddress(running.host, running.port), answer[0])
 
 
-def _start_or_join(home: Home, tell: Callable[[str], None]) -> ServerLease:
-    """Start until a lease is got; somebody else may have started it while we waited for the lock."""
+def _start_or_join(home: Home, on_progress: Callable[[str], None]) -> ServerLease:
+    """Retry until there is a lease; another process may start the server while we wait for the lock."""
     deadline_s = time.monotonic() + _SUPERVISOR_PATIENCE_S
     while (lease := _join(home)) is None:
         late = time.monotonic() > deadline_s
         descriptor = try_lock(home.supervisor_lock)
         if descriptor is None:
-            # A supervisor is about to stop, or to be ready for a starter who was killed.
+            # A supervisor is stopping, or starting for a starter that was killed.
             if late:
                 raise home.held_too_long(home.supervisor_lock, _SUPERVISOR_PATIENCE_S)
             time.sleep(LOCK_POLL_S)
             continue
         try:
-            failure = _start(home, tell, descriptor)
+            failure = _start(home, on_progress, descriptor)
         finally:
             os.close(descriptor)
-        # Backends of a killed server live until they notice; their memory says "still in use".
+        # Backends of a killed server take a moment to exit; until then its memory is "still in use".
         if failure and (late or "still in use" not in failure):
             raise explain_failure(home, failure)
     return lease
 
 
-def _start(home: Home, tell: Callable[[str], None], lock: int) -> str | None:
-    """Start a supervisor that inherits the lock; return what went wrong when its server is not ready."""
+def _start(home: Home, on_progress: Callable[[str], None], lock: int) -> str | None:
+    """Start a supervisor that inherits the lock; return the failure if its server is not ready."""
     try:
         binaries = readable_binaries(find_binaries(), home)
-        data = prepare_cluster(home, binaries, tell)
-        tell(f"Starting PostgreSQL {binaries.version}")
+        data = prepare_cluster(home, binaries, on_progress)
+        on_progress(f"Starting PostgreSQL {binaries.version}")
         inherited = system.bequeath(lock)
         order = Order(
             lock_file=str(home.supervisor_lock),
@@ -177,15 +177,15 @@ def _start(home: Home, tell: Callable[[str], None], lock: int) -> str | None:
             grace_s=float(os.environ.get("TDD_MONITOR_POSTGRES_GRACE_S") or DEFAULT_GRACE_S),
             boot=system.boot_identity(),
         )
-        said = _run_supervisor(home, order, inherited)
-        return None if said == "ready" else f"{said}\n" + home.log_file.read_text(errors="replace")
+        outcome = _run_supervisor(home, order, inherited)
+        return None if outcome == "ready" else f"{outcome}\n" + home.log_file.read_text(errors="replace")
     except OSError as error:
         raise explain_failure(home, str(error)) from error
 
 
 def _run_supervisor(home: Home, order: Order, inherited: tuple[int, ...]) -> str:
     # The package directory is run as a script, isolated and without site-packages: a third of the
-    # time of `-m`, and what the user's environment injects into Python cannot disturb it.
+    # time of `-m`, and nothing that the user's environment injects into Python can interfere.
     command = [sys.executable, "-I", "-S", str(Path(__file__).parent), order.to_json()]
     with home.log_file.open("wb") as log:
         starter = subprocess.Popen(
@@ -200,7 +200,7 @@ def _run_supervisor(home: Home, order: Order, inherited: tuple[int, ...]) -> str
         )
     assert starter.stdout is not None
     with starter.stdout:
-        said = starter.stdout.read().decode(errors="replace").strip()
+        outcome = starter.stdout.read().decode(errors="replace").strip()
     if not system.WINDOWS:
         starter.wait()
-    return said
+    return outcome

@@ -1,7 +1,7 @@
-"""What the starter tells the supervisor, and what the supervisor tells everybody.
+"""The starter's order to the supervisor, and the state that the supervisor publishes.
 
 Imported by the supervisor, which runs without site-packages: standard library only, and named
-tuples rather than dataclasses, whose import would be a quarter of the supervisor's start.
+tuples rather than dataclasses, whose import would take a quarter of the supervisor's start-up.
 """
 
 import json
@@ -12,7 +12,7 @@ from . import files
 
 
 class Order(NamedTuple):
-    """Everything a supervisor has to know; it looks for nothing itself."""
+    """Everything a supervisor needs; it looks up nothing itself."""
 
     lock_file: str
     has_lock: bool
@@ -38,7 +38,7 @@ class Order(NamedTuple):
 
 
 class Running(NamedTuple):
-    """The server that runs now, or that ran when its supervisor was killed."""
+    """The running server, or the one that ran when its supervisor was killed."""
 
     supervisor_pid: int
     postmaster_pid: int
@@ -53,15 +53,15 @@ class Running(NamedTuple):
     boot: str
 
     def write(self, state_file: Path) -> None:
-        """Publish the state in one step, for the eyes of this user only: it carries the token."""
+        """Publish the state atomically, readable by this user only: it contains the token."""
         files.replace(state_file, json.dumps(self._asdict()).encode())
 
     @classmethod
     def read(cls, state_file: Path) -> "Running | None":
-        """Return the published state, None when there is none that can be understood.
+        """Return the published state, None when there is no readable one.
 
         Projects with different versions of tdd-monitor share a server: unknown fields are ignored,
-        and a field that is added later needs a default.
+        and a new field needs a default.
         """
         try:
             found = json.loads(files.read(state_file))

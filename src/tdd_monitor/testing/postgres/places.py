@@ -1,6 +1,6 @@
-"""Where the server's files are, and the account that may touch them.
+"""Where the server's files are, and the account that may access them.
 
-The first directory wins in which this user can write and which the server's account can enter:
+The first directory is used that this user can write to and the server's account can enter:
 the cache, then (for root) /var/cache, then a temporary directory.
 """
 
@@ -35,7 +35,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Home:
-    """The directory that holds everything of one server, and who runs that server."""
+    """The directory that holds all files of one server, and the account that runs it."""
 
     directory: Path
     account: Account | None = None
@@ -43,22 +43,22 @@ class Home:
 
     @property
     def starter_lock(self) -> Path:
-        """Held by whoever starts, stops or resets the server."""
+        """Held while a process starts, stops or resets the server."""
         return self.directory / "postgres.start.lock"
 
     @property
     def supervisor_lock(self) -> Path:
-        """Held by the supervisor as long as it lives."""
+        """Held by the supervisor for its lifetime."""
         return self.directory / "postgres.lock"
 
     @property
     def state_file(self) -> Path:
-        """Names the running server, see `messages.Running`."""
+        """Describes the running server, see `messages.Running`."""
         return self.directory / "postgres.json"
 
     @property
     def log_file(self) -> Path:
-        """What supervisor and server said since the last start."""
+        """The output of supervisor and server since the last start."""
         return self.directory / "postgres.log"
 
     def data_directory(self, major: int) -> Path:
@@ -67,18 +67,18 @@ class Home:
 
     @property
     def runtime_directory(self) -> Path:
-        """The short private directory of the sockets: their paths may have 107 bytes at most."""
+        """The short private directory of the sockets: their paths are limited to 107 bytes."""
         return _short_temporary() / f"tdd-monitor-{system.user_id()}-{_mark(self.directory)}"
 
     def make_socket_directory(self) -> Path:
-        """Make the directory of the server's socket; what a killed server left there goes."""
+        """Create the directory of the server's socket, without the leftovers of a killed server."""
         directory = self.runtime_directory
         try:
             make_private(directory)
         except PermissionError:
             directory = Path(tempfile.mkdtemp(prefix="tdd-monitor-", dir=directory.parent))
         if self.account is not None:
-            # The account passes through to its own directory and cannot list or write this one.
+            # The account can traverse this directory to reach its own, but not list it or write to it.
             directory.chmod(0o711)
         sockets = directory / "pg"
         shutil.rmtree(sockets, ignore_errors=True)
@@ -86,14 +86,14 @@ class Home:
         return sockets
 
     def own(self, directory: Path) -> None:
-        """Make a directory that only the server's account (and root) can enter."""
+        """Create a directory that only the server's account (and root) can enter."""
         directory.mkdir(mode=0o700, exist_ok=True)
         if self.account is not None:
             os.chown(directory, self.account.user_id, self.account.group_id)
 
     @contextlib.contextmanager
     def locked(self, lock_file: Path, timeout_s: float, on_wait: Callable[[], None]) -> Iterator[None]:
-        """Hold one of the locks; call `on_wait` once when somebody else has it."""
+        """Hold one of the locks; call `on_wait` once if another process has it."""
         deadline_s = time.monotonic() + timeout_s
         waited = False
         while (descriptor := try_lock(lock_file)) is None:
@@ -109,35 +109,35 @@ class Home:
             system.unlock(descriptor)
 
     def held_too_long(self, lock_file: Path, waited_s: float) -> ServerStartError:
-        """Return the error for a lock that nobody gives back."""
+        """Return the error for a lock that is not released."""
         return ServerStartError(
             f"Another process has held {lock_file} for {waited_s:.0f} s. If it runs in another container"
             " or on another machine that shares this directory, give each its own with"
-            f" TDD_MONITOR_CACHE_DIR; else end it. Its log: {self.log_file}"
+            f" TDD_MONITOR_CACHE_DIR; otherwise end it. Log: {self.log_file}"
         )
 
 
 def find_home() -> Home:
-    """Return the first usable place for the server, and make its directory."""
+    """Return the first usable home for the server, and create its directory."""
     account = _unprivileged_account() if system.is_root() else None
-    refusals = []
+    rejections = []
     for home in _candidates(account):
         try:
             _open(home)
         except OSError as error:
             if error.errno in FULL:
                 raise disk_full(home.directory) from error
-            refusals.append(f"{home.directory}: {error.strerror}")
+            rejections.append(f"{home.directory}: {error.strerror}")
         else:
             return home
     raise StorageError(
-        "No directory can hold the embedded PostgreSQL: " + "; ".join(refusals) + ". Set"
-        " TDD_MONITOR_CACHE_DIR to a directory that you can write, or TDD_MONITOR_DATABASE_URL to a server."
+        "No directory can hold the embedded PostgreSQL: " + "; ".join(rejections) + ". Set"
+        " TDD_MONITOR_CACHE_DIR to a writable directory, or TDD_MONITOR_DATABASE_URL to a server."
     )
 
 
 def try_lock(lock_file: Path) -> int | None:
-    """Take a lock as `system.try_lock` does; its troubles become an error that says what to do."""
+    """Take a lock like `system.try_lock`, but with an error that says what to do."""
     try:
         return system.try_lock(lock_file)
     except OSError as error:
@@ -148,15 +148,15 @@ def try_lock(lock_file: Path) -> int | None:
 
 
 def disk_full(directory: Path) -> StorageError:
-    """Return the error for a disk without space."""
+    """Return the error for a full disk."""
     return StorageError(
-        f"The disk is full: the embedded PostgreSQL cannot write in {directory}. It needs about 100 MB:"
+        f"The disk is full: the embedded PostgreSQL cannot write to {directory}. It needs about 100 MB:"
         " free some space, or set TDD_MONITOR_CACHE_DIR to a directory on another disk."
     )
 
 
 def can_reach(path: Path, account: Account) -> bool:
-    """Tell from the permission bits whether the account can enter the path and read what is there."""
+    """Check the permission bits: whether the account can enter the path and read its contents."""
     return all(_permits(place, account, 0o1) for place in path.parents) and _permits(path, account, 0o5)
 
 
@@ -188,38 +188,38 @@ def _base_directory() -> Path:
 
 
 def _open(home: Home) -> None:
-    """Make the directory, and prove that locks can be made in it and that the account gets there."""
+    """Create the directory, and check that it can hold locks and that the account can enter it."""
     directory = home.directory
     if home.temporary:
         make_private(directory)
     made = not directory.exists()
     if home.account is not None and made:
-        _demand_fit_for_root(next(place for place in directory.parents if place.exists()), home.account)
+        _check_fit_for_root(next(place for place in directory.parents if place.exists()), home.account)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if home.account is not None:
         if made or home.temporary:
             directory.chmod(0o711)
-        _demand_fit_for_root(directory, home.account)
+        _check_fit_for_root(directory, home.account)
     os.close(os.open(home.starter_lock, os.O_RDWR | os.O_CREAT, 0o600))
 
 
-def _demand_fit_for_root(directory: Path, account: Account) -> None:
+def _check_fit_for_root(directory: Path, account: Account) -> None:
     if directory.stat().st_uid != 0:
-        # Root by sudo: what it makes there, the owner could not use afterwards.
-        raise PermissionError(errno.EPERM, "it belongs to another user than root")
+        # Under sudo: the owner could not use the files that root creates here.
+        raise PermissionError(errno.EPERM, "it does not belong to root")
     if not all(_permits(place, account, 0o1) for place in (directory, *directory.parents)):
-        raise PermissionError(errno.EACCES, f"the account {account.name!r} may not enter it")
+        raise PermissionError(errno.EACCES, f"the account {account.name!r} cannot enter it")
 
 
 def make_private(directory: Path) -> Path:
-    """Make a private directory in a place where everybody can write; refuse a stranger's."""
+    """Create a private directory in a world-writable one; reject another user's."""
     try:
         directory.mkdir(mode=0o700)
     except FileExistsError:
         found = directory.lstat()
         ours = stat.S_ISDIR(found.st_mode) and found.st_uid == system.user_id()
         if not system.WINDOWS and (not ours or found.st_mode & 0o022):
-            raise PermissionError(errno.EPERM, "somebody else made it") from None
+            raise PermissionError(errno.EPERM, "another user created it") from None
     return directory
 
 
@@ -228,7 +228,7 @@ def _mark(directory: Path) -> str:
 
 
 def _short_temporary() -> Path:
-    # Not TMPDIR first: it can be long, and differ between processes that share the server.
+    # TMPDIR is second choice: it can be long, and differ between processes that share the server.
     shared = Path("/tmp")
     usable = not system.WINDOWS and os.access(shared, os.W_OK | os.X_OK)
     return shared if usable else Path(tempfile.gettempdir())
@@ -243,7 +243,7 @@ def _unprivileged_account() -> Account:
             if entry.pw_uid != 0:
                 return Account(name, entry.pw_uid, entry.pw_gid)
     raise EmbeddedPostgresError(
-        "PostgreSQL refuses to run as root, and this machine has none of the accounts "
+        "PostgreSQL does not run as root, and this machine has none of the accounts "
         + ", ".join(ACCOUNTS)
         + ". Run the tests as an ordinary user, or set TDD_MONITOR_DATABASE_URL to a server."
     )

@@ -1,7 +1,7 @@
-"""The process that owns the server: starts it, counts its users, stops it when the last has gone.
+"""The process that owns the server: starts it, counts its users, stops it after the last one.
 
-Its life is one life of the server. When either dies, the other follows, and the next user starts
-both again. Standard library only, see `messages`.
+It runs exactly as long as the server. When either dies, the other follows, and the next user
+restarts both. Standard library only, see `messages`.
 """
 
 import contextlib
@@ -29,22 +29,22 @@ SETTINGS = {
     "autovacuum": "on",
     "max_connections": "200",
     "shared_buffers": "128MB",
-    # Tests provoke errors by the thousand; the log is for the troubles of the server itself.
+    # Tests provoke errors by the thousand; the log is for failures of the server itself.
     "log_min_messages": "log",
     "log_checkpoints": "off",
 }
-# What a test sets there would hold for all projects. PostgreSQL 17 and later know how to refuse.
+# A test's ALTER SYSTEM would apply to all projects. PostgreSQL 17 and later can reject it.
 _SETTINGS_SINCE_17 = {"allow_alter_system": "off"}
 _START_PATIENCE_S = 60.0
 _READY_POLL_S = 0.002
 _TICK_S = 0.2
-# The starter comes for its lease at once, yet on a loaded machine that can take a moment.
+# The starter requests its lease at once, but on a loaded machine that can take a moment.
 _FIRST_USER_S = 3.0
 _STOP_STEPS = (("INT", 20.0), ("QUIT", 5.0), ("KILL", 5.0))
 
 
 def main() -> None:
-    """Run the server that the order on the command line describes."""
+    """Run the server described by the order on the command line."""
     order = Order.from_json(sys.argv[1])
     system.leave_parent()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -55,9 +55,9 @@ def main() -> None:
     port = system.free_port() if system.WINDOWS else 5432
     server = _start_server(order, port)
     try:
-        trouble = _wait_until_ready(server, Path(order.data_directory) / "postmaster.pid")
-        if trouble:
-            _report(trouble)
+        failure = _wait_until_ready(server, Path(order.data_directory) / "postmaster.pid")
+        if failure:
+            _report(failure)
             return
         _serve(order, server, port)
     finally:
@@ -85,10 +85,10 @@ def _serve(order: Order, server: "subprocess.Popen[bytes]", port: int) -> None:
     running.write(state_file)
     _report("ready")
     try:
-        Reception(listener, running.token).keep_open(server, order.grace_s)
+        ControlSocket(listener, running.token).keep_open(server, order.grace_s)
     finally:
         listener.close()
-        # Somebody may have deleted the cache under us, and started another server since.
+        # The cache may have been deleted meanwhile, and another server started.
         if Running.read(state_file) == running:
             state_file.unlink(missing_ok=True)
             system.forget_listener(control)
@@ -97,41 +97,41 @@ def _serve(order: Order, server: "subprocess.Popen[bytes]", port: int) -> None:
 _Source = socket.socket | system.ProcessWatch
 
 
-class Reception:
-    """Answers the users of the server at the control socket, and knows who is still there."""
+class ControlSocket:
+    """Answers requests on the control socket, and keeps track of the server's users."""
 
     def __init__(self, listener: socket.socket, token: str) -> None:
         self._listener = listener
         self._token = token.encode()
         self._users: dict[_Source, int] = {}
-        self._stop_asked = False
+        self._stop_requested = False
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, selectors.EVENT_READ)
 
     def keep_open(self, server: "subprocess.Popen[bytes]", grace_s: float) -> None:
-        """Answer until the server ends, or a stop is asked for, or nobody came for the grace time."""
+        """Answer until the server exits, a stop is requested, or there was no user for the grace time."""
         empty_until_s = time.monotonic() + max(grace_s, _FIRST_USER_S)
-        while server.poll() is None and not self._stop_asked:
+        while server.poll() is None and not self._stop_requested:
             left_s = _TICK_S if self._users else empty_until_s - time.monotonic()
             if left_s <= 0:
                 return
             ready = self._selector.select(min(left_s, _TICK_S))
             had_users = bool(self._users)
-            # The server's end is noticed before anybody new is promised that it runs.
+            # Check for the server's exit before granting a new lease.
             if server.poll() is None:
                 for key, _ in ready:
-                    # Whoever was dismissed a moment ago is not registered any more.
+                    # May have been closed by an earlier iteration.
                     if key.fileobj in self._selector.get_map():
-                        self._attend(key.fileobj)
+                        self._handle(key.fileobj)
             if had_users and not self._users:
                 empty_until_s = time.monotonic() + grace_s
 
-    def _attend(self, source: object) -> None:
+    def _handle(self, source: object) -> None:
         if source is self._listener:
-            self._welcome()
+            self._accept()
             return
         assert isinstance(source, socket.socket | system.ProcessWatch)
-        # A watched process says one thing only: that it has ended.
+        # A watched process is ready only when it has ended.
         if isinstance(source, socket.socket):
             with contextlib.suppress(OSError):
                 request = source.recv(4096)
@@ -139,11 +139,11 @@ class Reception:
                     return
         self._forget(source)
 
-    def _welcome(self) -> None:
+    def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
         except OSError:
-            # Out of descriptors: those who never said what they want make room.
+            # Out of descriptors: close the connections that never sent a request.
             for source in [key.fileobj for key in self._selector.get_map().values()]:
                 silent = source is not self._listener and source not in self._users
                 if silent and isinstance(source, socket.socket):
@@ -158,7 +158,7 @@ class Reception:
         source.close()
 
     def _answer(self, source: socket.socket, request: list[bytes]) -> bool:
-        """Do what was asked; tell whether the connection stays."""
+        """Handle the request; return whether the connection stays open."""
         token, verb, number = (*request, b"", b"", b"")[:3]
         if not secrets.compare_digest(token, self._token):
             return False
@@ -172,11 +172,11 @@ class Reception:
             source.sendall(json.dumps(sorted(self._users.values())).encode() + b"\n")
         elif verb == b"stop":
             source.sendall(b"ok\n")
-            self._stop_asked = True
+            self._stop_requested = True
         return verb == b"lease"
 
     def _follow(self, pid: int) -> bytes:
-        """Count a process as a user for as long as it lives; return the answer for whoever asked."""
+        """Count a process as a user for its lifetime; return the reply."""
         followed = [user for source, user in self._users.items() if isinstance(source, system.ProcessWatch)]
         if pid not in followed:
             try:
@@ -211,7 +211,7 @@ def _start_server(order: Order, port: int) -> "subprocess.Popen[bytes]":
 
 
 def _wait_until_ready(server: "subprocess.Popen[bytes]", pid_file: Path) -> str | None:
-    """Wait for the line by which the server says that it accepts connections."""
+    """Wait for the line in postmaster.pid that says the server accepts connections; return a failure."""
     deadline_s = time.monotonic() + _START_PATIENCE_S
     while server.poll() is None:
         with contextlib.suppress(OSError):
@@ -219,9 +219,9 @@ def _wait_until_ready(server: "subprocess.Popen[bytes]", pid_file: Path) -> str 
             if len(lines) > 7 and lines[0] == b"%d" % server.pid and lines[7].strip() == b"ready":
                 return None
         if time.monotonic() > deadline_s:
-            return f"It was not ready after {_START_PATIENCE_S:.0f} s.\n"
+            return f"The server was not ready after {_START_PATIENCE_S:.0f} s.\n"
         time.sleep(_READY_POLL_S)
-    return f"It ended with exit code {server.returncode}.\n"
+    return f"The server exited with code {server.returncode}.\n"
 
 
 def _stop_server(order: Order, server: "subprocess.Popen[bytes]") -> None:
@@ -230,7 +230,7 @@ def _stop_server(order: Order, server: "subprocess.Popen[bytes]") -> None:
             system.signal_server(Path(order.bin_directory), server.pid, signal_name)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 server.wait(patience_s)
-    # A killed server leaves the backends that are too busy to notice.
+    # A killed server leaves behind backends that are too busy to notice.
     for pid in system.children() if server.returncode else ():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -240,7 +240,7 @@ def _stop_server(order: Order, server: "subprocess.Popen[bytes]") -> None:
 
 
 def _report(text: str) -> None:
-    """Say one thing to the starter, then let go of the pipe on which it waits."""
+    """Send the starter one message, then close the pipe that it waits on."""
     with contextlib.suppress(OSError):
         os.write(1, text.encode())
     nowhere = os.open(os.devnull, os.O_RDWR)

@@ -1,6 +1,6 @@
-"""What differs between operating systems: locks, local sockets, signals, the death of a parent.
+"""Operating system differences: locks, local sockets, signals, the death of a parent.
 
-Linux and macOS have all of it; Windows gets loopback TCP and pg_ctl. Standard library only: the
+Linux and macOS support all of it; Windows gets loopback TCP and pg_ctl. Standard library only: the
 supervisor uses this too.
 """
 
@@ -23,7 +23,7 @@ _PR_SET_PDEATHSIG = 1
 _PIDFD_OPEN = 434
 _PR_SET_CHILD_SUBREAPER = 36
 _SIGINT = 2
-_DIAL_AGAIN_S = 0.02
+_RETRY_CONNECT_S = 0.02
 
 if sys.platform == "win32":
     import msvcrt
@@ -32,11 +32,11 @@ if sys.platform == "win32":
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
     def unlock(descriptor: int) -> None:
-        """Give back what `try_lock` took."""
+        """Release a lock taken by `try_lock`."""
         os.close(descriptor)
 
     def bequeath(descriptor: int) -> tuple[int, ...]:
-        """Let go of the lock: a child cannot inherit it here, and has to take it itself."""
+        """Release the lock: a child cannot inherit it on Windows and has to take it itself."""
         msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
         return ()
 
@@ -47,17 +47,17 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def unlock(descriptor: int) -> None:
-        """Give back what `try_lock` took, also when a forked child still holds a copy of it."""
+        """Release a lock taken by `try_lock`, even if a forked child still holds a copy."""
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
     def bequeath(descriptor: int) -> tuple[int, ...]:
-        """Return what a child has to inherit so that the lock is free only when both have closed it."""
+        """Return the descriptors a child must inherit, so that the lock is free only after both close it."""
         return (descriptor,)
 
 
 def try_lock(path: Path) -> int | None:
-    """Lock the file for this process, until `unlock` or its death; None when somebody else has it."""
+    """Lock the file for this process until `unlock` or exit; None if another process has it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _lock(descriptor)
@@ -70,17 +70,17 @@ def try_lock(path: Path) -> int | None:
 
 
 def user_id() -> int:
-    """Return the number of the user who runs this process; 0 on Windows."""
+    """Return the id of the user who runs this process; 0 on Windows."""
     return 0 if sys.platform == "win32" else os.geteuid()
 
 
 def is_root() -> bool:
-    """Tell whether PostgreSQL would refuse to run as the present user."""
+    """Return whether PostgreSQL would refuse to run as the current user."""
     return not WINDOWS and user_id() == 0
 
 
 def boot_identity() -> str:
-    """Return a text that changes with every start of the machine."""
+    """Return a text that changes with every boot of the machine."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -90,7 +90,7 @@ def boot_identity() -> str:
 
 
 def open_listener(directory: Path) -> tuple[socket.socket, str]:
-    """Listen for users of the server; return the listener and what `dial` needs to reach it."""
+    """Listen for users of the server; return the listener and the address for `dial`."""
     if WINDOWS:
         listener = socket.create_server(("127.0.0.1", 0))
         return listener, str(listener.getsockname()[1])
@@ -98,14 +98,14 @@ def open_listener(directory: Path) -> tuple[socket.socket, str]:
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
-    # Before anybody can connect, whatever umask the starter has.
+    # Before listening, so that it is private whatever the starter's umask.
     path.chmod(0o600)
     listener.listen(128)
     return listener, str(path)
 
 
 def forget_listener(control: str) -> None:
-    """Remove what a closed listener leaves in the file system."""
+    """Remove the socket file of a closed listener."""
     if not control.isdigit():
         Path(control).unlink(missing_ok=True)
 
@@ -123,19 +123,19 @@ def dial(control: str, timeout_s: float) -> socket.socket:
                 connection.connect(control)
                 return connection
             except BlockingIOError:
-                # Too many others wait to be accepted: a Unix-domain socket does not wait for that by itself.
+                # The backlog is full; a Unix-domain socket with a timeout fails at once instead of waiting.
                 if time.monotonic() > until_s:
                     raise
-                time.sleep(_DIAL_AGAIN_S)
+                time.sleep(_RETRY_CONNECT_S)
     except BaseException:
         connection.close()
         raise
 
 
 class ProcessWatch:
-    """Becomes readable, for a selector, when a process ends; nobody else with its number is meant then.
+    """Becomes readable, for a selector, when a process ends; safe against reuse of its process id.
 
-    Raises OSError where there is no such process, and where the system cannot watch one: Windows, and
+    Raises OSError if there is no such process, or if the system cannot watch one: Windows, and
     Linux before 5.3.
     """
 
@@ -147,7 +147,7 @@ class ProcessWatch:
         return self._descriptor
 
     def close(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         os.close(self._descriptor)
 
 
@@ -155,7 +155,7 @@ def _open_process(pid: int) -> int:
     if sys.platform == "linux":
         if hasattr(os, "pidfd_open"):
             return os.pidfd_open(pid)
-        # Interpreters that are built for old systems lack the name, not the system call.
+        # Interpreters built for old systems lack the function, not the system call.
         import ctypes
 
         descriptor: int = ctypes.CDLL(None, use_errno=True).syscall(_PIDFD_OPEN, pid, 0)
@@ -179,15 +179,15 @@ def free_port() -> int:
 
 
 def leave_parent() -> None:
-    """Become a process of its own: whoever started it gets no child, no zombie, no warning."""
+    """Detach from the parent process, which gets no child, no zombie and no warning."""
     if sys.platform != "win32" and os.fork():
         os._exit(0)
 
 
 def tie_to_parent() -> Callable[[], None] | None:
-    """Return what a child must call before exec so that SIGINT reaches it when its parent dies.
+    """Return a function for the child to call before exec: it gets SIGINT when its parent dies.
 
-    Only Linux knows this. Elsewhere an orphaned server stays until the next start, which ends it.
+    Linux only. Elsewhere an orphaned server stays until the next start, which ends it.
     """
     if not LINUX:
         return None
@@ -213,7 +213,7 @@ def adopt_orphans() -> None:
 
 
 def children() -> list[int]:
-    """Return the process ids of the living children of this process, adopted ones too (Linux)."""
+    """Return the process ids of this process's living children, including adopted ones (Linux)."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/stat") if LINUX else ():
         with contextlib.suppress(OSError):
@@ -224,13 +224,13 @@ def children() -> list[int]:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return an environment without the user's PG* variables, in which messages are English."""
+    """Return an environment without the user's PG* variables and with English messages."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
     return {**kept, "LC_ALL": "C"}
 
 
 def signal_server(bin_directory: Path, postmaster_pid: int, name: str) -> None:
-    """Send INT (fast), QUIT (immediate) or KILL to a postmaster; nothing when it is gone."""
+    """Send INT (fast), QUIT (immediate) or KILL to a postmaster; do nothing if it is gone."""
     if WINDOWS:
         subprocess.run([bin_directory / "pg_ctl", "kill", name, str(postmaster_pid)], check=False)
         return
