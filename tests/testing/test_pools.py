@@ -67,10 +67,10 @@ async def test_exhaustion_names_who_holds_the_connections_since_when_and_where()
         for connection in held:
             await pool.release(connection)
     message = str(caught.value)
-    assert message.startswith("All 2 connections of the pool are taken; waited 0.05 s for one.")
+    assert message.startswith("All 2 connections of the pool are in use; waited 0.05 s for one.")
     assert len(re.findall(r"test_pools.py::test_exhaustion_names.* \(call\), for 0\.\d s", message)) == 2
     assert re.search(r"tests/testing/test_pools\.py:\d+ in hoard", message)
-    assert "Give each connection back with `async with pool.acquire()" in message
+    assert "Release each connection with `async with pool.acquire()" in message
     assert len(caught.value.holders) == 2
     assert isinstance(caught.value, TimeoutError)
 
@@ -83,9 +83,7 @@ async def test_ten_tasks_at_once_open_the_pool_once() -> None:
 async def test_a_connection_that_is_never_given_back_is_told_when_the_pool_closes() -> None:
     pool = small_pool()
     await pool.acquire()
-    with pytest.warns(
-        ResourceWarning, match="never given back .*\n.*test_pools.py:\\d+ in test_a_connection"
-    ):
+    with pytest.warns(ResourceWarning, match="never released .*\n.*test_pools.py:\\d+ in test_a_connection"):
         await pool.close()
 
 

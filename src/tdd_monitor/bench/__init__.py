@@ -1,1 +1,1 @@
-"""`tdd-monitor bench`: the toolkit's benchmark beside the raw driver and the published figures."""
+"""`tdd-monitor bench`: the toolkit's benchmark against the raw driver and the published figures."""

@@ -1,4 +1,4 @@
-"""Runs the toolkit's benchmark beside raw asyncpg on the same backends, turn by turn: noise hits both alike.
+"""Alternates the toolkit's benchmark with raw asyncpg on the same backends, so noise affects both alike.
 
 The operations `..._cached` do the same with a declared schema, whose tables exist already, while raw
 asyncpg still creates its table in every turn: their ratio is what the schema cache saves.
@@ -50,12 +50,12 @@ class Comparison:
         self._benchmark = TDDPerformanceBenchmark(after_turn=self._after_turn)
         self._floor: dict[str, list[float]] = {}
         self._efficiency: dict[str, float] = {}
-        self._turns = (0, 0)  # done, in total, of the present operation
+        self._turns = (0, 0)  # done, in total, of the current operation
 
     async def run(self) -> Report:
         """Measure everything.
 
-        On a server where no database may be created, the operations with a declared schema are left out.
+        On a server where databases cannot be created, the operations with a declared schema are left out.
         Raises what the toolkit raises when there is no server.
         """
         manager = get_database_manager()
@@ -105,7 +105,7 @@ class Comparison:
         return self._turns[1]
 
     async def _after_turn(self, operation: str, counted: bool) -> None:
-        """Let the raw driver do the same, on the same connections."""
+        """Run the same operation with the raw driver, on the same connections."""
         count = AT_ONCE if operation.startswith("parallel") else 1
         connections = await _same_backends(count, SCHEMA if operation.endswith(CACHED) else None)
         floor = _FLOOR[operation.removesuffix(CACHED)]
@@ -127,14 +127,14 @@ def _why_no_schema() -> str:
 
 
 async def _same_backends(count: int, schema: Schema | None) -> list[asyncpg.Connection]:
-    """The connections that the next `count` contexts at once will get, to be used raw before that.
+    """The connections that the next `count` concurrent contexts will use, for raw use before that.
 
-    On a machine with few cores one backend is up to twice as fast as another, by where the scheduler has
-    put it: a connection of its own for the raw driver would compare that.
+    On a machine with few cores one backend is up to twice as fast as another, depending on where the
+    scheduler put it: a separate connection for the raw driver would measure that.
     """
     manager = get_database_manager()
     connections: list[asyncpg.Connection] = []
-    while len(connections) < count:  # the toolkit may just have closed one that has served long enough
+    while len(connections) < count:  # the toolkit may just have retired one after long use
         contexts = [TDDTestContext("beside", schema) for _ in range(count)]
         connections = [await manager.get_test_connection(context) for context in contexts]
         for context in contexts:
@@ -151,7 +151,7 @@ async def _individual_test_cached() -> float:
 
 
 async def _schema_operation_cached() -> float:
-    """The whole set-up of the context: more than what the tables add to it, so never too little."""
+    """The whole set-up of the context: an upper bound for the cost of its tables."""
     async with tdd_test_context("schema_operation_cached", SCHEMA) as context:
         await context.connection.execute("SELECT FROM bench_records")
     return context.timings.context_setup_ms

@@ -1,4 +1,4 @@
-"""Times of the toolkit beside those of the raw driver and the published ones; no I/O."""
+"""Times of the toolkit against the raw driver and the published figures; no I/O."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -12,18 +12,18 @@ from tdd_monitor.testing.benchmark.report import (
     ReportSummary,
 )
 
-# An operation with this ending is the one without it, its tables from a declared schema.
+# Suffix of the operations that use a declared schema.
 CACHED = "_cached"
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Times of one operation, in milliseconds, and of the raw driver doing the same in between.
+    """Times of one operation, in milliseconds, and of the raw driver's alternating turns.
 
     For a `..._cached` operation the raw driver creates the tables that exist already for the toolkit.
 
-    `efficiency` (parallel execution only) is the sum of the single times over the total: how many
-    ran at once on average.
+    `efficiency` (parallel execution only) is the sum of the single times divided by the total:
+    the average concurrency.
     """
 
     operation: str
@@ -34,12 +34,12 @@ class Measurement:
 
     @property
     def published_ms(self) -> float | None:
-        """The reference system's mean, None where it published none."""
+        """The reference system's mean, None if not published."""
         return EXPECTED_PERFORMANCE_RESULTS.get(self.operation.removesuffix(CACHED), {}).get("mean")
 
     @property
     def ahead(self) -> float | None:
-        """How many times our mean the published one is."""
+        """The published mean divided by ours."""
         return None if self.published_ms is None else self.published_ms / self.statistics["mean"]
 
     def as_dict(self) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All measurements of one run. `left_out`: why there are none with a declared schema, if so."""
+    """All measurements of one run. `left_out`: why the operations with a declared schema are missing."""
 
     targets: dict[str, float]
     measurements: tuple[Measurement, ...]
@@ -87,7 +87,7 @@ def compare(
     efficiency: Mapping[str, float],
     left_out: str = "",
 ) -> Report:
-    """Set the toolkit's report and its times beside the raw driver's times of each operation."""
+    """Combine the toolkit's report and times with the raw driver's times of each operation."""
     measurements = tuple(
         Measurement(
             operation,

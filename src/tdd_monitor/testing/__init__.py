@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from .schema.templates import SchemaTemplate as SchemaTemplate
     from .schema.templates import register_schema_template as register_schema_template
 
-# The same for the interpreter; a test holds both together.
+# The same names at run time; a test checks that both agree.
 _NAMES = {
     "benchmark.benchmark": ("TDDPerformanceBenchmark",),
     "benchmark.comprehensive": ("run_comprehensive_benchmark", "validate_performance_gate"),
@@ -97,7 +97,7 @@ _NAMES = {
     "schema.declare": ("Schema", "SchemaError", "declare_schema", "schema_hash"),
     "schema.templates": ("COMMON_SCHEMA_TEMPLATES", "SchemaTemplate", "register_schema_template"),
 }
-# Modules that need a package which may not be installed.
+# Modules that need an optional package.
 _OPTIONAL = {"contexts.sqlalchemy": "sqlalchemy", "contexts.sync_context": "psycopg"}
 
 
@@ -110,7 +110,7 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for on first use."""
+    """Import a public name on first use."""
     for module, names in _NAMES.items():
         if name in names:
             return getattr(import_module(f".{module}", __name__), name)

@@ -1,4 +1,4 @@
-"""What the toolkit does without, where a library has other internals than it knows: told when a run ends."""
+"""Features that are off because a library's internals are unknown; reported at the end of the run."""
 
 from tdd_monitor.plugin.compat import Compat
 
@@ -6,11 +6,11 @@ _notices: dict[str, None] = {}
 
 
 def limited(compat: Compat) -> None:
-    """Keep what the library has not got for the end of the run; nothing when it has everything."""
+    """Keep the notice about missing internals, if any, for the end of the run."""
     if notice := compat.notice():
         _notices[notice] = None
 
 
 def notices() -> list[str]:
-    """Return all of it, a message each."""
+    """Return the notices, one message each."""
     return list(_notices)

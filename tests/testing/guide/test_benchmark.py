@@ -167,7 +167,7 @@ async def test_the_whole_benchmark_tells_its_progress_and_returns_the_report(
     assert list(counts.values()) == [50, 100, 100, 50, 100, 10]
     assert all(set(each) == STATISTICS for each in report["measurements"].values())
     printed = capsys.readouterr().out
-    assert "Tests at once ..." in printed
+    assert "Concurrent tests ..." in printed
     assert all(f"\n{name} " in printed for name in TARGETS)
     assert report["summary"]["recommendation"] in printed
     assert printed.isascii()  # any console can show it

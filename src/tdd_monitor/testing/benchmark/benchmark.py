@@ -1,6 +1,6 @@
 """Times the operations that every database test consists of.
 
-Each has some uncounted turns first, because caches, catalogs and connections are cold in them.
+The first turns of each do not count, because caches, catalogs and connections are cold.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class TDDPerformanceBenchmark:
         self.measurements.setdefault(operation, []).append(duration_ms)
 
     async def benchmark_individual_test(self, iterations: int = 50) -> list[float]:
-        """Time whole tests: a context, CREATE TABLE, INSERT, SELECT, roll-back. Returns the times."""
+        """Time whole tests: a context, CREATE TABLE, INSERT, SELECT, rollback. Returns the times."""
         return await self.measure("individual_test", individual_test, iterations)
 
     async def benchmark_fixture_setup(self, iterations: int = 100) -> list[float]:
@@ -63,14 +63,14 @@ class TDDPerformanceBenchmark:
         return await self.measure("test_cleanup", _test_cleanup, iterations)
 
     async def benchmark_parallel_execution(self, concurrent_tests: int = 10) -> ParallelExecution:
-        """Time whole tests that run at once, each on a connection of its own.
+        """Time concurrent tests, each on its own connection.
 
         Raises ValueError for fewer than one.
         """
         return await self.measure_at_once("parallel_execution", individual_test, concurrent_tests)
 
     async def measure(self, operation: str, sample: Sample, iterations: int) -> list[float]:
-        """Await `sample`, which returns milliseconds, so many times in turn, and record the times."""
+        """Await `sample`, which returns milliseconds, `iterations` times in turn, and record the times."""
         await self._warm_up(operation, sample)
         times = []
         for _ in range(iterations):
@@ -80,9 +80,9 @@ class TDDPerformanceBenchmark:
         return times
 
     async def measure_at_once(self, operation: str, sample: Sample, count: int) -> ParallelExecution:
-        """Await `sample` so many times at once, and record the times. Raises ValueError below 1."""
+        """Await `sample` `count` times concurrently, and record the times. Raises ValueError below 1."""
         if count < 1:
-            raise ValueError(f"One test or more can run at once, not {count}.")
+            raise ValueError(f"At least one test must run, not {count}.")
 
         async def turn() -> list[float]:
             # Each in an empty context: it must not join a test context that is open around the benchmark.
@@ -109,7 +109,7 @@ class TDDPerformanceBenchmark:
         return make_report(self.measurements, self.baseline_targets)
 
     async def _warm_up(self, operation: str, turn: Callable[[], Awaitable[Any]]) -> None:
-        """Take the first turns of an operation, once; they do not count."""
+        """Run the uncounted first turns of an operation, once."""
         if operation in self._warm:
             return
         self._warm.add(operation)
@@ -142,7 +142,7 @@ async def use_users(connection: Any) -> None:
     await connection.execute("INSERT INTO bench_users (name, value) VALUES ($1, $2)", "one", 1)
     rows = await connection.fetchval("SELECT count(*) FROM bench_users")
     if rows != 1:
-        raise RuntimeError(f"A test found {rows} rows where it had inserted one: tests are not isolated.")
+        raise RuntimeError(f"A test found {rows} rows after inserting one: tests are not isolated.")
 
 
 async def individual_test() -> float:

@@ -24,8 +24,8 @@ async def run_comprehensive_benchmark() -> PerformanceReport:
         ("Fixture set-up", benchmark.benchmark_fixture_setup),
         ("Connections", benchmark.benchmark_connection_acquisition),
         ("Schema operations", benchmark.benchmark_schema_operations),
-        ("Test clean-up", benchmark.benchmark_test_cleanup),
-        ("Tests at once", benchmark.benchmark_parallel_execution),
+        ("Test teardown", benchmark.benchmark_test_cleanup),
+        ("Concurrent tests", benchmark.benchmark_parallel_execution),
     )
     for name, measure in steps:
         print(f"{name} ...", flush=True)
@@ -38,8 +38,8 @@ async def run_comprehensive_benchmark() -> PerformanceReport:
 def validate_performance_gate() -> bool:
     """Measure whole tests and fixture set-up, and compare them with `PerformanceGate`; print what fails.
 
-    `test_suite_time_seconds` is the time of all measured tests in a row. May also be called while an event
-    loop runs, which it blocks. Raises what the toolkit raises when there is no server.
+    `test_suite_time_seconds` is the time of all measured tests in a row. Can be called while an event
+    loop runs, and blocks it. Raises what the toolkit raises when there is no server.
     """
     tests_ms, setups_ms = _run(_measure_for_gate())
     gate = PerformanceGate()
@@ -60,7 +60,7 @@ async def _measure_for_gate() -> tuple[list[float], list[float]]:
 
 
 def _run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run it in a loop of its own; in another thread where one runs in this."""
+    """Run it in its own loop, in another thread if this one already runs a loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

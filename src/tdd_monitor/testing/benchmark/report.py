@@ -1,4 +1,4 @@
-"""What times of the toolkit's operations say: statistics, targets met, a recommendation. No I/O.
+"""Statistics of the toolkit's operations, targets met and a recommendation. No I/O.
 
 All times are milliseconds.
 """
@@ -64,7 +64,7 @@ EXPECTED_PERFORMANCE_RESULTS: dict[str, dict[str, float]] = {
 # Lowest overall success rate, in percent, of each recommendation.
 RECOMMENDATIONS = (
     (95.0, "Excellent: every test can afford a database."),
-    (80.0, "Good: look at the operations that miss their target."),
+    (80.0, "Good: check the operations that miss their target."),
     (60.0, "Moderate: tests will wait for the database; optimize what misses its target."),
     (0.0, "Poor: too slow for TDD. Is the server local, the disk fast, the machine idle?"),
 )
@@ -105,7 +105,7 @@ class PerformanceReport(TypedDict):
 class ParallelExecution(TypedDict):
     """Times of tests that ran at once, in milliseconds.
 
-    `parallel_efficiency` is the sum of the single times over the total: how many ran at a time on average.
+    `parallel_efficiency` is the sum of the single times divided by the total: the average concurrency.
     """
 
     individual_times: list[float]

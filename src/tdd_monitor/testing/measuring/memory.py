@@ -1,4 +1,4 @@
-"""How much memory a test takes and keeps; for finding what holds on to it."""
+"""How much memory a test uses and keeps, and which objects are still referenced."""
 
 import ctypes
 import gc
@@ -29,7 +29,7 @@ class MemorySnapshot(TypedDict):
 
 
 class MemoryRelief(TypedDict):
-    """What `optimize_memory` did: objects collected, megabytes returned, tracked objects still alive."""
+    """Result of `optimize_memory`: objects collected, megabytes freed, tracked objects still alive."""
 
     collected: int
     freed_mb: float
@@ -67,8 +67,8 @@ class MemoryOptimizer:
     def optimize_memory(self) -> MemoryRelief:
         """Release the tracked objects, collect garbage and return free memory to the operating system.
 
-        `still_alive` names the tracked objects that something else holds, as far as weak references to them
-        are possible (not to numbers, text, lists or dicts).
+        `still_alive` names the tracked objects that something else references. Objects without weak
+        references (numbers, strings, lists, dicts) are not checked.
         """
         before = self._process.memory_info().rss
         watched = [_watch(*pair) for pair in self.tracked_objects]

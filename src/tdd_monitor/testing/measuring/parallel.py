@@ -1,7 +1,7 @@
 """Which test holds which resource, across all workers of a run.
 
-A held resource is a locked file: two tests cannot have it at once, in whatever processes they run, and
-what a dead worker held is free at once.
+A held resource is a locked file: no two tests can hold it at once, in any process, and it becomes free
+as soon as its worker dies.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _HOLDER = ".holder"
 class ParallelTestManager:
     """Coordinates the tests of one run: one holder per resource, at most `max_concurrent` tests at a time.
 
-    All managers with the same `directory` work together; by default those of a run, that is, of a process
+    Managers with the same `directory` share their state; by default that is one per run: a process
     and its pytest-xdist workers.
     """
 
@@ -56,9 +56,9 @@ class ParallelTestManager:
             return {holding.resource: holding.test_id for holding in holders}
 
     async def allocate_resources(self, test_id: str, resources: Iterable[str]) -> bool:
-        """Give the test all of the resources, or none: False when one is taken or too many tests are active.
+        """Allocate all of the resources or none: False when one is in use or too many tests are active.
 
-        A test may allocate more later, but none twice.
+        A test may allocate more later, but no resource twice.
         """
         return self.try_allocate(test_id, resources)
 
@@ -67,7 +67,7 @@ class ParallelTestManager:
         self.release(test_id)
 
     def try_allocate(self, test_id: str, resources: Iterable[str]) -> bool:
-        """As `allocate_resources`, for plain tests."""
+        """As `allocate_resources`, for synchronous tests."""
         named = dict(self._named(resources))
         with self._mutex():
             locks: dict[Path, int] = {}
@@ -89,7 +89,7 @@ class ParallelTestManager:
         return complete
 
     def wait_and_allocate(self, test_id: str, resources: Iterable[str], wait_s: float) -> bool:
-        """As `try_allocate`, again and again for so many seconds. Blocks."""
+        """Retry `try_allocate` for up to `wait_s` seconds. Blocks."""
         wanted, deadline_s = list(resources), time.monotonic() + wait_s
         while not self.try_allocate(test_id, wanted):
             if time.monotonic() >= deadline_s:
@@ -98,10 +98,10 @@ class ParallelTestManager:
         return True
 
     def release(self, test_id: str) -> None:
-        """As `release_resources`, for plain tests."""
+        """As `release_resources`, for synchronous tests."""
         if test_id not in self._held:
             return
-        with self._mutex():  # whoever opens these files holds it, so they can be removed
+        with self._mutex():  # these files are only opened under the mutex, so they can be removed
             locks = self._held.pop(test_id)
             _unlock(locks)
             for file in locks:
@@ -109,7 +109,7 @@ class ParallelTestManager:
                 _holder_file(file).unlink(missing_ok=True)
 
     def why_busy(self, resources: Iterable[str]) -> str:
-        """Say who is in the way of a test that needs the resources; "" when nobody is."""
+        """Describe what blocks a test that needs the resources; "" when nothing does."""
         named = dict(self._named(resources))
         with self._mutex():
             holders = self._holders(named)
@@ -141,7 +141,7 @@ class ParallelTestManager:
         return any(self._lock_all([file], locks) for file in files)
 
     def _holders(self, files: Iterable[Path]) -> dict[Path, "_Holding"]:
-        """Who holds which of the files. Only under the mutex: it locks free files for a moment."""
+        """Holders of the files. Call under the mutex: it locks free files for a moment."""
         holders = {}
         for file in files:
             descriptor = system.try_lock(file)
@@ -155,7 +155,7 @@ class ParallelTestManager:
 
 @dataclass(frozen=True)
 class _Holding:
-    """What is noted beside a locked file; a slot has no resource."""
+    """The note next to a locked file; a slot has no resource."""
 
     test_id: str
     resource: str
@@ -174,7 +174,7 @@ def _unlock(locks: Mapping[Path, int]) -> None:
 
 
 def _holder_file(file: Path) -> Path:
-    # Not in the locked file: Windows lets nobody else read that.
+    # Not in the locked file: on Windows no other process can read that.
     return file.with_name(file.name + _HOLDER)
 
 
@@ -186,7 +186,7 @@ def _directory_of_run() -> Path:
     except PermissionError as error:
         raise PermissionError(
             error.errno,
-            "it is not a directory that this user alone can write to, so tdd-monitor leaves it alone."
+            "it is not a directory that only this user can write to, so tdd-monitor does not use it."
             " Remove it, or set TMPDIR to a directory of your own",
             str(home),
         ) from None

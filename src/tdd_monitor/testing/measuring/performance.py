@@ -1,4 +1,4 @@
-"""Measurements against thresholds, and a gate that a run has to pass."""
+"""Measurements against thresholds, and a gate that a run must pass."""
 
 import statistics
 import time
@@ -34,7 +34,7 @@ class PerformanceAlert(TypedDict):
 
 
 class MetricSummary(TypedDict):
-    """All values of one metric, in its own unit; `threshold` is None where it has none."""
+    """All values of one metric, in its own unit; `threshold` is None if not set."""
 
     count: int
     mean: float
@@ -46,9 +46,9 @@ class MetricSummary(TypedDict):
 
 
 class PerformanceMonitor:
-    """Collects named values; one above its threshold raises an alert. A running tdd-monitor sees them too.
+    """Collects named values and alerts above their thresholds; also sends them to a running tdd-monitor.
 
-    `thresholds` may be changed at any time; 0 switches one off.
+    `thresholds` may be changed at any time; 0 disables one.
     """
 
     _now = staticmethod(time.monotonic)
@@ -63,12 +63,12 @@ class PerformanceMonitor:
         }
 
     def record_metric(self, name: str, value: float, metadata: Mapping[str, Any] | None = None) -> None:
-        """Add a value; above its threshold it is appended to `alerts` as well."""
+        """Add a value; above its threshold, also append an alert to `alerts`."""
         self._add(name, value, metadata)
         send_metric(name, value)
 
     def get_performance_summary(self) -> dict[str, MetricSummary]:
-        """Sum up each metric that has values."""
+        """Summarize each metric that has values."""
         return {
             name: _summary([entry["value"] for entry in entries], self.thresholds.get(name))
             for name, entries in self.metrics.items()
@@ -116,7 +116,7 @@ def _summary(values: list[float], threshold: float | None) -> MetricSummary:
 
 
 class GateResult(TypedDict):
-    """Whether the gate was passed, and each reason why not."""
+    """Whether the gate passed, and the reasons if not."""
 
     passed: bool
     failures: list[str]
@@ -125,7 +125,7 @@ class GateResult(TypedDict):
 
 
 class PerformanceGate:
-    """Highest accepted values of a run: `required_metrics`, which may be changed at any time.
+    """Upper limits for a run: `required_metrics`, which may be changed at any time.
 
     A required metric without a measurement fails the gate.
     """
@@ -140,7 +140,7 @@ class PerformanceGate:
         self.measurements: dict[str, float] = {}
 
     def record_measurement(self, metric: str, value: float) -> None:
-        """Set the value of a metric, in the unit that its name ends with."""
+        """Set the value of a metric, in the unit of its suffix."""
         self.measurements[metric] = value
 
     def evaluate_gate(self) -> GateResult:

@@ -1,6 +1,6 @@
-"""The simple mode of finding regressions: against the best value ever, in one file.
+"""Simple regression detection: compares with the best value ever, kept in one file.
 
-A best-ever baseline ratchets on noise; the monitor itself judges by a statistical rule over many runs.
+A best-ever baseline ratchets on noise; the monitor itself applies a statistical rule over many runs.
 """
 
 import json
@@ -105,16 +105,18 @@ class RegressionDetector:
             return {}
         except ValueError as error:
             raise BaselineError(
-                f"{self.baseline_file} is not JSON ({error}): remove it or restore it."
+                f"{self.baseline_file} is not valid JSON ({error}). Delete or restore it."
             ) from error
         if not isinstance(content, dict) or not all(
             isinstance(value, (int, float)) and not isinstance(value, bool) for value in content.values()
         ):
-            raise BaselineError(f"{self.baseline_file} is no baseline: it must map names to numbers.")
+            raise BaselineError(
+                f"{self.baseline_file} is not a baseline: it must map names to numbers. Delete or restore it."
+            )
         return content
 
     def _write(self, baselines: dict[str, float]) -> None:
-        # Another file that takes the name at once: whoever reads sees the old or the new, never half of it.
+        # Written to another file and renamed: a reader sees the old or the new content, never half of it.
         descriptor, name = tempfile.mkstemp(dir=self.baseline_file.parent, prefix=self.baseline_file.name)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:

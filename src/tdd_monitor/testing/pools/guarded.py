@@ -1,4 +1,4 @@
-"""Connection pools for tests: warm, the right one for each event loop, and clear about who holds what."""
+"""Connection pools for tests: warm, one per event loop, with a record of who holds each connection."""
 
 import asyncio
 import contextlib
@@ -33,9 +33,9 @@ ACQUIRE_TIMEOUT_S = 5.0
 
 
 class GuardedPool:
-    """Used like `asyncpg.Pool`; behind it each event loop that uses it has a pool of its own.
+    """Used like `asyncpg.Pool`; each event loop has its own pool behind it.
 
-    `url` may be a function, called when the first connection is wanted. `options` are those of
+    `url` may be a function, called for the first connection. `options` are those of
     `asyncpg.create_pool`. When no connection becomes free within `acquire_timeout_s`,
     PoolExhaustedError names who holds them.
     """
@@ -51,11 +51,11 @@ class GuardedPool:
         )
 
     async def warm_up(self) -> None:
-        """Open the connections of `min_size` for the running loop, if that has not been done."""
+        """Open `min_size` connections for the running loop, unless they are open."""
         await self._open()
 
     def is_warm(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Tell whether the loop has its connections."""
+        """Return whether the loop has its connections."""
         return loop in self._of_loop
 
     @property
@@ -71,7 +71,7 @@ class GuardedPool:
         return Acquisition(self, self.acquire_timeout_s if timeout is None else timeout)
 
     async def take(self, timeout_s: float) -> Any:
-        """Acquire a connection within so many seconds."""
+        """Acquire a connection within `timeout_s` seconds."""
         pool = await self._open()
         holder = note_holder(time.perf_counter_ns())
         try:
@@ -79,61 +79,61 @@ class GuardedPool:
         except TimeoutError:
             held = pool.current_holders()
             if len(held) < pool.real.get_max_size():
-                raise  # It was the server that did not answer.
+                raise  # the server did not respond
             text = describe_exhaustion(held, pool.real.get_max_size(), timeout_s)
             raise PoolExhaustedError(text, held) from None
         pool.holders[connection] = holder
         return connection
 
     async def release(self, connection: Any, **options: Any) -> None:
-        """Give back what `acquire` gave; twice is no error."""
+        """Release an acquired connection; releasing it twice is not an error."""
         pool = await self._open()
         pool.holders.pop(connection, None)
         await pool.real.release(connection, **options)
 
     async def execute(self, query: str, *values: Any, **options: Any) -> str:
-        """As `Connection.execute`, on a connection of its own."""
+        """As `Connection.execute`, on its own connection."""
         async with self.acquire() as connection:
             return str(await connection.execute(query, *values, **options))
 
     async def executemany(self, command: str, values: Any, **options: Any) -> None:
-        """As `Connection.executemany`, on a connection of its own."""
+        """As `Connection.executemany`, on its own connection."""
         async with self.acquire() as connection:
             await connection.executemany(command, values, **options)
 
     async def fetch(self, query: str, *values: Any, **options: Any) -> Any:
-        """As `Connection.fetch`, on a connection of its own."""
+        """As `Connection.fetch`, on its own connection."""
         async with self.acquire() as connection:
             return await connection.fetch(query, *values, **options)
 
     async def fetchval(self, query: str, *values: Any, **options: Any) -> Any:
-        """As `Connection.fetchval`, on a connection of its own."""
+        """As `Connection.fetchval`, on its own connection."""
         async with self.acquire() as connection:
             return await connection.fetchval(query, *values, **options)
 
     async def fetchrow(self, query: str, *values: Any, **options: Any) -> Any:
-        """As `Connection.fetchrow`, on a connection of its own."""
+        """As `Connection.fetchrow`, on its own connection."""
         async with self.acquire() as connection:
             return await connection.fetchrow(query, *values, **options)
 
     def get_size(self) -> int:
-        """The number of open connections, of the running loop."""
+        """The number of open connections in the running loop."""
         return self._count("get_size", 0)
 
     def get_idle_size(self) -> int:
-        """The number of open connections that nobody holds, of the running loop."""
+        """The number of idle connections in the running loop."""
         return self._count("get_idle_size", 0)
 
     def get_min_size(self) -> int:
-        """The number of connections that are open from the beginning."""
+        """The number of connections that are opened at the start."""
         return self._count("get_min_size", self._options["min_size"])
 
     def get_max_size(self) -> int:
-        """The number of connections that can be held at once, in one loop."""
+        """The maximum number of connections per loop."""
         return self._count("get_max_size", self._options["max_size"])
 
     async def close(self) -> None:
-        """Close the pool of the running loop; connections that are still held are cut off, with a warning."""
+        """Close the pool of the running loop; connections still held are terminated, with a warning."""
         pool = self._of_loop.pop(asyncio.get_running_loop(), None)
         if pool is not None:
             await pool.close()
@@ -169,7 +169,7 @@ class _LoopPool:
     """The pool of one event loop."""
 
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
-        # No timers for idle connections: a kept loop forgets timers between tests.
+        # No timers for idle connections: a kept loop drops its timers between tests.
         self.real: Any = asyncpg.create_pool(url, max_inactive_connection_lifetime=0, **options)
         self.holders: dict[Any, PoolHolder] = {}
         self._opening = asyncio.Lock()
@@ -177,7 +177,7 @@ class _LoopPool:
         self._keeper: AsyncGenerator[None, None] | None = None
 
     async def open(self) -> None:
-        """Open the connections of `min_size`, once."""
+        """Open `min_size` connections, once."""
         if self._is_open:
             return
         async with self._opening:
@@ -198,11 +198,11 @@ class _LoopPool:
         return [descriptor_of(connection) for connection in connections_of(self.real)]
 
     def current_holders(self) -> tuple[PoolHolder, ...]:
-        """Who holds connections now; one that its holder has closed is not held any more."""
+        """Who holds connections now, excluding those that their holder has closed."""
         return tuple(holder for proxy, holder in self.holders.items() if is_held(proxy))
 
     async def close(self) -> None:
-        """Close it; connections that are still held are cut off, with a warning."""
+        """Close it; connections still held are terminated, with a warning."""
         held, self._is_open = self.current_holders(), False
         self.holders.clear()
         if held:
@@ -212,7 +212,7 @@ class _LoopPool:
             await self.real.close()
 
     async def _keep(self) -> AsyncGenerator[None, None]:
-        """An asynchronous generator, because every runner closes those while its loop still works."""
+        """An asynchronous generator, because every runner closes those while its loop still runs."""
         try:
             yield
         finally:
@@ -221,7 +221,7 @@ class _LoopPool:
 
 
 class Acquisition:
-    """What `GuardedPool.acquire` returns: to be awaited, or entered with `async with`."""
+    """What `GuardedPool.acquire` returns: await it, or use it with `async with`."""
 
     def __init__(self, pool: GuardedPool, timeout_s: float) -> None:
         self._pool = pool

@@ -1,6 +1,6 @@
 """Who holds which connection of a pool: test, time and stack of the acquisition.
 
-Taking the note must cost next to nothing, so stacks are kept as places and told only on demand.
+Recording must be cheap, so stacks are kept as plain locations and formatted only on demand.
 """
 
 import os
@@ -19,7 +19,7 @@ Place = tuple[str, int, str]
 
 
 class PoolExhaustedError(TimeoutError):
-    """No connection became free in time; the message names who holds them, `holders` has it as data."""
+    """No connection became free in time; the message and `holders` say who holds them."""
 
     def __init__(self, message: str, holders: "tuple[PoolHolder, ...]" = ()) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class PoolExhaustedError(TimeoutError):
 
 @dataclass(frozen=True)
 class PoolHolder:
-    """One taken connection. `since_ns` is of `time.perf_counter_ns`; `stack` begins innermost."""
+    """One acquired connection. `since_ns` is from `time.perf_counter_ns`; `stack` is innermost first."""
 
     test: str
     since_ns: int
@@ -40,7 +40,7 @@ class PoolHolder:
 
 
 def note_holder(now_ns: int) -> PoolHolder:
-    """Note who asks now: call it from the coroutine that acquires."""
+    """Record the current holder: call it from the coroutine that acquires."""
     frame: FrameType | None = sys._getframe(1)
     stack: list[Place] = []
     while frame is not None and len(stack) < _STACK_DEPTH:
@@ -58,29 +58,29 @@ def describe_exhaustion(
     now_ns = now_ns or time.perf_counter_ns()
     held = sorted(holders, key=lambda holder: holder.since_ns)
     lines = [
-        f"All {max_size} connections of the pool are taken; waited {waited_s:g} s for one. They are held by:"
+        f"All {max_size} connections of the pool are in use; waited {waited_s:g} s for one. They are held by:"
     ]
     for number, holder in enumerate(held, 1):
         lines.append(f"  {number}. {holder.test}, for {holder.held_s(now_ns):.1f} s, acquired at")
         lines += [f"       {place}" for place in _own_places(holder.stack)]
     lines.append(
-        "Give each connection back with `async with pool.acquire() as connection:`, do not acquire a second"
+        "Release each connection with `async with pool.acquire() as connection:`, do not acquire a second"
         " one while holding the first, or raise max_size if so many are really needed at once."
     )
     return "\n".join(lines)
 
 
 def describe_leak(holders: Iterable[PoolHolder]) -> str:
-    """The text of the warning about connections that were never given back."""
+    """The text of the warning about leaked connections."""
     held = list(holders)
-    lines = [f"{len(held)} connection(s) were never given back to the pool; acquired by:"]
+    lines = [f"{len(held)} connection(s) were never released to the pool; acquired by:"]
     for holder in held:
         lines.append(f"  {holder.test} at {next(iter(_own_places(holder.stack)), 'an unknown place')}")
     return "\n".join(lines)
 
 
 def _own_places(stack: tuple[Place, ...]) -> list[str]:
-    """The places outside of libraries, innermost first; the working directory is left out of names."""
+    """Locations outside of libraries, innermost first, relative to the working directory."""
     here = str(Path.cwd()) + os.sep
     return [
         f"{file.removeprefix(here)}:{line} in {function}"

@@ -127,18 +127,18 @@ def _pool(config: str, schema: Any) -> "Generator[GuardedPool, None, None]":
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin; nothing is started yet."""
+    """Register the modules; nothing is started yet."""
     if not _configured:
         project.tell(config.rootpath, _Progress(config))
     _configured.append(config)
-    # Not by `pytest_plugins`: for each name there pytest looks through all installed packages.
+    # Not by `pytest_plugins`: for each name there pytest searches all installed packages.
     for module in (measuring, sql):
         config.pluginmanager.register(module, module.__name__)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, object, object]:
-    """Called for every fixture of every test, so it leaves at once when it is not concerned."""
+    """Called for every fixture of every test, so it returns at once for other fixtures."""
     if fixturedef.argname not in _ON_ANY_LOOP:
         return (yield)
     from . import async_runners
@@ -148,7 +148,7 @@ def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, objec
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start what tests will need before the first of them, which would otherwise seem slow."""
+    """Start what tests need before the first one, which would otherwise look slow."""
     users = [
         item for item in session.items if not _NEED_A_DATABASE.isdisjoint(getattr(item, "fixturenames", ()))
     ]
@@ -158,15 +158,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
     from .pytest_internals import modules_with
 
-    # A schema of the user is not known before its fixture runs; then only the server can start.
+    # A user's schema is unknown until its fixture runs; until then only the server can start.
     schemas = {module for item in users for module in modules_with("tdd_schema", item)}
-    # What fails here fails again in a test, which then says so.
+    # A failure here happens again in a test, which reports it.
     with contextlib.suppress(Exception):
         get_database_manager().start_early(with_database=schemas == {__name__})
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker of pytest-xdist tells its controller what was done."""
+    """Send the counts of a pytest-xdist worker to its controller."""
     manager, output = _used_manager(), getattr(session.config, "workeroutput", None)
     if output is not None:
         output[_LIMITS] = _limits()
@@ -177,7 +177,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """The controller adds up what its workers tell."""
+    """Add up the counts of the workers, on the controller."""
     output = getattr(node, "workeroutput", {})
     node.config.stash.setdefault(_limits_of_workers, set()).update(output.get(_LIMITS, ()))
     if output.get(_USAGE):
@@ -186,7 +186,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say in one line how the tests got to their databases, and what a library did not let us do."""
+    """Print one line on how the tests used databases, and what is off for a library's internals."""
     for limit in sorted({*config.stash.get(_limits_of_workers, ()), *_limits()}):
         terminalreporter.write_line(f"tdd-monitor: {limit}")
     manager, workers = _used_manager(), config.stash.get(_workers, [])
@@ -219,19 +219,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def _used_manager() -> "DatabaseManager | None":
-    """The manager, if a test has used it; nothing is imported to find out."""
+    """The manager, if a test has used it; imports nothing."""
     module = sys.modules.get("tdd_monitor.testing.contexts.manager")
     return module.used_manager() if module is not None else None
 
 
 def _limits() -> list[str]:
-    """What libraries that tests have used did not let us do."""
+    """Notices about features that are off in this process."""
     module = sys.modules.get("tdd_monitor.testing.limits")
     return module.notices() if module is not None else []
 
 
 class _Progress:
-    """Shows on the terminal what takes long, once in the life of a machine: the first start of the server."""
+    """Shows the slow first start of the server on the terminal."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -240,7 +240,7 @@ class _Progress:
     def __call__(self, text: str) -> None:
         reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
         capture: Any = self._config.pluginmanager.getplugin("capturemanager")
-        # An ordinary start takes a tenth of a second: not worth a line in every run.
+        # A normal start takes a tenth of a second: not worth a line in every run.
         if reporter is None or capture is None or (text.startswith("Starting") and not self._shown):
             return
         self._shown = True

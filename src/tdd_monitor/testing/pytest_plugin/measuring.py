@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 # How long a test waits until fewer than `max_concurrent` others are active.
 _TURN_S = 60.0
 _MARKER = (
-    "parallel_resources(*names, wait_s=0): what `parallel_safe_test` must have for itself in all workers,"
-    " and for how many seconds it waits for that before the test is skipped"
+    "parallel_resources(*names, wait_s=0): what `parallel_safe_test` needs exclusively in all workers,"
+    " and how many seconds it waits for that before the test is skipped"
 )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known, for --strict-markers."""
+    """Register the marker, for --strict-markers."""
     config.addinivalue_line("markers", _MARKER)
 
 
@@ -40,9 +40,9 @@ def parallel_test_manager() -> "ParallelTestManager":
 def parallel_safe_test(
     request: pytest.FixtureRequest, parallel_test_manager: "ParallelTestManager"
 ) -> Generator[tuple[str, list[str]], None, None]:
-    """A test id, and resources that no other test holds meanwhile: those of the mark `parallel_resources`.
+    """A test id, and resources that no other test holds: those of the marker `parallel_resources`.
 
-    Without the mark, a new id and the names of two tables of its own, for which it waits its turn.
+    Without the marker, a new id and two unique table names; the test waits its turn.
     """
     mark = request.node.get_closest_marker("parallel_resources")
     if mark is None:
@@ -52,7 +52,7 @@ def parallel_safe_test(
         test_id = request.node.nodeid
         resources, wait_s = [str(name) for name in mark.args], float(mark.kwargs.get("wait_s", 0))
     if not parallel_test_manager.wait_and_allocate(test_id, resources, wait_s):
-        pytest.skip(parallel_test_manager.why_busy(resources) or "its resources were taken a moment ago")
+        pytest.skip(parallel_test_manager.why_busy(resources) or "its resources were in use a moment ago")
     yield test_id, resources
     parallel_test_manager.release(test_id)
 
@@ -68,7 +68,7 @@ def memory_optimized_test(request: pytest.FixtureRequest) -> "Generator[MemoryOp
 
 @pytest.fixture
 def memory_tracker(request: pytest.FixtureRequest) -> "Generator[MemoryOptimizer, None, None]":
-    """Warns when the test leaves more than 10 MB behind."""
+    """Warns when the test ends more than 10 MB larger."""
     from tdd_monitor.testing.measuring.memory import warn_of_growth
 
     with warn_of_growth(request.node.nodeid, 10) as optimizer:
@@ -86,7 +86,7 @@ def performance_monitor(request: pytest.FixtureRequest) -> "Generator[Performanc
 
 @pytest.fixture(scope="session")
 def performance_gate() -> "PerformanceGate":
-    """One gate for the run (of each worker)."""
+    """One gate for the run, per worker."""
     from tdd_monitor.testing.measuring.performance import PerformanceGate
 
     return PerformanceGate()

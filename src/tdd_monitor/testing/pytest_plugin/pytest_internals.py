@@ -1,4 +1,4 @@
-"""The private names of pytest that the toolkit uses, and what it does without them."""
+"""The private names of pytest that the toolkit uses, with fallbacks."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from tdd_monitor.testing.limits import limited
 
 
 def modules_with(fixture: str, item: Any) -> list[str]:
-    """The module of the fixture that a test will get; nothing when it has none, or that cannot be known."""
+    """The module of the fixture that a test will use; empty if it has none or that is unknown."""
     try:
         definitions = item._fixtureinfo.name2fixturedefs.get(fixture, ())
     except AttributeError:

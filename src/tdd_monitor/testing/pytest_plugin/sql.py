@@ -1,4 +1,4 @@
-"""Fixtures for plain tests (psycopg) and for SQLAlchemy; the libraries come with the first use.
+"""Fixtures for synchronous tests (psycopg) and for SQLAlchemy; the libraries are imported on first use.
 
 PYTEST_DONT_REWRITE: part of every start of pytest, and nothing here asserts for tests.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _importing(module: str) -> AbstractContextManager[None]:
-    """Around an import that takes the first test long, for all that come: it is not that test's work."""
+    """Count a slow first import as shared work, not as the work of the test that triggers it."""
     if f"tdd_monitor.testing.{module}" in sys.modules:
         return contextlib.nullcontext()
     from tdd_monitor.plugin import shared_work

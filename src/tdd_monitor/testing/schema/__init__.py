@@ -1,1 +1,1 @@
-"""The tables that tests declare: their DDL, templates and cache."""
+"""Declared schemas: DDL, templates and cache."""

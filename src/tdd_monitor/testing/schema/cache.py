@@ -6,7 +6,7 @@ from .declare import count_statements
 
 
 class SchemaCacheStats(TypedDict):
-    """Look-ups that found a schema or not, and the statements that need not run because of it."""
+    """Look-ups that found a schema or did not, and the DDL statements saved."""
 
     hits: int
     misses: int
@@ -17,8 +17,8 @@ class SchemaCache:
     """DDL by the hash of its schema.
 
     `get_database_manager().schema_cache` is the one that contexts use: they look up the schema of their
-    test, and where its tables exist already the DDL is not executed. Only that counts as saved: whoever
-    executes the text returned by a look-up has saved nothing.
+    test, and if its tables exist already, the DDL is not executed. Only that counts as saved: executing
+    the text that a look-up returned saves nothing.
     """
 
     def __init__(self) -> None:
@@ -33,12 +33,12 @@ class SchemaCache:
         return ddl
 
     def cache_ddl(self, schema_hash: str, ddl: str, operations: int | None = None) -> None:
-        """Cache the DDL of a schema; `operations` is its number of statements where `ddl` does not tell."""
+        """Cache the DDL of a schema; `operations` is its number of statements if `ddl` does not show it."""
         self.cache[schema_hash] = ddl
         self._operations[schema_hash] = count_statements(ddl) if operations is None else operations
 
     def note_saved(self, schema_hash: str) -> None:
-        """Count the statements of a schema whose tables a test found in place."""
+        """Count the statements of a schema whose tables already existed for a test."""
         self.cache_stats["ddl_operations_saved"] += self._operations.get(schema_hash, 0)
 
     def get_cache_efficiency(self) -> float:
@@ -47,6 +47,6 @@ class SchemaCache:
         return 100.0 * self.cache_stats["hits"] / lookups if lookups else 0.0
 
     def clear(self) -> None:
-        """Forget the schemas; the counts stay."""
+        """Drop the schemas; keep the counts."""
         self.cache.clear()
         self._operations.clear()

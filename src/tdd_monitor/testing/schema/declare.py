@@ -1,6 +1,6 @@
-"""What tables a suite needs, declared once; the hash tells when two declarations are the same.
+"""Schema declarations; equal declarations have equal hashes.
 
-A declaration says how to fill an empty database. Who does it, where and how often is decided elsewhere.
+A declaration says how to fill an empty database, not when or where that is done.
 """
 
 import hashlib
@@ -17,12 +17,12 @@ _QUOTED = re.compile(
     r"'(?:[^']|'')*'|\"[^\"]*\"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/",
     re.DOTALL,
 )
-# psql's own commands, which pg_dump writes since its versions of August 2025.
+# psql meta-commands that pg_dump has written since its releases of August 2025.
 _PSQL_COMMANDS = re.compile(r"^\\(?:un)?restrict\b.*$", re.MULTILINE)
 
 
 class SchemaError(ValueError):
-    """A declaration that cannot be understood, or that the server refused."""
+    """A declaration that is invalid, or that the server rejected."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Schema:
     """A declared schema.
 
     `ddl` is what is executed, statement by statement or file by file; for a callable it is empty and
-    `build` is called instead. `operations` is how many statements that is, 0 when that is not known before.
-    `lasting` says that the hash covers all of it, so a database built from it can serve later runs too.
+    `build` is called instead. `operations` is the number of statements, 0 if not known in advance.
+    `lasting`: the hash covers everything, so a database built from it can be reused by later runs.
     """
 
     hash: str
@@ -53,13 +53,13 @@ def declare_schema(
     watch: Iterable[str | Path] = (),
     settings: Mapping[str, str] | None = None,
 ) -> Schema:
-    """Declare a schema from what describes it.
+    """Declare a schema.
 
     `source` is DDL, the Path of an .sql file, a sequence of these, SQLAlchemy's MetaData (or its
-    `create_all`), an async function that takes an asyncpg connection, or a plain function that takes the
-    URL of an empty database, such as an Alembic upgrade. What a function does cannot be seen: name in
-    `watch` the files and directories it depends on, else it is called once in every worker of every run.
-    `settings` hold for each connection to the database, e.g. {"search_path": "shop"}. Raises SchemaError.
+    `create_all`), an async function that takes an asyncpg connection, or a synchronous function that
+    takes the URL of an empty database, such as an Alembic upgrade. List the files and directories that a
+    function depends on in `watch`, otherwise it is called once in every worker of every run.
+    `settings` apply to each connection to the database, e.g. {"search_path": "shop"}. Raises SchemaError.
     """
     if isinstance(source, Schema):
         return source
@@ -76,7 +76,7 @@ def declare_schema(
 
 
 def schema_of(source: Any) -> Schema | None:
-    """As `declare_schema`, for what a fixture gives to every test: it is looked at once. None stays None."""
+    """As `declare_schema`, for a fixture's value: examined once for all tests. None stays None."""
     global _last  # noqa: PLW0603 - one declaration serves nearly all tests
     if source is None or isinstance(source, Schema):
         return source
@@ -94,14 +94,14 @@ def schema_hash(ddl: str | Sequence[str]) -> str:
 
 
 def count_statements(ddl: str) -> int:
-    """Return how many statements a text of SQL has."""
+    """Return the number of statements in an SQL script."""
     return sum(
         1 for statement in _QUOTED.sub("x", ddl).split(";") if statement.strip(" \t\r\n").strip("x \n")
     )
 
 
 def is_async(build: Callable[..., Any]) -> bool:
-    """Tell whether a callable source wants an asyncpg connection rather than a URL."""
+    """Return whether a callable source takes an asyncpg connection rather than a URL."""
     return inspect.iscoroutinefunction(build) or inspect.iscoroutinefunction(getattr(build, "__call__", None))  # noqa: B004
 
 
@@ -110,11 +110,13 @@ def _texts(source: Any) -> Iterable[str]:
         try:
             text = source.read_text(encoding="utf-8")
         except OSError as error:
-            raise SchemaError(f"The schema {source} cannot be read: {error.strerror}") from error
+            raise SchemaError(f"Cannot read the schema {source}: {error.strerror}") from error
         yield _PSQL_COMMANDS.sub("", text)
     elif isinstance(source, str):
         if re.fullmatch(r"[^;\s]+\.sql", source):
-            raise SchemaError(f"{source!r} is taken for DDL: give the file as pathlib.Path({source!r}).")
+            raise SchemaError(
+                f"{source!r} is interpreted as DDL. To use the file, pass pathlib.Path({source!r})."
+            )
         yield source
     elif isinstance(source, Sequence):
         for part in source:
@@ -160,11 +162,11 @@ def _contents(watch: Iterable[str | Path]) -> list[tuple[str, str]]:
 
 
 def _number_of(function: Callable[..., Any]) -> str:
-    """A text for this function and no other, as long as it lives."""
+    """A key unique to this function during its lifetime."""
     try:
         return _numbers.setdefault(function, uuid.uuid4().hex)
     except TypeError:
-        return uuid.uuid4().hex  # cannot be referred to weakly, so it is another one each time
+        return uuid.uuid4().hex  # no weak references possible: a new key each time
 
 
 _numbers: "weakref.WeakKeyDictionary[Callable[..., Any], str]" = weakref.WeakKeyDictionary()

@@ -1,36 +1,36 @@
-"""Tables that tests often need, as DDL with a place for the name of the table."""
+"""DDL of common tables, with a placeholder for the table name."""
 
 import re
 
 PLACE = "{table_name}"
-_LONGEST_NAME = 63  # bytes; PostgreSQL cuts longer ones silently
+_LONGEST_NAME = 63  # bytes; PostgreSQL silently truncates longer names
 
 
 class SchemaTemplate(str):
-    """DDL with `{table_name}` in it; `format(table_name=...)` puts the quoted name there, nothing else."""
+    """DDL with `{table_name}` in it; `format(table_name=...)` replaces only that, with the quoted name."""
 
     __slots__ = ()
 
     def format(self, *, table_name: str) -> str:  # type: ignore[override]
-        """Return the DDL for a table of that name; it may have a schema: `shop.orders`. Raises ValueError."""
+        """Return the DDL for a table name, which may include a schema: `shop.orders`. Raises ValueError."""
         return self.replace(PLACE, quote_identifier(table_name))
 
 
 def quote_identifier(name: str) -> str:
-    """Return the name as PostgreSQL takes it literally, whatever is in it. Raises ValueError."""
+    """Quote each part of a name for PostgreSQL. Raises ValueError."""
     parts = name.split(".")
     for part in parts:
         if not part or "\0" in part or len(part.encode()) > _LONGEST_NAME:
             raise ValueError(
-                f"{name!r} cannot be the name of a table: 1 to {_LONGEST_NAME} bytes for each part."
+                f"{name!r} is not a valid table name: each part must have 1 to {_LONGEST_NAME} bytes."
             )
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
 def register_schema_template(name: str, ddl: str) -> SchemaTemplate:
-    """Add a template to `COMMON_SCHEMA_TEMPLATES`, or replace one. Raises ValueError without its place."""
+    """Add or replace a template in `COMMON_SCHEMA_TEMPLATES`. Raises ValueError without the placeholder."""
     if PLACE not in ddl:
-        raise ValueError(f"The template {name!r} has no {PLACE} in it.")
+        raise ValueError(f"The template {name!r} does not contain {PLACE}.")
     template = COMMON_SCHEMA_TEMPLATES[name] = SchemaTemplate(ddl)
     return template
 
