@@ -168,7 +168,7 @@ async def test_settings_hold_for_every_connection() -> None:
 
 async def test_refused_ddl_says_so_and_is_not_kept() -> None:
     for _ in range(2):
-        with pytest.raises(SchemaError, match='refused the declared schema: type "nonsense" does not exist'):
+        with pytest.raises(SchemaError, match='rejected the declared schema: type "nonsense" does not exist'):
             async with tdd_test_context(schema="CREATE TABLE a (i nonsense)"):
                 pass
 

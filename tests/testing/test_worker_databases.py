@@ -1,4 +1,4 @@
-"""Databases of this process: made, made anew, dropped; and what dead processes left."""
+"""Databases of this process: created, recreated, dropped; and leftovers of dead processes."""
 
 import os
 import time
@@ -36,7 +36,7 @@ def names(server: DatabaseServer) -> set[str]:
     return server.administer(read)
 
 
-def test_databases_are_made_once_and_dropped_in_the_end(server: DatabaseServer) -> None:
+def test_databases_are_created_once_and_dropped_at_the_end(server: DatabaseServer) -> None:
     databases = WorkerDatabases(server)
     database = databases.get()
     assert databases.get() is database
@@ -70,9 +70,7 @@ def sweep(server: DatabaseServer) -> None:
     databases.close()
 
 
-def test_what_an_interrupted_drop_has_left_is_dropped(
-    server: DatabaseServer, another: Callable[..., str]
-) -> None:
+def test_half_dropped_databases_are_dropped(server: DatabaseServer, another: Callable[..., str]) -> None:
     left = another(1)
     server.execute(f"UPDATE pg_database SET datconnlimit = -2 WHERE datname = '{left}'")  # as it does
     sweep(server)
@@ -93,13 +91,13 @@ def test_a_half_dropped_spare_is_not_claimed(server: DatabaseServer) -> None:
     databases.close()
 
 
-def test_what_a_dead_owner_has_left_is_dropped(server: DatabaseServer, another: Callable[..., str]) -> None:
+def test_databases_of_a_dead_owner_are_dropped(server: DatabaseServer, another: Callable[..., str]) -> None:
     left, reused = another(1), another(2, os.getpid())
     sweep(server)
     assert not names(server) & {left, reused}
 
 
-def test_an_owner_of_another_host_lives_as_long_as_its_session(
+def test_an_owner_on_another_host_is_alive_while_its_session_is(
     server: DatabaseServer, another: Callable[..., str]
 ) -> None:
     owner = OwnerSession(server)
@@ -112,7 +110,7 @@ def test_an_owner_of_another_host_lives_as_long_as_its_session(
     assert theirs not in names(server)
 
 
-def test_an_owner_that_lost_its_session_lives_as_long_as_its_process(
+def test_an_owner_without_a_session_is_alive_while_its_process_is(
     server: DatabaseServer, another: Callable[..., str]
 ) -> None:
     ours = another(3, os.getpid(), int(time.time()))
@@ -134,7 +132,7 @@ def test_the_lock_is_taken_again_after_the_session_was_ended(server: DatabaseSer
     assert owner.key not in server.administer(held_keys)
 
 
-def test_on_a_server_of_the_user_only_what_this_run_made_is_dropped(
+def test_on_the_users_server_only_databases_of_this_run_are_dropped(
     server: DatabaseServer, another: Callable[..., str]
 ) -> None:
     named = DatabaseServer(DatabaseUrl(server.main_url, "a test"))
@@ -157,7 +155,7 @@ def test_on_a_server_of_the_user_only_what_this_run_made_is_dropped(
     server.execute(f'DROP DATABASE "{spare}"')
 
 
-def test_what_one_run_did_not_need_the_next_claims(server: DatabaseServer) -> None:
+def test_the_next_run_claims_unused_databases(server: DatabaseServer) -> None:
     settings = (("application_name", f"spares-{os.getpid()}"),)  # a kind of our own
     databases = WorkerDatabases(server)
     spares = SpareDatabases(server, databases.describe)
@@ -186,7 +184,7 @@ def test_what_one_run_did_not_need_the_next_claims(server: DatabaseServer) -> No
         on_named_server("main", 1, 1),
     ],
 )
-def test_what_has_no_owner_is_never_an_orphan(name: str) -> None:
+def test_a_database_without_an_owner_is_never_an_orphan(name: str) -> None:
     assert is_orphan(own("main", NO_PROCESS, 1, 1, 1), set())
     assert not is_orphan(name, set())
 

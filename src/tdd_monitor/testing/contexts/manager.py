@@ -66,14 +66,14 @@ class DatabaseManager:
         """Start the server, and make the database for tests without a schema. Blocks."""
         with self._lock:
             databases = self._start()
-            if with_database and databases.standing(None) is None:
+            if with_database and databases.shared(None) is None:
                 self._provide(databases, None)
 
     def database(self, schema: Schema | None = None) -> Database:
         """Return the database in which tests with this schema run; the first call makes it. Blocks."""
         with self._lock:
             databases = self._start()
-            return databases.standing(schema) or self._provide(databases, schema).database
+            return databases.shared(schema) or self._provide(databases, schema).database
 
     def counts(self) -> Usage:
         """What has been done so far, the schema cache included."""
@@ -105,7 +105,7 @@ class DatabaseManager:
         Raises SchemaError for a schema that PostgreSQL refuses, and what `initialize` raises.
         """
         database = self.database_for(context)
-        if database.spoilt_by:
+        if database.modified_by:
             self.clean_if_spoilt(database)
         warm = self._warm()
         while True:
@@ -160,7 +160,7 @@ class DatabaseManager:
         else:
             note_ending(database, ending, context.test_id)
             await self._remove(warm, connection, database, ending)
-        if database.spoilt_by:
+        if database.modified_by:
             self.clean_if_spoilt(database)
         return ending
 
@@ -222,11 +222,11 @@ class DatabaseManager:
         schema = context.schema
         if schema is not None and self.schema_cache.get_cached_ddl(schema.hash) is not None:
             self.schema_cache.note_saved(schema.hash)
-        if self._databases is not None and (database := self._databases.standing(schema)) is not None:
+        if self._databases is not None and (database := self._databases.shared(schema)) is not None:
             return database
         with self._lock:
             databases = self._start()
-            database = databases.standing(schema)
+            database = databases.shared(schema)
             if database is None:
                 provided = self._provide(databases, schema)
                 context.note_provided(provided)
@@ -309,7 +309,7 @@ class DatabaseManager:
 
         Raises IsolationError for a database of the user, which is left alone.
         """
-        if not database.spoilt_by:
+        if not database.modified_by:
             return
         if not database.owned:
             self._refuse(database)
@@ -317,11 +317,11 @@ class DatabaseManager:
             return
         with self._lock:
             if self._databases is not None:
-                self._databases.renew(database)
+                self._databases.recreate(database)
                 self.usage.renewals += 1
 
     def _refuse(self, database: Database) -> NoReturn:
-        test_id, database.spoilt_by = database.spoilt_by, ""
+        test_id, database.modified_by = database.modified_by, ""
         given = self._databases.server.given if self._databases is not None else None
         source = given.source if given is not None else "the user"
         raise IsolationError(isolation.escaped_error(test_id, source))
@@ -330,7 +330,7 @@ class DatabaseManager:
 def note_ending(database: Database, ending: Ending, test_id: str) -> None:
     """Note what a test may have left: where that is not known, the database is made anew to be sure."""
     if ending is Ending.ESCAPED or (database.owned and not ending.is_clean):
-        database.spoilt_by = test_id
+        database.modified_by = test_id
 
 
 _manager: DatabaseManager | None = None

@@ -1,6 +1,6 @@
-"""Backends in the way of others: to be ended, or to be named.
+"""Backends that block others: terminates them, or reports them.
 
-Asked from another database than theirs: one that has locked pg_class lets nobody into its own.
+Queried from a different database: a backend that has locked pg_class blocks new connections to its own.
 """
 
 from typing import Any
@@ -14,17 +14,17 @@ _LOCKS = """
 
 
 async def end_backend(admin: Any, backend: int) -> None:
-    """Stop a query that nobody waits for: it may hold locks that the next test needs."""
+    """Terminate an abandoned query: it may hold locks that the next test needs."""
     await admin.fetchval("SELECT pg_terminate_backend($1, 5000)", backend)
 
 
 async def who_locks_out(admin: Any, database: str) -> str:
-    """Say who keeps others from connecting to the database; "" when nobody does."""
+    """Return a message about the backend that blocks connections to the database; "" without one."""
     found = await admin.fetchrow(_LOCKS, database)
     if found is None:
         return ""
     return (
-        f"Nobody can connect to {database} now: backend {found['pid']} has locked {found['catalog']}, which"
-        f" every new connection reads. Its last query: {found['query'][:200]!r}. Let the test end that"
-        " transaction before it opens another connection, or lock a table of its own."
+        f"Cannot connect to {database}: backend {found['pid']} has locked {found['catalog']}, which"
+        f" every new connection reads. Its last query: {found['query'][:200]!r}. End that transaction"
+        " before the test opens another connection, or lock a user table instead."
     )

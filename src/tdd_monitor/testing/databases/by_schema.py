@@ -1,4 +1,4 @@
-"""All databases of this process on one server, by the schema that a test wants. Everything here blocks."""
+"""All databases of this process on one server, by the schema that a test uses. Everything here blocks."""
 
 import time
 from collections.abc import Callable, Coroutine
@@ -16,13 +16,13 @@ from .worker import Database, WorkerDatabases
 
 Result = TypeVar("Result")
 
-# The record of what is done once for all tests of a process, whichever of them comes first.
+# The name under which work done once for all tests of a process is recorded, whichever test triggers it.
 FOR_ALL_TESTS = "tdd-monitor: test database"
 
 
 @dataclass(frozen=True)
 class Provided:
-    """A database, and what it took to provide it. `template` is None without a schema."""
+    """A database, and the time it took to provide. `template` is None without a schema."""
 
     database: Database
     took_ms: float
@@ -31,34 +31,34 @@ class Provided:
 
 
 class Databases:
-    """Made with the server; `close` drops what it has made and gives the server back."""
+    """The databases on a server; `close` drops them and releases the server."""
 
     def __init__(self, server: DatabaseServer) -> None:
         self.server = server
         self._worker = WorkerDatabases(server)
         self._templates = TemplateDatabases(server)
         self._spares = SpareDatabases(server, self._worker.describe)
-        self._standing: dict[str, Database] = {}
+        self._shared: dict[str, Database] = {}
         self._for_pools: dict[str, Database] = {}
 
-    def standing(self, schema: Schema | None) -> Database | None:
-        """Return the database in which all tests with this schema run, when it has been made."""
-        return self._standing.get(schema.hash if schema is not None else "")
+    def shared(self, schema: Schema | None) -> Database | None:
+        """Return the database shared by all tests with this schema, if it has been created."""
+        return self._shared.get(schema.hash if schema is not None else "")
 
     def provide(self, schema: Schema | None) -> Provided:
-        """Make the database in which all tests with this schema run. Raises SchemaError."""
+        """Create the database shared by all tests with this schema. Raises SchemaError."""
         started_s = time.perf_counter()
         with shared_work(FOR_ALL_TESTS):
             template = self._template(schema)
             if schema is None or template is None:
-                database = self._standing[""] = self._worker.get()
+                database = self._shared[""] = self._worker.get()
             else:
-                database = self._standing[schema.hash] = self._worker.get(template.name, schema.settings)
+                database = self._shared[schema.hash] = self._worker.get(template.name, schema.settings)
             self._spares.replenish(database)
         return Provided(database, (time.perf_counter() - started_s) * 1e3, template)
 
     def for_pools(self, schema: Schema | None) -> Database:
-        """Return the database of this process for pools, which commit. Raises SchemaError."""
+        """Return this process's database for pools, which commit. Raises SchemaError."""
         key = schema.hash if schema is not None else ""
         if key not in self._for_pools:
             with shared_work(FOR_ALL_TESTS):
@@ -82,29 +82,29 @@ class Databases:
         return Provided(database, (time.perf_counter() - started_s) * 1e3, template, was_ready)
 
     def release_own(self, database: Database) -> None:
-        """Drop it, when there is time."""
+        """Schedule the database to be dropped."""
         self._spares.release(database)
         self._worker.settle()
 
-    def renew(self, database: Database) -> None:
-        """Make a spoilt database anew."""
-        self._worker.renew(database)
+    def recreate(self, database: Database) -> None:
+        """Recreate a database that a test has modified."""
+        self._worker.recreate(database)
 
     def administer(self, work: Callable[[Any], Coroutine[Any, Any, Result]]) -> Result:
-        """Let `work` use a session of this process, in another database than those of tests."""
+        """Run `work` on this process's session, which is not in a test database."""
         return self._worker.administer(work)
 
     def left_on_server(self) -> list[str]:
-        """Return what is new on the embedded server since this process began, such as `role bob`."""
+        """Return what is new on the embedded server since this process started, such as `role bob`."""
         return self._worker.left_on_server()
 
     def revive(self) -> None:
-        """Start the embedded server again after a crash. Raises `EmbeddedPostgresError`."""
+        """Restart the embedded server after a crash. Raises `EmbeddedPostgresError`."""
         self.server.revive()
         self._worker.revive()
 
     def close(self) -> None:
-        """Drop everything, as far as the server lets us, and give it back. Raises what it says."""
+        """Drop everything that the server lets us drop, and release it. Raises the server's errors."""
         with ExitStack() as last_to_first:
             last_to_first.callback(self.server.close)
             last_to_first.callback(self._worker.close)

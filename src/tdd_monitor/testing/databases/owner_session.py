@@ -1,8 +1,8 @@
-"""The session by which this process owns its databases on the embedded server.
+"""The session through which this process owns its databases on the embedded server.
 
-It stays open as long as the process lives, and holds an advisory lock: the server itself knows who lives,
-in whatever container or after whatever crash. On a server that the user named there is none: somebody may
-have counted its connections, and nothing is swept there.
+It stays open for the lifetime of the process and holds an advisory lock: the server itself knows which
+owners are alive, across containers and crashes. There is none on the user's server: its connections may
+be limited, and orphans are not dropped there.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from .server import CONNECT_TIMEOUT_S, DatabaseServer, run_apart
 
 Result = TypeVar("Result")
 
-# Locks of all databases of the server, whoever looks.
+# The advisory locks of all databases of the server.
 _HELD = """
     SELECT (classid::bigint << 32) | objid::bigint AS key FROM pg_locks
     WHERE locktype = 'advisory' AND objsubid = 1 AND granted
 """
-# What a test may have set on the role or the database of this session, and would hinder or end it.
+# Overrides what a test may have set on this session's role or database, and would block or end it.
 _SETTINGS = {
     "application_name": "tdd-monitor owner",
     "default_transaction_read_only": "off",
@@ -32,7 +32,7 @@ _GONE = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.Operat
 
 
 class OwnerSession:
-    """Does the administration of this process. `key` is that of its lock. Everything here blocks."""
+    """Runs the administration of this process. `key` is the key of its lock. Everything here blocks."""
 
     def __init__(self, server: DatabaseServer) -> None:
         self._server = server
@@ -41,12 +41,12 @@ class OwnerSession:
         self._connection: Any = None
 
     def hold(self) -> None:
-        """Take the lock, before the first database is made; again when a crash has taken it."""
+        """Acquire the lock before the first database is created, and again after a crash."""
         if self._server.given is None and (self._connection is None or self._connection.is_closed()):
             self.administer(_nothing)
 
     def administer(self, work: Callable[[Any], Coroutine[Any, Any, Result]]) -> Result:
-        """Let `work` use the session."""
+        """Run `work` on the session."""
         if self._server.given is not None or (self._loop is not None and self._loop.is_running()):
             return self._server.administer(work)
         if self._loop is None:
@@ -58,7 +58,7 @@ class OwnerSession:
         return run_apart(administer, self._loop)
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         loop, self._loop = self._loop, None
         connection, self._connection = self._connection, None
         if loop is None or loop.is_running():
@@ -91,7 +91,7 @@ async def held_keys(admin: Any) -> set[int]:
 
 
 async def _nothing(_: Any) -> None:
-    """Only open the session."""
+    """Do no work: opening the session is enough."""
 
 
 async def _close(connection: Any) -> None:

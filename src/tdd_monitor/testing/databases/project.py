@@ -1,4 +1,4 @@
-"""What the pytest plugin knows of the project under test, for the rooms that run without pytest too.
+"""What the pytest plugin knows about the project under test, for packages that also run without pytest.
 
 PYTEST_DONT_REWRITE: part of every start of pytest, and nothing here asserts for tests.
 """
@@ -11,11 +11,11 @@ on_progress: Callable[[str], None] | None = None
 
 
 def root() -> Path:
-    """Where pyproject.toml is looked for: pytest's rootdir, else the current directory."""
+    """Return the directory of pyproject.toml: pytest's rootdir, else the current directory."""
     return _root or Path.cwd()
 
 
-def tell(rootdir: Path | None, progress: Callable[[str], None] | None) -> None:
-    """Set the root, and who hears when a server takes time to start."""
+def configure(rootdir: Path | None, progress: Callable[[str], None] | None) -> None:
+    """Set the root, and the callback for a slow server start."""
     global _root, on_progress
     _root, on_progress = rootdir, progress

@@ -1,7 +1,7 @@
 """The PostgreSQL server that the tests use: the embedded one, or the user's.
 
 Administration (CREATE DATABASE and the like) blocks its caller, on a connection and a loop of its own:
-so it works the same from a coroutine, from a plain fixture and at exit.
+so it works the same from a coroutine, a synchronous fixture and at exit.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _NOT_TRIED_AGAIN_S = 30.0
 
 
 class DatabaseUnreachableError(ConnectionError):
-    """The server that the user named does not answer; the message says which it is, and who named it."""
+    """The user's server does not answer; the message says which one, and where its URL is set."""
 
 
 class DatabaseServer:
@@ -37,7 +37,7 @@ class DatabaseServer:
         self.revive()
 
     def revive(self) -> None:
-        """Start the embedded server again after a crash; it keeps its databases."""
+        """Restart the embedded server after a crash; it keeps its databases."""
         if self.given is not None:
             return
         from tdd_monitor.testing.postgres import acquire_server
@@ -48,7 +48,7 @@ class DatabaseServer:
 
     @property
     def main_url(self) -> str:
-        """Where to connect for administration: the user's database, or `postgres` of the embedded server."""
+        """The URL for administration: the user's database, or `postgres` on the embedded server."""
         if self._lease is not None:
             return self._lease.address.url()
         assert self.given is not None
@@ -62,27 +62,27 @@ class DatabaseServer:
     def reaching(
         self, *failures: type[Exception], now_s: Callable[[], float] = time.monotonic
     ) -> Iterator[None]:
-        """Stand around a connection that is opened: `failures`, or OSError, say that nobody answers.
+        """Guard the opening of a connection: `failures`, or OSError, mean that the server does not answer.
 
-        One attempt can take all of the time-out, so after it the next ones fail at once for some seconds.
-        Raises DatabaseUnreachableError, on a server that the user named.
+        One attempt can take the whole timeout, so attempts in the next seconds fail at once.
+        Raises DatabaseUnreachableError, on the user's server.
         """
         if self.given is None:
             yield
             return
         if self._unreachable is not None and now_s() - self._unreachable[0] < _NOT_TRIED_AGAIN_S:
             raise DatabaseUnreachableError(
-                f"{self._unreachable[1]} It is not tried again for {_NOT_TRIED_AGAIN_S:g} s."
+                f"{self._unreachable[1]} No new attempt is made for {_NOT_TRIED_AGAIN_S:g} s."
             )
-        unanswered: tuple[type[Exception], ...] = (OSError, *failures)
+        connection_errors: tuple[type[Exception], ...] = (OSError, *failures)
         try:
             yield
-        except unanswered as error:
+        except connection_errors as error:
             text = self._explain(error)
             self._unreachable = (now_s(), text)
             raise DatabaseUnreachableError(text) from error
         except Exception as error:
-            # The server has answered, and says best what it does not like.
+            # The server has answered; its own error explains the failure best.
             error.add_note(f"The server is {self.given.shown}, from {self.given.source}.")
             raise
         self._unreachable = None
@@ -97,7 +97,7 @@ class DatabaseServer:
         )
 
     def execute(self, *statements: str) -> None:
-        """Execute statements one by one, each on its own (CREATE DATABASE wants that). Blocks."""
+        """Execute statements one by one, outside a transaction (as CREATE DATABASE requires). Blocks."""
 
         async def administer(connection: Any) -> None:
             for statement in statements:
@@ -106,7 +106,7 @@ class DatabaseServer:
         self.administer(administer)
 
     def administer(self, work: Callable[[Any], Coroutine[Any, Any, Result]], database: str = "") -> Result:
-        """Let `work` use a connection that is opened and closed around it. Blocks until it is done."""
+        """Run `work` on a new connection and close it afterwards. Blocks until it is done."""
         import asyncpg
 
         url = self.url_of(database) if database else self.main_url
@@ -122,7 +122,7 @@ class DatabaseServer:
         return run_apart(connect_and_work)
 
     def close(self) -> None:
-        """Give the embedded server back; it stops by itself when nobody uses it."""
+        """Release the embedded server; it stops by itself when it has no users."""
         if self._lease is not None:
             self._lease.close()
 
@@ -130,11 +130,11 @@ class DatabaseServer:
 def run_apart(
     make: Callable[[], Coroutine[Any, Any, Result]], loop: asyncio.AbstractEventLoop | None = None
 ) -> Result:
-    """Run a coroutine to its end in `loop`, else one of its own; from within a running loop, in a thread."""
+    """Run a coroutine to completion in `loop` or a new one; within a running loop, in a thread."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        # No thread: at exit, Python 3.12 and later refuse to start one.
+        # Not in a thread: at exit, Python 3.12 and later refuse to start one.
         return _run(make, loop)
     results: list[Result] = []
     errors: list[BaseException] = []
@@ -156,6 +156,6 @@ def run_apart(
 def _run(make: Callable[[], Coroutine[Any, Any, Result]], loop: asyncio.AbstractEventLoop | None) -> Result:
     if loop is not None:
         return loop.run_until_complete(make())
-    # Not the loop of the user's policy: that may be anything.
+    # Not a loop from the user's policy, which may be of any kind.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
         return runner.run(make())

@@ -1,7 +1,7 @@
-"""Databases that are ready before anybody asks: for tests that must commit, and for the next run.
+"""Databases created ahead of time: for tests that must commit, and for the next run.
 
-A thread makes and drops them while tests run; a test waits only when it is faster than that. On the
-embedded server what is left over at the end stays, as a spare for whoever comes next.
+A thread creates and drops them while tests run; a test waits only when the thread is slower. On the
+embedded server, unused ones stay at the end as spares for the next run.
 """
 
 import os
@@ -40,7 +40,7 @@ class SpareDatabases:
     def acquire(self, template: str, settings: Settings) -> tuple[Database, bool]:
         """Return a database for the caller alone, and whether it was ready. Blocks until there is one.
 
-        Raises what the server says when it cannot make one.
+        Raises the server's error when it cannot create one.
         """
         kind = names.kind(template, settings)
         with self._change:
@@ -58,13 +58,13 @@ class SpareDatabases:
             return self._ready[kind].popleft(), was_ready
 
     def release(self, database: Database) -> None:
-        """Let the database be dropped, when there is time."""
+        """Schedule the database to be dropped."""
         with self._change:
             self._to_drop.append(database.name)
             self._change.notify_all()
 
     def replenish(self, database: Database) -> None:
-        """Let a spare be made of the same kind, when there is time, so that the next run starts at once."""
+        """Schedule a spare of the same kind, so that the next run starts at once."""
         if not self._may_leave(database):
             return
         with self._change:
@@ -73,13 +73,13 @@ class SpareDatabases:
             self._change.notify_all()
 
     def close(self) -> None:
-        """Drop what tests have used; what is still unused becomes a spare, or is dropped too. Blocks."""
+        """Drop the used databases; unused ones become spares, or are dropped too. Blocks."""
         with self._change:
             self._closing = True
             self._to_make.clear()
             self._to_replenish.clear()
             self._change.notify_all()
-            # A spare that is just being made needs no client to be finished: nobody waits for it.
+            # The server completes a spare in progress without a client, so do not wait for it.
             thread = None if self._making_spare else self._thread
         if thread is not None:
             thread.join()
@@ -87,7 +87,7 @@ class SpareDatabases:
             self._server.administer(self._leave)
 
     def _may_leave(self, database: Database) -> bool:
-        # On a server of the user nothing may stay, and a template of this process goes with it.
+        # Nothing may stay on the user's server, and a template of this process is dropped with it.
         lasting = not database.template or database.template.startswith(names.TEMPLATES)
         return lasting and self._server.given is None
 
@@ -101,11 +101,11 @@ class SpareDatabases:
         while self._wait_for_work():
             try:
                 self._server.administer(self._work)
-            except Exception as error:  # noqa: BLE001 - raised where somebody waits for it
+            except Exception as error:  # noqa: BLE001 - raised in the waiting caller
                 with self._change:
                     self._to_replenish.clear()
                     if self._making_spare:
-                        self._making_spare = False  # nobody needs it today
+                        self._making_spare = False  # this run does not need it
                         continue
                     self._failure = error
                     self._to_make.clear()
@@ -119,7 +119,7 @@ class SpareDatabases:
             return not self._closing
 
     async def _work(self, admin: Any) -> None:
-        """Work until nothing is left to do, on one connection: first what a test may be waiting for."""
+        """Work through all tasks on one connection, starting with those that a test may be waiting for."""
         while not self._closing:
             like = name = None
             with self._change:

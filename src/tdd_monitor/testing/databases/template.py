@@ -1,7 +1,7 @@
-"""Databases that hold a declared schema and nothing else: built once, then only copied.
+"""Databases that contain only a declared schema: built once, then copied.
 
-On the embedded server a template serves all workers and later runs. On a server of the user it belongs
-to this process and goes with it.
+On the embedded server a template serves all workers and later runs. On the user's server it belongs
+to this process and is dropped at its end.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _OBJECTS = (
 
 @dataclass(frozen=True)
 class Template:
-    """A finished template database. `built_now`: this process had to build it, which took `built_ms`."""
+    """A finished template database. `built_now`: this process built it, which took `built_ms`."""
 
     name: str
     operations: int
@@ -42,7 +42,7 @@ class Template:
 
 
 class TemplateDatabases:
-    """Builds templates on one server, each under a lock that all processes share. Blocks."""
+    """Builds templates on one server, each under a lock shared by all processes. Blocks."""
 
     def __init__(self, server: DatabaseServer) -> None:
         self._server = server
@@ -50,7 +50,7 @@ class TemplateDatabases:
         self._own: list[str] = []
 
     def get(self, schema: Schema, name_own: Callable[[], str]) -> Template:
-        """Return the template of the schema; it is built when nobody has done so yet.
+        """Return the template of the schema, built on first use.
 
         `name_own` names a template that is for this process alone. Raises SchemaError.
         """
@@ -64,11 +64,11 @@ class TemplateDatabases:
         return template
 
     def has(self, schema: Schema) -> bool:
-        """Tell whether `get` would have nothing to build or to look for."""
+        """Return whether `get` has it already, with nothing to build or look up."""
         return schema.hash in self._ready
 
     def drop_own(self) -> None:
-        """Drop the templates that are for this process alone."""
+        """Drop the templates of this process alone."""
         own, self._own = self._own, []
         self._ready.clear()
         for name in own:
@@ -76,7 +76,7 @@ class TemplateDatabases:
 
     def _find_or_build(self, name: str, schema: Schema) -> Template:
         async def find_or_build(admin: Any) -> Template:
-            # Held by the connection, so a builder that dies gives it back.
+            # Held by the connection, so it is released if the builder dies.
             await admin.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", name)
             found = await admin.fetchrow(_STATE, name)
             if found is not None and found["finished"]:
@@ -98,7 +98,7 @@ class TemplateDatabases:
         built_ms = (time.perf_counter() - started_s) * 1e3
         note = json.dumps({"operations": operations, "built_ms": round(built_ms, 3)})
         await admin.execute(f"COMMENT ON DATABASE \"{name}\" IS '{note}'")
-        # Also the mark that it is finished: a half-built one is dropped by the next who wants it.
+        # Also marks it as finished: a half-built one is dropped by the next process that needs it.
         await admin.execute(f'ALTER DATABASE "{name}" IS_TEMPLATE true')
         for old in await admin.fetch(_OLDEST):
             await admin.execute(f'ALTER DATABASE "{old["datname"]}" IS_TEMPLATE false')
@@ -122,10 +122,10 @@ async def fill(url: str, schema: Schema) -> int:
         if is_async(schema.build):
             await schema.build(connection)
         else:
-            # A thread without a loop: Alembic's env.py for asynchronous engines calls asyncio.run.
+            # In a thread without a loop: Alembic's env.py for asynchronous engines calls asyncio.run.
             await asyncio.to_thread(schema.build, url)
         return int(await connection.fetchval(_OBJECTS))
     except asyncpg.PostgresError as error:
-        raise SchemaError(f"PostgreSQL refused the declared schema: {error}") from error
+        raise SchemaError(f"PostgreSQL rejected the declared schema: {error}") from error
     finally:
         await connection.close()

@@ -1,7 +1,7 @@
 """Which database the tests may use.
 
-The order is a safety rule: a DATABASE_URL that lies around in the environment may well be somebody's
-production database, so it counts only when the project says so.
+The order is a safety rule: a DATABASE_URL in the environment may well point to a production
+database, so it is used only when the project says so.
 """
 
 import os
@@ -17,14 +17,14 @@ COMMON_VARIABLE = "DATABASE_URL"
 
 @dataclass(frozen=True)
 class DatabaseUrl:
-    """The database of the user; `source` says where its URL was found."""
+    """The user's database; `source` says where its URL was found."""
 
     url: str
     source: str
 
     @property
     def shown(self) -> str:
-        """The URL for messages: without its password."""
+        """The URL without its password, for messages."""
         parts = urlsplit(self.url)
         user, at, host = parts.netloc.rpartition("@")
         user = re.sub(":.*", ":***", user)
@@ -33,7 +33,7 @@ class DatabaseUrl:
 
 
 def find_database_url(project: Path, environment: Mapping[str, str] | None = None) -> DatabaseUrl | None:
-    """Return the database that the project names, or None: then the embedded server is to be used.
+    """Return the database that the project configures, or None for the embedded server.
 
     `[tool.tdd-monitor] database_url`, else TDD_MONITOR_DATABASE_URL, else DATABASE_URL where
     `use_database_url = true`. Raises `tdd_monitor.config.ConfigError` when pyproject.toml is wrong.
@@ -54,7 +54,7 @@ def find_database_url(project: Path, environment: Mapping[str, str] | None = Non
 def with_database(url: str, database: str) -> str:
     """Return the URL of another database on the same server."""
     parts = urlsplit(url)
-    # An empty host must keep its slashes, which urlunsplit drops for a scheme it does not know.
+    # An empty host must keep its slashes, which urlunsplit drops for unknown schemes.
     path = urlunsplit(("", "", f"/{database}", parts.query, ""))
     return f"{parts.scheme}://{parts.netloc}{path}"
 

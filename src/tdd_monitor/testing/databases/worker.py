@@ -1,7 +1,7 @@
-"""The databases of this process: one for each schema that its tests want, made anew when a test spoils it.
+"""The databases of this process: one per schema, recreated after a test has modified it.
 
-Each process that runs tests has its own, so workers of pytest-xdist and runs of other projects never meet.
-A database of the user (by URL) is used as it is: nothing is created, nothing dropped.
+Each process that runs tests has its own, so pytest-xdist workers and runs of other projects never clash.
+A database of the user (by URL) is used as is: nothing is created or dropped.
 """
 
 import os
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from . import names
-from .left_overs import LeftOvers, reset_settings
+from .leftovers import Leftovers, reset_settings
 from .owner_session import OwnerSession, held_keys
 from .server import DatabaseServer
 
@@ -25,7 +25,7 @@ Settings = tuple[tuple[str, str], ...]
 
 @dataclass(eq=False)
 class Database:
-    """A database in which tests run. `generation` grows each time that it is made anew."""
+    """A database in which tests run. `generation` increases each time it is recreated."""
 
     name: str
     url: str
@@ -33,31 +33,31 @@ class Database:
     settings: Settings = ()
     owned: bool = True
     generation: int = 0
-    spoilt_by: str = ""  # the test that may have left something here
-    opened: int = 0  # how many connections the toolkit has opened to it
-    sessions_before: int | None = None  # of others, when a test asked for the URL
+    modified_by: str = ""  # the test that may have left something behind
+    opened: int = 0  # number of connections that the toolkit has opened to it
+    sessions_before: int | None = None  # foreign sessions at the time a test requested the URL
 
     @property
     def kind(self) -> str:
-        """The same for databases with the same contents."""
+        """Equal for databases with the same contents."""
         return names.kind(self.template, self.settings)
 
 
 class WorkerDatabases:
-    """Makes, renews and drops the databases of this process on one server. All of it blocks."""
+    """Creates, recreates and drops the databases of this process on one server. All methods block."""
 
     def __init__(self, server: DatabaseServer) -> None:
         self._server = server
         self._owner = OwnerSession(server)
-        self._left_overs = LeftOvers()
+        self._leftovers = Leftovers()
         self._first: dict[str, Database] = {}
         self._all: list[Database] = []
         self._count = 0
 
     def get(self, template: str = "", settings: Settings = ()) -> Database:
-        """Return the database of this process with the contents of `template`; "" means an empty one.
+        """Return this process's database with the contents of `template`; "" means an empty one.
 
-        Empty means as it is, where the user has given a URL.
+        With a URL from the user, "" means that database as is.
         """
         kind = names.kind(template, settings)
         database = self._first.get(kind)
@@ -66,75 +66,75 @@ class WorkerDatabases:
         return database
 
     def add(self, template: str = "", settings: Settings = ()) -> Database:
-        """As `get`, but always another one."""
+        """Like `get`, but always a new one."""
         database = self._provide(template, settings)
         self._all.append(database)
         return database
 
-    def renew(self, database: Database) -> None:
-        """Make the database anew under its name; what is still connected to it is disconnected."""
+    def recreate(self, database: Database) -> None:
+        """Recreate the database under its name, and disconnect all clients."""
 
-        async def drop_and_make(admin: Any) -> None:
+        async def drop_and_create(admin: Any) -> None:
             await admin.execute(drop(database.name))
             if self._server.given is None:
                 await reset_settings(admin)
             await claim_or_make(self._server, admin, database)
 
-        self._owner.administer(drop_and_make)
+        self._owner.administer(drop_and_create)
         database.generation += 1
-        database.spoilt_by = ""
+        database.modified_by = ""
 
     def drop_all(self) -> None:
-        """Drop what this process has made."""
+        """Drop the databases that this process has created."""
         owned = [drop(database.name) for database in self._all if database.owned]
         self._first.clear()
         self._all.clear()
 
-        async def drop_them(admin: Any) -> None:
+        async def drop_owned(admin: Any) -> None:
             for statement in owned:
                 await admin.execute(statement)
             if self._server.given is None:
                 await reset_settings(admin)
 
         if owned:
-            self._owner.administer(drop_them)
+            self._owner.administer(drop_owned)
 
     def administer(self, work: Callable[[Any], Coroutine[Any, Any, Result]]) -> Result:
-        """Let `work` use the session of this process, in another database than those of tests."""
+        """Run `work` on this process's session, which is not in a test database."""
         return self._owner.administer(work)
 
     def settle(self) -> None:
-        """Reset what a test has set for all projects of the embedded server."""
+        """Reset settings that a test has left for all projects on the embedded server."""
         if self._server.given is None:
             self._owner.administer(reset_settings)
 
     def left_on_server(self) -> list[str]:
-        """Return what is new on the embedded server since this process began, such as `role bob`."""
-        return self._owner.administer(self._left_overs.new) if self._left_overs.begun else []
+        """Return what is new on the embedded server since this process started, such as `role bob`."""
+        return self._owner.administer(self._leftovers.new) if self._leftovers.begun else []
 
     def revive(self) -> None:
-        """Own the databases again on a server that has crashed and was started anew."""
+        """Acquire ownership of the databases again after a server crash and restart."""
         self._owner.hold()
 
     def close(self) -> None:
-        """Let go of what is left; call it last."""
+        """Close the owner session; call it last."""
         self._owner.close()
 
     def describe(self, template: str, settings: Settings) -> Database:
-        """Return a database with a name of its own, which the caller makes and drops."""
+        """Return a database with a unique name, for the caller to create and drop."""
         name = self.next_name()
         return Database(name, self._server.url_of(name), template, settings)
 
     def next_name(self) -> str:
-        """Return a name that no other database has, and that says whose it is."""
+        """Return a unique database name that identifies its owner."""
         self._count += 1
         worker = re.sub(r"\W", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or "main"
         if self._server.given is not None:
             return names.on_named_server(worker, self._owner.key, self._count)
-        if self._left_overs.begun:
+        if self._leftovers.begun:
             self._owner.hold()
         else:
-            self._owner.administer(self._left_overs.begin)
+            self._owner.administer(self._leftovers.begin)
         return names.own(worker, os.getpid(), int(time.time()), self._owner.key, self._count)
 
     def _provide(self, template: str, settings: Settings) -> Database:
@@ -156,8 +156,8 @@ class WorkerDatabases:
 async def claim_or_make(server: DatabaseServer, admin: Any, database: Database) -> bool:
     """Take a spare of that kind, or create the database; return whether there was a spare.
 
-    Renaming takes a hundredth of the time of creating, and only one process can rename a database. On a
-    server of the user there are no spares of ours, whatever a name says.
+    Renaming takes a hundredth of the time of creating, and only one process can rename a database. On the
+    user's server none of the databases are our spares, whatever their names.
     """
     import asyncpg
 
@@ -165,24 +165,24 @@ async def claim_or_make(server: DatabaseServer, admin: Any, database: Database) 
         try:
             await admin.execute(f'ALTER DATABASE "{name}" RENAME TO "{database.name}"')
         except asyncpg.PostgresError:
-            continue  # somebody else was faster
+            continue  # another process was faster
         return True
     await make(admin, database.name, database.template, database.settings)
     return False
 
 
 async def make(admin: Any, name: str, template: str, settings: Settings) -> None:
-    """Create a database on the server to which `admin` is connected."""
+    """Create a database on the server that `admin` is connected to."""
     await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template or "template1"}"')
-    # Settings belong to the database, not to its contents, so a copy does not have them.
+    # Settings belong to the database, not to its contents, so a copy lacks them.
     for setting, value in settings:
         await admin.execute("SELECT set_config($1, $2, false)", setting, value)
         await admin.execute(f'ALTER DATABASE "{name}" SET {setting} FROM CURRENT; RESET {setting}')
 
 
 async def spares_of(admin: Any, kind: str) -> list[str]:
-    """The names of the spare databases of a kind ("" for all), oldest first."""
-    # -2: half dropped, by a process that was killed.
+    """Return the names of the spare databases of a kind ("" for all), oldest first."""
+    # -2: half dropped by a killed process.
     query = (
         "SELECT datname FROM pg_database WHERE starts_with(datname, $1) AND datconnlimit <> -2 ORDER BY oid"
     )
@@ -190,21 +190,21 @@ async def spares_of(admin: Any, kind: str) -> list[str]:
 
 
 def drop(name: str) -> str:
-    """The statement that drops a database, connected users or not."""
+    """Return the statement that drops a database, even with connected users."""
     return f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'
 
 
 async def _drop_orphans(admin: Any) -> None:
     import asyncpg
 
-    # In this order: an owner has its lock before its first database.
+    # In this order: an owner acquires its lock before it creates its first database.
     found = {row["datname"]: row["datistemplate"] for row in await admin.fetch(_LIST)}
     held = await held_keys(admin)
     for name in [name for name in found if names.is_orphan(name, held)][:_SWEPT_AT_ONCE]:
         try:
-            if found[name]:  # no other: a DROP that was interrupted leaves what ends a session that alters it
+            if found[name]:  # templates only: altering a half-dropped database ends the session
                 await admin.execute(f'ALTER DATABASE "{name}" IS_TEMPLATE false')
-            # Without FORCE: a database that somebody uses is no orphan, whatever else says so.
+            # Without FORCE: a database in use is not an orphan.
             await admin.execute(f'DROP DATABASE "{name}"')
         except asyncpg.PostgresError:
             continue

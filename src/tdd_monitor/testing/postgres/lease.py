@@ -76,13 +76,13 @@ def acquire_server(on_progress: Callable[[str], None] | None = None) -> ServerLe
     Blocks until the server accepts connections; `on_progress` gets a line per slow step. Raises
     `EmbeddedPostgresError`.
     """
-    tell = on_progress or (lambda _: None)
+    report = on_progress or (lambda _: None)
     home = find_home()
     lease = _join(home)
     if lease is not None:
         return lease
-    with home.locked(home.starter_lock, _START_PATIENCE_S, lambda: tell("Waiting for PostgreSQL to start")):
-        return _start_or_join(home, tell)
+    with home.locked(home.starter_lock, _START_PATIENCE_S, lambda: report("Waiting for PostgreSQL to start")):
+        return _start_or_join(home, report)
 
 
 def hold_for(pid: int) -> None:

@@ -129,7 +129,7 @@ def _pool(config: str, schema: Any) -> "Generator[GuardedPool, None, None]":
 def pytest_configure(config: pytest.Config) -> None:
     """Register the modules; nothing is started yet."""
     if not _configured:
-        project.tell(config.rootpath, _Progress(config))
+        project.configure(config.rootpath, _Progress(config))
     _configured.append(config)
     # Not by `pytest_plugins`: for each name there pytest searches all installed packages.
     for module in (measuring, sql):
@@ -209,7 +209,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         _configured.remove(config)
     if _configured:
         return
-    project.tell(None, None)
+    project.configure(None, None)
     manager = _used_manager()
     if manager is not None:
         from tdd_monitor.testing.connections.kept_loop import keeper

@@ -1,7 +1,7 @@
-"""Settings that outlive a test on the embedded server, and what else a test may have left there.
+"""Settings and objects that outlive a test on the embedded server.
 
-A transaction undoes them; a test that commits, or that has a database of its own, leaves them to all
-projects. Settings are reset; databases and roles are told, because they may be those of another process.
+A rollback undoes them; a test that commits, or that has its own database, leaves them behind for all
+projects. Settings are reset; databases and roles are reported only, as they may belong to another process.
 """
 
 import contextlib
@@ -9,8 +9,8 @@ from typing import Any
 
 import asyncpg
 
-# Of the account that all tests have, of everybody, and of the databases from which others are made. What
-# a test sets on roles and databases of its own hinders nobody.
+# Settings of the account that all tests use, of all roles, and of the databases that others are copied from.
+# What a test sets on its own roles and databases affects no other test.
 _SET = """
     SELECT coalesce(quote_ident(r.rolname), 'ALL') AS role, quote_ident(d.datname) AS database
     FROM pg_db_role_setting s
@@ -25,29 +25,29 @@ _FOUND = """
 """
 
 
-class LeftOvers:
-    """Knows what the server had at the beginning."""
+class Leftovers:
+    """Compares the server's objects with those at the start."""
 
     def __init__(self) -> None:
         self.begun = False
         self._known: set[str] = set()
 
     async def begin(self, admin: Any) -> None:
-        """Note what is there, and reset what earlier runs have left."""
+        """Record the existing objects, and reset settings left by earlier runs."""
         await reset_settings(admin)
         self._known = await _found(admin)
         self.begun = True
 
     async def new(self, admin: Any) -> list[str]:
-        """Return the databases, roles and tablespaces that have come since, such as `role bob`."""
+        """Return the databases, roles and tablespaces created since, such as `role bob`."""
         return sorted(await _found(admin) - self._known)
 
 
 async def reset_settings(admin: Any) -> None:
-    """Reset what holds for all projects."""
+    """Reset the settings that apply to all projects."""
     for row in await admin.fetch(_SET):
         within = f" IN DATABASE {row['database']}" if row["database"] else ""
-        # Another process may be doing the same just now, which is an error in one of them.
+        # Fails if another process is resetting the same setting.
         with contextlib.suppress(asyncpg.PostgresError):
             await admin.execute(f"ALTER ROLE {row['role']}{within} RESET ALL")
 

@@ -73,7 +73,7 @@ def test_what_is_set_on_roles_and_databases_is_reset(run_pytest: Run) -> None:
     assert "1 passed" in result.stdout, result.stdout
 
 
-async def test_alter_system_is_refused() -> None:
+async def test_alter_system_is_rejected() -> None:
     async with tdd_database() as database:
         if database.connection.get_server_version().major < 17:
             pytest.skip("PostgreSQL 16 cannot refuse it")
@@ -99,7 +99,7 @@ async def test_another_connection_that_is_still_open_is_noticed(look: Look) -> N
     other.terminate()
 
 
-async def test_who_only_asks_for_the_url_is_not_told() -> None:
+async def test_requesting_only_the_url_causes_no_warning() -> None:
     backends = set()
     for _ in range(2):
         async with tdd_test_context("the test") as context:
@@ -114,7 +114,7 @@ async def test_who_only_asks_for_the_url_is_not_told() -> None:
     assert len(backends) == 1
 
 
-def test_a_plain_test_with_another_connection_is_told() -> None:
+def test_a_plain_test_with_another_connection_is_warned() -> None:
     psycopg = pytest.importorskip("psycopg")
     from tdd_monitor.testing import tdd_sync_context
 
@@ -125,7 +125,7 @@ def test_a_plain_test_with_another_connection_is_told() -> None:
         assert context.connection.execute("SELECT to_regclass('lasting')").fetchone() == (None,)
 
 
-async def test_a_stuck_query_that_has_locked_the_catalog_is_stopped() -> None:
+async def test_a_stuck_query_that_has_locked_the_catalog_is_terminated() -> None:
     with pytest.warns(IsolationWarning, match="^the test ended while a query"):
         async with tdd_test_context("the test") as context:
             await context.connection.execute("LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE")
@@ -137,7 +137,7 @@ async def test_a_stuck_query_that_has_locked_the_catalog_is_stopped() -> None:
         assert await context.connection.fetchval("SELECT 1") == 1
 
 
-async def test_a_locked_catalog_is_named_to_who_cannot_connect() -> None:
+async def test_a_connection_error_names_the_locked_catalog() -> None:
     async def open_at_once(count: int) -> None:
         async with tdd_test_context("beside"):
             if count:
@@ -178,7 +178,7 @@ async def test_it(tdd_database):
 
 
 @pytest.mark.parametrize("arguments", [(), ("-p", "xdist", "-n", "1")])
-async def test_what_stays_on_the_server_is_told_at_the_end(
+async def test_objects_left_on_the_server_are_reported_at_the_end(
     run_pytest: Run, arguments: tuple[str, ...], look: Look
 ) -> None:
     name = f"left_by_{os.getpid()}_{len(arguments)}"
