@@ -1,11 +1,11 @@
-"""How numbers read: durations, sizes, shares, counts; the same everywhere."""
+"""Number formats, the same everywhere: durations, sizes, shares, counts."""
 
 import math
 
 MB = 1024 * 1024
 NS_PER_MS = 1_000_000
 
-# Below these milliseconds, in this unit, with so many decimals: three figures always.
+# Upper bound in milliseconds, unit, decimals: always three significant figures.
 _STEPS = (
     (9.995, 1, 2, "ms"),
     (99.95, 1, 1, "ms"),
@@ -16,7 +16,7 @@ _STEPS = (
 
 
 def milliseconds(value: float) -> str:
-    """A duration in at most 7 cells: 0.42 ms, 12.3 ms, 340 ms, 1.24 s, 75.0 s, 12m 05s."""
+    """Format a duration in at most 7 cells: 0.42 ms, 12.3 ms, 340 ms, 1.24 s, 75.0 s, 12m 05s."""
     if math.isnan(value):
         return "-"
     for below, per_unit, decimals, unit in _STEPS:
@@ -26,12 +26,12 @@ def milliseconds(value: float) -> str:
 
 
 def nanoseconds(value: float) -> str:
-    """A duration given in nanoseconds, as `milliseconds` writes it."""
+    """Format a duration in nanoseconds, like `milliseconds`."""
     return milliseconds(value / NS_PER_MS)
 
 
 def clock(seconds: float) -> str:
-    """A longer time: 8s, 2m 05s, 1h 03m."""
+    """Format a longer duration: 8s, 2m 05s, 1h 03m."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole}s"
@@ -41,7 +41,7 @@ def clock(seconds: float) -> str:
 
 
 def size(value: float, signed: bool = False) -> str:
-    """Bytes as MB (GB from 10,000 MB on), with a sign for differences."""
+    """Format bytes as MB (GB from 10,000 MB on), with a sign for differences."""
     megabytes = value / MB
     sign = "+" if signed else ""
     if abs(megabytes) >= 9_999.5:
@@ -52,17 +52,17 @@ def size(value: float, signed: bool = False) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of a whole: 80%, 5.5%."""
+    """Format a share as a percentage: 80%, 5.5%."""
     return f"{share * 100:.3g}%"
 
 
 def factor(value: float) -> str:
-    """How many times: 1.4x, 12x."""
+    """Format a factor: 1.4x, 12x."""
     if math.isinf(value):
         return ""
     return f"{value:.1f}x" if value < 9.95 else f"{min(value, 9999):.0f}x"
 
 
 def plural(count: int, noun: str) -> str:
-    """1 test, 2 tests, 12,345 tests."""
+    """Format a count with its noun: 1 test, 2 tests, 12,345 tests."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,7 +1,7 @@
-"""Text of others (node ids, messages, captured output) made safe for a terminal and for a shell.
+"""Makes foreign text (node ids, messages, captured output) safe for a terminal and a shell.
 
-A test's name may hold escape sequences that retitle the window, write to the clipboard or turn the
-direction of reading round. Whatever goes to a terminal, or may be pasted into one, comes through here first.
+A test's name may contain escape sequences that retitle the window, write to the clipboard or reverse the
+text direction. Everything that goes to a terminal, or may be pasted into one, is escaped here first.
 """
 
 import re
@@ -12,12 +12,12 @@ import unicodedata
 _SEQUENCE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-OQ-WYZ\\`-~])"
 )
-# With "!", which a shell that is typed into may take for its history.
+# Including "!", which an interactive shell may expand from its history.
 _SHELL_ESCAPES = {"\\": r"\\", "'": r"\'", "\n": r"\n", "\r": r"\r", "\t": r"\t", "!": r"\x21"}
 
 
 def visible(text: str) -> str:
-    """`text` with everything that a terminal would act on (or hide) written as an escape."""
+    """Return `text` with everything that a terminal would interpret (or hide) escaped."""
     if text.isprintable():
         return text
     return "".join(
@@ -26,17 +26,17 @@ def visible(text: str) -> str:
 
 
 def plain_lines(text: str) -> list[str]:
-    """Captured text as lines: without escape sequences, tabs expanded, other controls visible."""
+    """Return captured text as lines: no escape sequences, tabs expanded, other controls visible."""
     if "\x1b" in text:
         text = _SEQUENCE.sub("", text)
     return [visible(line.expandtabs(4) if "\t" in line else line) for line in text.split("\n")]
 
 
 def shell_word(text: str) -> str:
-    """`text` as one word of a shell, safe to paste and to look at.
+    """Return `text` as one shell word, safe to paste and to display.
 
-    What is printable is quoted as `shlex` does it; with anything else the word is `$'...'`, which bash,
-    zsh and ksh turn back into `text`, byte by byte.
+    Printable text is quoted by `shlex`; anything else becomes `$'...'`, which bash, zsh and ksh turn
+    back into `text`, byte by byte.
     """
     if text.isprintable():
         return shlex.quote(text)
@@ -52,11 +52,11 @@ def _shell_escape(char: str) -> str:
 
 
 def _bytes(char: str) -> bytes:
-    """The bytes of a character; of a lone surrogate, the byte of a file's name that it stands for."""
+    """Return the bytes of a character; for a lone surrogate, the file name's byte that it stands for."""
     handler = "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass"
     return char.encode("utf-8", handler)
 
 
 def _is_shown(char: str) -> bool:
-    """True for what a terminal shows as it is: printable characters and spaces of any width."""
+    """Return whether a terminal shows the character as is: printable, or a space of any width."""
     return char.isprintable() or unicodedata.category(char) == "Zs"

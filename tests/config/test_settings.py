@@ -1,4 +1,4 @@
-"""[tool.tdd-monitor]: what is right becomes settings, what is wrong an error that helps."""
+"""[tool.tdd-monitor]: valid values become settings, mistakes a helpful error."""
 
 import dataclasses
 import os
@@ -87,7 +87,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert all(getattr(read, field.name) != field.default for field in dataclasses.fields(Settings))
 
 
-def test_dashes_are_as_good_as_underscores(tmp_path: Path) -> None:
+def test_dashes_and_underscores_are_equivalent(tmp_path: Path) -> None:
     write(tmp_path, table("debounce-ms = 7\n[tool.tdd-monitor.thresholds]\ntest-duration-ms = 8"))
     assert (load(tmp_path).debounce_ms, load(tmp_path).thresholds.test_duration_ms) == (7, 8)
 
@@ -146,17 +146,17 @@ def test_an_unknown_key_gets_a_suggestion(tmp_path: Path, key: str, near: str) -
 
 
 @pytest.mark.parametrize("key", ["root", "zzz", "__class__"])
-def test_a_key_like_no_other_gets_the_list(tmp_path: Path, key: str) -> None:
+def test_a_key_without_a_similar_one_gets_the_list(tmp_path: Path, key: str) -> None:
     said = error(tmp_path, table(f"{key} = 1"))
     assert f"has no key '{key}'\n  Accepted keys: count_connections, database_url, " in said
 
 
 @pytest.mark.parametrize("text", ["[tool]\ntdd-monitor = 3", "[[tool.tdd-monitor]]\npaths = []"])
-def test_a_table_that_is_none_is_an_error(tmp_path: Path, text: str) -> None:
+def test_a_value_that_is_not_a_table_is_an_error(tmp_path: Path, text: str) -> None:
     assert "[tool.tdd-monitor] must be a table" in error(tmp_path, text)
 
 
-def test_a_foreign_use_of_tool_is_not_ours(tmp_path: Path) -> None:
+def test_other_uses_of_tool_are_ignored(tmp_path: Path) -> None:
     write(tmp_path, "tool = 3")
     assert load(tmp_path) == Settings(root=tmp_path)
 
@@ -167,7 +167,7 @@ def test_broken_toml_says_where(tmp_path: Path) -> None:
     assert "line" in said or "end of document" in said
 
 
-def test_what_is_not_text_cannot_be_read(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "pyproject.toml"
     file.write_bytes(b"name = '\xff'")
     with pytest.raises(ConfigError, match="cannot be read"):
@@ -175,15 +175,13 @@ def test_what_is_not_text_cannot_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")
-def test_a_file_without_permission_cannot_be_read(tmp_path: Path) -> None:
+def test_a_file_without_read_permission_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, "").chmod(0)
     with pytest.raises(ConfigError, match="cannot be read"):
         load(tmp_path)
 
 
-def test_a_file_that_vanishes_or_fails_cannot_be_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_vanishes_or_fails_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "")
 
     def fail(*_args: object, **_kwargs: object) -> str:

@@ -1,4 +1,4 @@
-"""One rule for how bad a broken threshold is: the monitor, the screen and the toolkit judge by it."""
+"""One severity rule for exceeded thresholds, used by the monitor, the screen and the toolkit."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def test_exactly_one_and_a_half_times_is_not_critical(threshold: float, value: f
 
 
 @pytest.mark.parametrize("value", [10, 10.1, 15, 15.1, 1000])
-def test_the_screen_and_the_toolkit_judge_by_it(value: float) -> None:
+def test_the_screen_and_the_toolkit_use_it(value: float) -> None:
     word = words.of_value(value, 10)
     monitor = PerformanceMonitor()
     monitor.thresholds["speed"] = 10

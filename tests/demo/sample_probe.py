@@ -43,7 +43,7 @@ def in_use(pool: Any) -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    global now  # noqa: PLW0603 - the hooks below have no other way to the running test
+    global now  # noqa: PLW0603 - the hooks below have no other access to the running test
     now = TRACES[item.nodeid.partition("::")[2]] = Trace()
     STATEMENTS.clear()
     held, rss = sum(map(in_use, POOLS)), PROCESS.memory_info().rss

@@ -8,7 +8,7 @@ import pytest
 from tdd_monitor.demo import copy_sample
 
 
-def test_without_a_place_each_copy_has_a_new_temporary_directory(
+def test_without_a_destination_each_copy_has_a_new_temporary_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -20,7 +20,9 @@ def test_without_a_place_each_copy_has_a_new_temporary_directory(
         assert (copy / "pyproject.toml").is_file()
 
 
-def test_a_copy_is_whole_writable_and_without_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_is_complete_writable_and_without_caches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     installed = tmp_path / "installed"
     for name in ("README.md", "shop/orders.py", "shop/__pycache__/orders.pyc"):
         file = installed / name
@@ -34,8 +36,8 @@ def test_a_copy_is_whole_writable_and_without_caches(tmp_path: Path, monkeypatch
     assert all(file.stat().st_mode & stat.S_IWUSR for file in files.values())
 
 
-def test_a_directory_in_use_is_refused(tmp_path: Path) -> None:
+def test_a_directory_in_use_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "precious.txt").touch()
-    with pytest.raises(FileExistsError, match="is not empty: name a new directory"):
+    with pytest.raises(FileExistsError, match="is not empty: choose a new directory"):
         copy_sample(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["precious.txt"]

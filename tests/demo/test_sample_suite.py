@@ -1,4 +1,4 @@
-"""The copied sample under a real pytest: the advertised outcomes, and every trouble a real one."""
+"""The copied sample under a real pytest: the advertised outcomes, and every problem a real one."""
 
 import json
 import os
@@ -23,8 +23,8 @@ OWN_PLUGINS = ("-p", "asyncio", "-p", "tdd_monitor.testing.pytest_plugin.databas
 
 
 def run_suite(directory: Path, *args: str) -> tuple[dict[str, int], str]:
-    """Run pytest there; return the counts of its summary line, and all that it printed."""
-    # Neither this pytest's settings nor other plugins that happen to be installed: they double the start.
+    """Run pytest there; return the counts of its summary line, and its output."""
+    # Without this pytest's settings and other installed plugins, which double the start-up time.
     environment = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST")}
     environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     environment["PYTHONPATH"] = str(Path(__file__).parent)
@@ -44,7 +44,7 @@ def run_suite(directory: Path, *args: str) -> tuple[dict[str, int], str]:
     return {word: int(count) for count, word in re.findall(words, output.splitlines()[-1])}, output
 
 
-def test_one_process_has_the_advertised_outcomes_and_real_troubles(tmp_path: Path) -> None:
+def test_one_process_has_the_advertised_outcomes_and_real_problems(tmp_path: Path) -> None:
     sample = copy_sample(tmp_path)
     counts, output = run_suite(sample, "-p", "sample_probe")
     assert counts == OUTCOMES, output

@@ -1,4 +1,4 @@
-"""A recording gives back what was recorded, and a full disk ends it without ending the run."""
+"""Recordings can be read back, and a full disk ends the recording but not the run."""
 
 import errno
 import io
@@ -25,7 +25,7 @@ def record(path: Path, lines: list[Line]) -> Recorder:
     return recorder
 
 
-def test_what_was_recorded_is_read_again(tmp_path: Path) -> None:
+def test_recorded_lines_can_be_read(tmp_path: Path) -> None:
     lines = shop()
     recorder = record(tmp_path / "run.ndjson", lines)
     recorder.close()
@@ -37,14 +37,14 @@ def test_what_was_recorded_is_read_again(tmp_path: Path) -> None:
     assert len(read) == len(lines)
 
 
-def test_what_was_flushed_is_there_before_the_end(tmp_path: Path) -> None:
+def test_flushed_lines_are_on_disk_before_the_end(tmp_path: Path) -> None:
     recorder = record(tmp_path / "run.ndjson", [LINE])
     recorder.flush()
     assert list(recording.read(tmp_path / "run.ndjson")) == [LINE]
     recorder.close()
 
 
-def test_the_token_is_not_kept(tmp_path: Path) -> None:
+def test_the_token_is_not_recorded(tmp_path: Path) -> None:
     hello = Hello(1, "s3cret", "run", 7, "single", rootdir="/x")
     record(tmp_path / "run.ndjson", [Line(1, 1, "", hello)]).close()
     assert b"s3cret" not in (tmp_path / "run.ndjson").read_bytes()
@@ -63,7 +63,7 @@ def test_the_token_is_not_kept(tmp_path: Path) -> None:
         ("host=db password=s3cret", "-"),
     ],
 )
-def test_the_password_of_a_server_is_not_kept(tmp_path: Path, url: str, kept: str) -> None:
+def test_the_password_of_a_server_is_not_recorded(tmp_path: Path, url: str, kept: str) -> None:
     record(tmp_path / "run.ndjson", [Line(1, 1, "", ServerSeen(url))]).close()
     assert b"s3cret" not in (tmp_path / "run.ndjson").read_bytes()
     (read,) = recording.read(tmp_path / "run.ndjson")
@@ -71,14 +71,14 @@ def test_the_password_of_a_server_is_not_kept(tmp_path: Path, url: str, kept: st
 
 
 @pytest.mark.parametrize("cut", [1, 10, 30])
-def test_a_last_line_that_was_cut_is_skipped(tmp_path: Path, cut: int) -> None:
+def test_a_truncated_last_line_is_skipped(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "run.ndjson"
     record(path, [LINE, LINE._replace(seq=2)]).close()
     path.write_bytes(path.read_bytes()[: -1 - cut])
     assert list(recording.read(path)) == [LINE]
 
 
-def test_a_recording_with_fields_that_are_no_more_is_read(tmp_path: Path) -> None:
+def test_a_recording_with_removed_fields_is_read(tmp_path: Path) -> None:
     path = tmp_path / "run.ndjson"
     hello = Hello(1, "-", "run", 7, "single", python="3.12.4", rootdir="/x")
     gone = b'"ppid":1,"plugins":["xdist-3.8.0"],"argv":["-x"],"wall_time_ns":5,'
@@ -92,7 +92,7 @@ def test_a_recording_with_fields_that_are_no_more_is_read(tmp_path: Path) -> Non
     assert [line.event for line in recording.read(path)] == events
 
 
-def test_lines_of_tomorrow_and_garbage_between_are_skipped(tmp_path: Path) -> None:
+def test_future_events_and_garbage_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "run.ndjson"
     path.write_bytes(b'{"ev":"of_tomorrow"}\n' + encode(LINE) + b"\x00\xff\n\n" + encode(LINE))
     assert list(recording.read(path)) == [LINE, LINE]
@@ -121,7 +121,7 @@ def test_an_old_recording_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"# A heading\n", b"{}\n", b"\x89PNG\r\n\x1a\n"])
-def test_a_file_that_is_no_recording_says_how_one_is_made(tmp_path: Path, content: bytes) -> None:
+def test_the_error_for_another_file_says_how_to_record(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
     with pytest.raises(RecordingError, match=r"notes\.txt is not a recording .*\n?.*--record"):
@@ -129,20 +129,20 @@ def test_a_file_that_is_no_recording_says_how_one_is_made(tmp_path: Path, conten
 
 
 @pytest.mark.parametrize("name", ["missing.ndjson", "."])
-def test_what_cannot_be_read_is_an_error(tmp_path: Path, name: str) -> None:
+def test_an_unreadable_file_is_an_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(RecordingError, match="Cannot read"):
         list(recording.read(tmp_path / name))
 
 
 @pytest.mark.parametrize("name", [".", "missing/run.ndjson"])
-def test_what_cannot_be_written_is_an_error_before_the_run(tmp_path: Path, name: str) -> None:
+def test_an_unwritable_file_is_an_error_before_the_run(tmp_path: Path, name: str) -> None:
     with pytest.raises(RecordingError, match="Cannot record to"):
         Recorder(tmp_path / name)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("lines", [1, 10_000], ids=["at the flush", "at a write"])
-def test_a_full_disk_is_told_once_and_never_raised(lines: int) -> None:
+def test_a_full_disk_is_reported_once_and_never_raised(lines: int) -> None:
     recorder = record(Path("/dev/full"), [LINE] * lines)
     recorder.flush()
     error = recorder.error
@@ -172,7 +172,7 @@ class FullDisk(io.RawIOBase):
         return len(part)
 
 
-def test_what_went_to_a_disk_before_it_was_full_can_be_replayed(tmp_path: Path) -> None:
+def test_lines_written_before_the_disk_was_full_can_be_replayed(tmp_path: Path) -> None:
     disk = FullDisk(150)
     recorder = Recorder(tmp_path / "run.ndjson")
     recorder._file.close()

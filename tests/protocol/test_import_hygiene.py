@@ -1,4 +1,4 @@
-"""What importing a room brings along, each in a fresh process."""
+"""What importing a package loads, each in a fresh process."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ print(json.dumps(sorted(set(sys.modules) - known)))
 
 
 def imported(*packages: str, before: str = "", walk: bool = True) -> set[str]:
-    """Modules that come with these packages, and with all that is in them."""
+    """Modules that are loaded with these packages and all their modules."""
     code = PROBE.format(packages=packages, before=before, walk=walk)
     run = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True)
     return set(json.loads(run.stdout))
@@ -30,7 +30,7 @@ def tops(modules: set[str]) -> set[str]:
     return {name.partition(".")[0] for name in modules}
 
 
-def test_what_runs_in_the_users_pytest_needs_nothing_but_pytest() -> None:
+def test_packages_in_the_users_pytest_need_only_pytest() -> None:
     modules = imported("tdd_monitor.plugin", "tdd_monitor.protocol", before="import pytest")
     assert tops(modules) - sys.stdlib_module_names == {"tdd_monitor"}
     rooms = {name.split(".")[1] for name in modules if name.startswith("tdd_monitor.")}
@@ -38,7 +38,7 @@ def test_what_runs_in_the_users_pytest_needs_nothing_but_pytest() -> None:
 
 
 @pytest.mark.parametrize("room", ["session", "verdict", "config", "history"])
-def test_the_state_knows_neither_screen_nor_loop(room: str) -> None:
+def test_the_state_imports_neither_screen_nor_loop(room: str) -> None:
     modules = imported(f"tdd_monitor.{room}")
     assert not modules & {"asyncio", "textual", "pytest", "asyncpg", "click", "rich"}
     assert tops(modules) - sys.stdlib_module_names == {"tdd_monitor"}

@@ -1,4 +1,4 @@
-"""A line stays under 1 MiB whatever pytest said: texts are cut, and say so; identities never are."""
+"""A line stays under 1 MiB: texts are cut, with a note; identifiers never are."""
 
 import pytest
 from hypothesis import given
@@ -30,7 +30,7 @@ LONG = 3 * MAX_LINE_BYTES
 
 
 def through(event: Event) -> Event:
-    """The event as the other side gets it."""
+    """The event as the receiver decodes it."""
     data = encode(Line(1, 1, "", event))
     assert len(data) <= MAX_LINE_BYTES
     line = decode(data)
@@ -95,7 +95,7 @@ STATEMENTS = PoolUse("asyncpg", slowest=(Statement("S" * 99, 1),) * 20_000)
     ],
     ids=["subtests", "fixtures", "leaks", "statements"],
 )
-def test_a_list_that_does_not_fit_costs_neither_outcome_nor_honesty(record: FinishedTest) -> None:
+def test_a_list_that_does_not_fit_is_cut_and_says_so(record: FinishedTest) -> None:
     arrived = through(record)
     assert isinstance(arrived, FinishedTest)
     assert (arrived.nodeid, arrived.outcome) == ("a.py::t", "failed")
@@ -121,7 +121,7 @@ def test_a_chunk_of_long_node_ids_loses_whole_tests_and_no_letters() -> None:
     assert len(arrived.tests) >= 32
 
 
-def test_who_speaks_is_never_cut() -> None:
+def test_the_sender_is_never_cut() -> None:
     hello = Hello(1, "token" * 30, "run" * 30, 7, "worker", rootdir="/r" * 2_000)
     hello = hello._replace(unmeasured=("x" * 99,) * 20_000)
     arrived = through(hello)
@@ -138,6 +138,6 @@ def test_a_request_for_very_many_files_still_fits() -> None:
     assert set(arrived.files) < set(files)
 
 
-def test_an_identity_that_alone_is_too_long_is_the_senders_error() -> None:
+def test_an_identifier_that_is_too_long_by_itself_is_the_senders_error() -> None:
     with pytest.raises(ValueError, match="cannot be cut"):
         encode(Line(1, 1, "", StartedTest("x" * LONG)))

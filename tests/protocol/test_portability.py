@@ -1,4 +1,4 @@
-"""The protocol runs in the user's interpreter: from Python 3.9 on, on the standard library alone."""
+"""The protocol runs in the user's interpreter: Python 3.9 or later, standard library only."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ import tdd_monitor
 
 SOURCE = Path(tdd_monitor.__file__).parent
 
-# Loads the package by path, as the plugin does: nothing else of this environment can be found then.
+# Loads the package by path, as the plugin does, so that nothing else of this environment can be imported.
 LOAD = f"""
 import importlib.util, sys
 spec = importlib.util.spec_from_file_location(
@@ -29,16 +29,16 @@ print(*sorted({{name.partition(".")[0] for name in set(sys.modules) - before}}))
 
 
 def oldest_python() -> str | None:
-    """A Python 3.9 that runs, where pyenv keeps its own or on the PATH."""
+    """A working Python 3.9, from pyenv or the PATH."""
     found = [str(python) for python in Path.home().glob(".pyenv/versions/3.9*/bin/python")]
     for python in (*found, shutil.which("python3.9")):
-        # A shim may stand for a version that is not there.
+        # A shim may point to a version that is not installed.
         if python and not subprocess.run([python, "-c", ""], check=False, capture_output=True).returncode:
             return python
     return None
 
 
-def test_the_oldest_python_can_speak_it() -> None:
+def test_the_oldest_python_can_encode_and_decode() -> None:
     python = oldest_python()
     if python is None:
         pytest.skip("no Python 3.9 here")

@@ -1,4 +1,4 @@
-"""Records are named tuples as `typing.NamedTuple` makes them; only their definition is quicker."""
+"""Records behave like `typing.NamedTuple`; only faster to define."""
 
 import copy
 import pickle
@@ -49,7 +49,7 @@ def test_the_interface_is_that_of_a_named_tuple(kind: Any) -> None:
     ],
     ids=["missing", "unknown", "repeated", "too many"],
 )
-def test_a_wrong_call_is_refused(kind: Any, values: tuple[str, ...], named: dict[str, object]) -> None:
+def test_a_wrong_call_is_rejected(kind: Any, values: tuple[str, ...], named: dict[str, object]) -> None:
     with pytest.raises(TypeError):
         kind(*values, **named)
 

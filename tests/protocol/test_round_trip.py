@@ -1,4 +1,4 @@
-"""What one side encodes, the other decodes to the same: every event type, every field."""
+"""Encoding and decoding preserve every event type and every field."""
 
 import json
 
@@ -14,7 +14,7 @@ from tdd_monitor.protocol.events import WIRE_NAMES, Event, FinishedTest, Line, P
 @pytest.mark.parametrize("kind", EVENT_TYPES, ids=lambda kind: kind.__name__)
 @given(data=st.data())
 @settings(UNHURRIED, max_examples=40)
-def test_every_event_comes_back_as_it_was(kind: type[Event], data: st.DataObject) -> None:
+def test_every_event_survives_a_round_trip(kind: type[Event], data: st.DataObject) -> None:
     line = data.draw(lines(kind))
     encoded = encode(line)
     assert decode(encoded) == line
@@ -32,12 +32,12 @@ def test_wire_names_are_distinct() -> None:
     assert len(set(WIRE_NAMES.values())) == len(WIRE_NAMES)
 
 
-def test_a_statement_without_text_does_not_cost_the_outcome() -> None:
+def test_a_statement_without_text_does_not_lose_the_outcome() -> None:
     empty = FinishedTest("a.py::t", "passed", db=(PoolUse("asyncpg", slowest=(Statement("", 3),)),))
     assert decode(encode(Line(1, 1, "", empty))) == Line(1, 1, "", empty)
 
 
-def test_what_is_empty_is_not_sent() -> None:
+def test_empty_fields_are_not_sent() -> None:
     assert json.loads(encode(Line(7, 9, "", StartedTest("a.py::t")))) == {
         "ev": "test_start",
         "seq": 7,
@@ -53,6 +53,6 @@ def test_a_lone_surrogate_arrives_as_its_escape() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_a_figure_that_json_cannot_say_is_refused_by_the_sender(value: float) -> None:
+def test_a_figure_that_json_cannot_represent_is_rejected_by_the_sender(value: float) -> None:
     with pytest.raises(ValueError, match="JSON"):
         encode(Line(1, 1, "", FinishedTest("a.py::t", "passed", metrics={"ratio": value})))

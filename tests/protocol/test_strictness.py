@@ -46,7 +46,7 @@ def line(**fields: Any) -> bytes:
 @example(b'{"ev":"test_start","nodeid":"\xed\xa0\x80"}')
 @example(b"\xef\xbb\xbf{}")
 @settings(UNHURRIED, max_examples=300)
-def test_bytes_that_are_no_event_are_refused(data: bytes) -> None:
+def test_bytes_that_are_not_an_event_are_rejected(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         decode(data)
 
@@ -56,7 +56,7 @@ def test_bytes_that_are_no_event_are_refused(data: bytes) -> None:
     st.dictionaries(st.sampled_from(FIELD_NAMES), JSON, max_size=6),
 )
 @settings(UNHURRIED, max_examples=400)
-def test_any_object_is_a_whole_line_or_refused(name: dict[str, Any], fields: dict[str, Any]) -> None:
+def test_any_object_is_a_complete_line_or_rejected(name: dict[str, Any], fields: dict[str, Any]) -> None:
     try:
         decoded = decode(json.dumps({**fields, **name}).encode())
     except ProtocolError:
@@ -89,7 +89,7 @@ WRONG = [None, "1", 1.5, True, [1], {"a": "1"}, math.nan, math.inf, 1 << 63, -(1
 
 
 @pytest.mark.parametrize(("kind", "wrap"), PLACES, ids=lambda part: getattr(part, "__name__", ""))
-def test_a_field_of_a_wrong_type_is_refused(kind: Any, wrap: Wrap) -> None:
+def test_a_field_of_a_wrong_type_is_rejected(kind: Any, wrap: Wrap) -> None:
     whole = dict.fromkeys(required_texts(kind), "x")
     assert decode(line(**wrap(whole))) is not None
     for name, hint in typing.get_type_hints(kind).items():
@@ -100,7 +100,7 @@ def test_a_field_of_a_wrong_type_is_refused(kind: Any, wrap: Wrap) -> None:
 
 
 @pytest.mark.parametrize(("kind", "wrap"), PLACES, ids=lambda part: getattr(part, "__name__", ""))
-def test_a_missing_required_text_is_refused(kind: Any, wrap: Wrap) -> None:
+def test_a_missing_required_text_is_rejected(kind: Any, wrap: Wrap) -> None:
     for missing in required_texts(kind):
         whole = dict.fromkeys(required_texts(kind), "x")
         del whole[missing]
@@ -109,7 +109,7 @@ def test_a_missing_required_text_is_refused(kind: Any, wrap: Wrap) -> None:
 
 
 @pytest.mark.parametrize("envelope", [{"seq": True}, {"t_ns": "2"}, {"worker": 1}, {"seq": 1 << 63}])
-def test_a_wrong_envelope_is_refused(envelope: dict[str, Any]) -> None:
+def test_a_wrong_envelope_is_rejected(envelope: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError):
         decode(line(ev="run_finish", **envelope))
 
@@ -117,12 +117,12 @@ def test_a_wrong_envelope_is_refused(envelope: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "metrics", [{"a": math.nan}, {"a": math.inf}, {"a": True}, {"a": 1 << 64}, {"a": "1"}]
 )
-def test_a_metric_that_is_no_finite_number_is_refused(metrics: dict[str, Any]) -> None:
+def test_a_metric_that_is_not_a_finite_number_is_rejected(metrics: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError):
         decode(line(ev="test", nodeid="a", outcome="passed", metrics=metrics))
 
 
-def test_an_overflowing_number_is_refused() -> None:
+def test_an_overflowing_number_is_rejected() -> None:
     with pytest.raises(ProtocolError):
         decode(b'{"ev":"test","nodeid":"a","outcome":"passed","metrics":{"m":1e999}}')
 
@@ -130,26 +130,26 @@ def test_an_overflowing_number_is_refused() -> None:
 @pytest.mark.parametrize(
     "data", [b"[]", b"1", b"null", b'"ev"', b"{}", b'{"ev":1}', b"", b"{", b'{"ev":"x"}}']
 )
-def test_what_is_no_named_object_is_refused(data: bytes) -> None:
+def test_anything_but_a_named_object_is_rejected(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         decode(data)
 
 
 @pytest.mark.parametrize("depth", [50, 300, 400, 490, 800, 950, 990, 5_000, 100_000])
 @pytest.mark.parametrize("field", ["nodeid", "attempt", "unknown"])
-def test_nesting_however_deep_never_exhausts_the_stack(depth: int, field: str) -> None:
+def test_deep_nesting_never_exhausts_the_stack(depth: int, field: str) -> None:
     data = b'{"ev":"test_start","%s":%s%s}' % (field.encode(), b"[" * depth, b"]" * depth)
     with pytest.raises(ProtocolError):
         decode(data)
 
 
 @pytest.mark.skipif(not hasattr(sys, "get_int_max_str_digits"), reason="integers have no limit here")
-def test_an_integer_of_a_million_digits_is_refused() -> None:
+def test_an_integer_of_a_million_digits_is_rejected() -> None:
     with pytest.raises(ProtocolError):
         decode(b'{"ev":"run_finish","exitstatus":%s}' % (b"9" * 1_000_000))
 
 
-def test_a_line_over_the_limit_is_refused_unread() -> None:
+def test_a_line_over_the_limit_is_rejected_unread() -> None:
     padding = b" " * MAX_LINE_BYTES
     with pytest.raises(ProtocolError, match="1,048,"):
         decode(line(ev="run_finish") + padding)
@@ -161,7 +161,7 @@ def test_the_error_shows_only_the_beginning_of_a_long_value() -> None:
     assert len(str(caught.value)) < 200
 
 
-def test_an_unknown_event_is_nothing() -> None:
+def test_an_unknown_event_is_skipped() -> None:
     assert decode(line(ev="of_tomorrow", nodeid=3)) is None
 
 
@@ -184,5 +184,5 @@ def test_unknown_fields_are_skipped(event: FinishedTest, unknown: dict[str, Any]
         (line(ev="test_start", nodeid="a", worker=""), StartedTest("a")),
     ],
 )
-def test_what_is_absent_has_its_default(data: bytes, event: Event) -> None:
+def test_absent_fields_have_their_defaults(data: bytes, event: Event) -> None:
     assert decode(data) == Line(1, 2, "", event)

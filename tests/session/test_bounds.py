@@ -1,4 +1,4 @@
-"""A monitor that has been up for days holds no more than one that was just started."""
+"""A monitor that has been up for days uses no more memory than a new one."""
 
 import tracemalloc
 
@@ -33,7 +33,7 @@ def play(session: Session, *events: Event) -> None:
 
 
 def failing_run(session: Session, number: int) -> None:
-    """Its collection fails, or it is killed: both leave long texts behind."""
+    """A run whose collection fails or that is killed: both leave long texts behind."""
     run = f"run-{number}"
     play(session, RunRequest(run, "all", "saved test_b.py"))
     play(session, Hello(1, "token", run, number, "single", rootdir=f"/{number}" * 50))
@@ -76,7 +76,7 @@ def test_an_old_run_keeps_its_figures_and_the_last_hello_is_known() -> None:
     assert not any(run.collect_errors or run.collect_skips or run.lost for run in session.runs)
 
 
-def test_workers_that_crash_one_after_the_other_are_counted_not_kept() -> None:
+def test_workers_that_crash_in_succession_are_counted_not_kept() -> None:
     session = Session()
     play(session, RunRequest("run", "all"), Hello(1, "token", "run", 1, "controller"), WorkerUp("first"))
     for number in range(3 * MAX_WORKERS):
@@ -88,14 +88,14 @@ def test_workers_that_crash_one_after_the_other_are_counted_not_kept() -> None:
     assert session.forgotten_workers == session.forgotten_crashes == 0
 
 
-def test_of_workers_that_all_live_the_oldest_is_forgotten() -> None:
+def test_among_live_workers_the_oldest_is_forgotten() -> None:
     session = Session()
     play(session, *(WorkerUp(f"gw{number}") for number in range(MAX_WORKERS + 5)))
     assert "gw4" not in session.workers and "gw5" in session.workers
     assert (session.forgotten_workers, session.forgotten_crashes) == (5, 0)
 
 
-def test_shared_fixtures_of_runs_long_ago_are_forgotten() -> None:
+def test_shared_fixtures_of_old_runs_are_forgotten() -> None:
     """In random order every run sets them up for another test."""
     session = Session()
     for number in range(50):

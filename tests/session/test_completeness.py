@@ -72,11 +72,11 @@ def test_nothing_is_missing(events: tuple[Event, ...]) -> None:
         ((LinesLost(0, 1), RunLost(-9)), "1 line from pytest could not be read."),
     ],
 )
-def test_what_is_missing_is_told(events: tuple[Event, ...], problem: str) -> None:
+def test_missing_results_are_reported(events: tuple[Event, ...], problem: str) -> None:
     assert completeness.problems(run_of(*events)) == [problem]
 
 
-def test_an_attempt_that_is_told_again_counts_once() -> None:
+def test_an_attempt_that_is_sent_twice_counts_once() -> None:
     again = told("a")._replace(drift_bytes=9)
     run = run_of(told("a"), again, told("b", began_ns=2), RunFinish(0, {"passed": 2}))
     assert run.counts["passed"] == run.done == 2

@@ -1,4 +1,4 @@
-"""Steps and leaks are told apart, however many tests there were."""
+"""Steps and leaks are distinguished, for any number of tests."""
 
 from collections.abc import Callable, Iterable
 
@@ -21,7 +21,7 @@ def after(readings: Iterable[float]) -> Growth:
 
 
 @pytest.mark.parametrize("tests", [MIN_TESTS, 128, 129, 1000, 5003])
-def test_a_process_that_gains_with_every_test_keeps_growing(tests: int) -> None:
+def test_a_process_that_grows_with_every_test_keeps_growing(tests: int) -> None:
     growth = after(30 * (n + 1) / tests for n in range(tests))
     assert growth.total_bytes == 30 * MB
     assert 27 * MB < growth.lasting_bytes() <= 30 * MB
@@ -42,7 +42,7 @@ SHAPES: dict[str, Callable[[float], float]] = {
 
 @pytest.mark.parametrize("tests", [MIN_TESTS, 100, 1000])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_levels_off_is_no_leak(shape: str, tests: int) -> None:
+def test_growth_that_levels_off_is_not_a_leak(shape: str, tests: int) -> None:
     growth = after(SHAPES[shape](n / tests) for n in range(tests))
     assert growth.lasting_bytes() < 10 * MB
 
@@ -52,16 +52,16 @@ def test_a_step_does_not_hide_a_leak() -> None:
     assert 17 * MB < growth.lasting_bytes() < 21 * MB
 
 
-def test_a_leak_of_the_second_half_is_seen() -> None:
+def test_a_leak_in_the_second_half_is_detected() -> None:
     assert after(max(0, n - 200) / 10 for n in range(400)).lasting_bytes() > 17 * MB
 
 
-def test_few_tests_say_nothing() -> None:
+def test_few_tests_are_not_enough_to_judge() -> None:
     assert after(range(MIN_TESTS - 1)).lasting_bytes() == 0
 
 
 @given(st.lists(st.integers(-50, 50), max_size=400))
-def test_it_never_exceeds_what_was_gained(readings: list[int]) -> None:
+def test_lasting_growth_never_exceeds_total_growth(readings: list[int]) -> None:
     growth = after(readings)
     assert 0 <= growth.lasting_bytes() <= max(0, growth.total_bytes)
     assert growth.tests == len(readings) and len(growth.marks) <= MARKS

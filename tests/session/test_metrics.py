@@ -52,7 +52,7 @@ def test_phases_say_what_of_their_time_is_shared() -> None:
     assert metrics.own_ns(record) == 23 * MS
 
 
-def test_the_slowest_set_up_of_its_own_counts() -> None:
+def test_only_the_slowest_set_up_of_the_test_itself_counts() -> None:
     fixtures = (use("function", 3), use("function", 2), use("session", 7), use("session", 90, cached=True))
     assert metrics.metric_values(FinishedTest("a", "passed", fixtures=fixtures))["fixture_setup_ms"] == 3
     shared_only = FinishedTest("a", "passed", fixtures=fixtures[2:])
@@ -73,11 +73,11 @@ def test_the_slowest_set_up_of_its_own_counts() -> None:
         ("", False),
     ],
 )
-def test_what_only_reads(sql: str, reads: bool) -> None:
+def test_read_only_statements_are_recognized(sql: str, reads: bool) -> None:
     assert metrics.is_read(sql) is reads
 
 
-def test_database_figures_are_summed_or_the_worst_over_pools() -> None:
+def test_database_figures_are_sums_or_maxima_over_pools() -> None:
     pools = (
         PoolUse("asyncpg", "shop", 2, 9 * MS, 6 * MS, 1, 2, 1, (), 5, 4 * MS, 1, 12 * MS, 12 * MS),
         PoolUse(
@@ -107,7 +107,7 @@ def test_database_figures_are_summed_or_the_worst_over_pools() -> None:
     assert values["queries"] == 8
 
 
-def test_what_did_not_happen_has_no_figure() -> None:
+def test_absent_work_has_no_figure() -> None:
     assert set(metrics.metric_values(FinishedTest("a", "passed"))) == {
         "test_duration_ms",
         "total_duration_ms",
@@ -117,7 +117,7 @@ def test_what_did_not_happen_has_no_figure() -> None:
     }
 
 
-def test_queries_that_nobody_counted_are_not_zero() -> None:
+def test_uncounted_queries_are_not_zero() -> None:
     unknown = FinishedTest("a", "passed", unwatched=("psycopg2", "sqlite3"))
     assert "queries" not in metrics.metric_values(unknown)
     assert metrics.unmeasured_queries(unknown) == "not measured (psycopg2, sqlite3)"
@@ -126,7 +126,7 @@ def test_queries_that_nobody_counted_are_not_zero() -> None:
     assert metrics.unmeasured_queries(FinishedTest("a", "passed")) == ""
 
 
-def test_metrics_that_the_test_reported_itself_win() -> None:
+def test_metrics_reported_by_the_test_take_precedence() -> None:
     values = metrics.metric_values(FinishedTest("a", "passed", metrics={"queries": 99.0, "mine": 1.5}))
     assert (values["queries"], values["mine"]) == (99.0, 1.5)
 

@@ -1,4 +1,4 @@
-"""Filters, order, percentiles, distribution and the time that is left."""
+"""Filters, order, percentiles, distribution and remaining time."""
 
 import math
 from fractions import Fraction
@@ -81,14 +81,14 @@ def test_a_word_and_its_negation_never_agree(nodeid: str, word: str) -> None:
 
 
 @pytest.mark.parametrize("sort", ["duration", "setup", "call", "teardown", "memory", "queries"])
-def test_the_most_expensive_come_first_and_what_never_ran_last(sort: str) -> None:
+def test_the_most_expensive_come_first_and_tests_that_never_ran_last(sort: str) -> None:
     figure = {"duration": "call"}.get(sort, {"queries": "queried"}.get(sort, sort))
     items = [ran(n, **{figure: value}) for n, value in enumerate((5, 0, 9, 5))]
     session = session_of(item(4, ItemState.IDLE), *items, item(5, ItemState.PENDING))
     assert queries.visible(session, sort=sort) == [f"a.py::t{n}" for n in (2, 0, 3, 1, 4, 5)]
 
 
-def test_freed_memory_sorts_before_what_never_ran() -> None:
+def test_freed_memory_sorts_before_tests_that_never_ran() -> None:
     session = session_of(item(0, ItemState.IDLE), ran(1, memory=-4096), ran(2, memory=10))
     assert queries.visible(session, sort="memory") == ["a.py::t2", "a.py::t1", "a.py::t0"]
 
@@ -190,7 +190,7 @@ def test_durations_are_of_tests_that_ran(outcome: str, counted: int) -> None:
     assert math.isnan(found.p50_ms) is (not counted)
 
 
-# Time that is left
+# Remaining time
 
 
 def run(done: int = 0, expected: int = 4, started_ns: int = MS, state: RunState = RunState.RUNNING) -> Run:
@@ -212,7 +212,7 @@ WAITING = item(8, ItemState.PENDING)
     ],
     ids=["no run", "over", "nothing expected", "asked for", "collecting", "first test runs"],
 )
-def test_what_is_left_is_unknown(session: Session) -> None:
+def test_the_remaining_time_is_unknown(session: Session) -> None:
     assert queries.eta_s(session, 10 * MS) is None
 
 
@@ -221,7 +221,7 @@ def test_unknown_tests_take_the_mean_of_this_run() -> None:
     assert queries.eta_s(session, 2001 * MS) == pytest.approx(2.0)
 
 
-def test_known_tests_take_what_they_took_and_workers_share_them() -> None:
+def test_known_tests_take_as_long_as_before_and_workers_share_them() -> None:
     waiting = [ran(n, call=600 * MS) for n in range(4)]
     for made in waiting:
         made.state = ItemState.PENDING
@@ -243,13 +243,13 @@ def test_a_shared_fixture_costs_while_its_first_user_waits() -> None:
     assert queries.eta_s(session, 2 * MS) == pytest.approx(0.1)
 
 
-def test_nothing_is_left_when_nothing_waits() -> None:
+def test_no_time_remains_without_pending_tests() -> None:
     assert queries.eta_s(session_of(ran(0), run=run(done=1)), 5 * MS) == 0
 
 
 @UNHURRIED
 @given(st.integers(-(10**18), 10**18), st.integers(-(10**18), 10**18), st.integers(0, 9))
-def test_what_is_left_is_never_negative(wall_ns: int, now_ns: int, done: int) -> None:
+def test_the_remaining_time_is_never_negative(wall_ns: int, now_ns: int, done: int) -> None:
     known = ran(0, call=wall_ns)
     known.state = ItemState.RUNNING
     left_s = queries.eta_s(session_of(known, WAITING, run=run(done=done)), now_ns)

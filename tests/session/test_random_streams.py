@@ -81,7 +81,7 @@ def test_complete_streams_end_as_the_model_says(runs: list[Plan], random: Random
 
 @given(sessions(most=2), RANDOMS, st.data())
 @FEW
-def test_lines_told_twice_change_nothing(runs: list[Plan], random: Random, data: st.DataObject) -> None:
+def test_duplicate_lines_change_nothing(runs: list[Plan], random: Random, data: st.DataObject) -> None:
     session, model = Session(), Model()
     for plan in runs:
         lines = stream(plan, random)
@@ -95,7 +95,7 @@ def test_lines_told_twice_change_nothing(runs: list[Plan], random: Random, data:
 
 
 class Reader:
-    """Follows a session by its deltas alone; what is not named is not looked at again."""
+    """Follows a session by its deltas alone: only what they name is read again."""
 
     def __init__(self) -> None:
         self.items: dict[str, str] = {}
@@ -145,7 +145,7 @@ def test_deltas_name_everything_that_changed(runs: list[Plan], random: Random, d
 
 @st.composite
 def damaged(draw: st.DrawFn) -> list[Line]:
-    """Lines of a session, some lost, told twice, out of place or foreign, cut off somewhere."""
+    """Lines of a session, some lost, duplicated, out of order or foreign, cut off somewhere."""
     random = draw(RANDOMS)
     lines = [line for plan in draw(sessions()) for line in stream(plan, random)]
     for _ in range(draw(st.integers(0, 6))):

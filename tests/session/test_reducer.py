@@ -1,4 +1,4 @@
-"""What each line does to the session, one rule at a time; random streams are tested beside it."""
+"""What each line does to the session, one rule at a time; random streams are tested separately."""
 
 import pytest
 
@@ -59,7 +59,7 @@ def collect(*nodeids: str) -> tuple[Event, Event]:
 
 
 def whole(*nodeids: str) -> tuple[Event, ...]:
-    """A run of everything in which all of these pass."""
+    """A run of all tests, in which these pass."""
     return RunRequest("r", "all"), *collect(*nodeids), *map(passed, nodeids), RunFinish(0)
 
 
@@ -81,7 +81,7 @@ def test_a_partial_rerun_keeps_the_others_with_their_run() -> None:
     assert +session.counts == {"passed": 1, "failed": 1}
 
 
-def test_tests_that_were_not_reached_keep_what_is_known_of_them() -> None:
+def test_tests_that_were_not_reached_keep_their_results() -> None:
     session = play(*whole(A, B), RunRequest("s", "all"), *collect(A, B, C), passed(A, outcome="failed"))
     assert [i.state for i in session.items.values()] == [ItemState.DONE, ItemState.PENDING, ItemState.PENDING]
     play(RunCancel("maxfail"), RunFinish(1), session=session)
@@ -122,7 +122,7 @@ def test_a_test_that_passes_on_its_second_attempt_is_flaky_and_counts_once() -> 
     assert item(session, A).history_ns == ()
 
 
-def test_a_flaky_test_stays_so_until_it_has_run_again() -> None:
+def test_a_flaky_test_stays_flaky_until_its_next_run() -> None:
     session = play(
         RunRequest("r", "all"), *collect(A), passed(A, outcome="rerun"), passed(A, attempt=2), RunFinish(0)
     )
@@ -152,7 +152,7 @@ def test_nothing_runs_after_the_end() -> None:
     assert {i.state for i in session.items.values()} <= {ItemState.DONE, ItemState.IDLE}
 
 
-def test_collection_order_survives_a_chunk_told_twice_and_a_test_started_before_it_was_told() -> None:
+def test_collection_order_survives_a_duplicate_chunk_and_an_early_start() -> None:
     chunk, finish = collect(A, B, C)
     session = play(RunRequest("r", "all"), ("gw1", StartedTest(C, 1)), chunk, chunk, finish)
     assert queries.visible(session) == [A, B, C]
@@ -172,7 +172,7 @@ def test_a_test_that_is_new_in_a_partial_run_comes_last() -> None:
 # What is deleted
 
 
-def test_what_is_deselected_for_once_is_not_deleted() -> None:
+def test_a_test_that_is_deselected_once_is_not_deleted() -> None:
     session = play(*whole(A, B, C))
     for number, (names, deselected) in enumerate([((A,), 2), ((A, B, C), 0), ((A,), 0)]):
         chunk, finish = collect(*names)
@@ -223,7 +223,7 @@ def test_what_is_deselected_for_once_is_not_deleted() -> None:
         "error told late",
     ],
 )
-def test_what_is_not_collected_any_more_vanishes(second: tuple[Event, ...], left: set[str]) -> None:
+def test_tests_that_are_no_longer_collected_are_deleted(second: tuple[Event, ...], left: set[str]) -> None:
     session = play(*whole(A, B, C, D), *second)
     assert set(session.items) == left
     assert sum(session.counts.values()) == len(left)
@@ -256,7 +256,7 @@ def test_what_is_not_collected_any_more_vanishes(second: tuple[Event, ...], left
         "never collected",
     ],
 )
-def test_what_may_still_be_there_is_kept(second: tuple[Event, ...]) -> None:
+def test_tests_that_may_still_exist_are_kept(second: tuple[Event, ...]) -> None:
     assert set(play(*whole(A, B, C, D), *second).items) == {A, B, C, D}
 
 
@@ -270,7 +270,7 @@ def test_the_first_end_of_a_run_stands(second: Event) -> None:
     assert (session.run.state, session.run.exitstatus) == (RunState.FINISHED, 1)
 
 
-def test_a_run_that_never_said_its_end_is_lost_when_the_next_begins() -> None:
+def test_a_run_without_an_end_is_lost_when_the_next_begins() -> None:
     session = play(RunRequest("r", "all"), *collect(A, B), StartedTest(A, 1))
     delta = tell(session, Hello(1, "", "s", 1, "single"))
     assert [run.state for run in session.runs] == [RunState.LOST, RunState.COLLECTING]
@@ -314,7 +314,7 @@ def test_warnings_are_those_since_the_last_whole_run() -> None:
     assert [warning.message for warning in session.warnings] == ["new", "more"]
 
 
-def test_expected_counts_what_is_asked_for_until_pytest_knows_better() -> None:
+def test_expected_is_the_requested_number_until_pytest_reports_its_own() -> None:
     session = play(RunRequest("r", "some", tests=5))
     assert session.run is not None
     assert session.run.expected == 5
@@ -340,13 +340,13 @@ def test_a_crashed_worker_shows_what_it_died_in() -> None:
     assert (item(session, A).outcome, item(session, A).state) == ("failed", ItemState.DONE)
 
 
-def test_a_greeting_that_was_read_late_does_not_revive_a_worker() -> None:
+def test_a_late_hello_does_not_revive_a_worker() -> None:
     session = play(RunRequest("r", "all"), WorkerDown("gw0", True), ("gw0", Hello(1, "", "r", 7, "worker")))
     assert not session.workers["gw0"].alive
     assert session.workers["gw0"].pid == 7
 
 
-def test_a_crash_that_was_told_before_the_workers_last_lines_keeps_both_attempts() -> None:
+def test_a_crash_reported_before_the_workers_last_lines_keeps_both_attempts() -> None:
     crash = FinishedTest(A, "failed", 2, phases=(Phase("???", "failed"),))
     session = play(RunRequest("r", "all"), *[("gw0", event) for event in (crash, passed(A, outcome="rerun"))])
     play(("gw0", StartedTest(A, 2)), session=session)
@@ -361,7 +361,7 @@ def test_an_attempt_on_another_worker_counts_from_one_again() -> None:
     assert item(session, A).flaky
 
 
-def test_memory_is_the_sum_of_the_processes_that_live() -> None:
+def test_memory_is_the_sum_of_live_processes() -> None:
     session = play(RunRequest("r", "all"), *[(w, Sample(50 * MB)) for w in ("gw0", "gw1")], WorkerDown("gw0"))
     assert session.memory[-1][1] == 100 * MB
     session.now_ns += 60 * MS
@@ -415,7 +415,7 @@ def test_a_pool_remembers_its_peaks() -> None:
     ],
     ids=["by its last user", "by another", "after all"],
 )
-def test_set_up_and_teardown_of_a_shared_fixture_come_together(teardown: Event) -> None:
+def test_set_up_and_teardown_of_a_shared_fixture_are_combined(teardown: Event) -> None:
     setup = FinishedTest(A, "passed", fixtures=(FixtureUse("pool", "module", 8, 7),))
     session = play(RunRequest("r", "all"), setup, teardown)
     shared = session.shared_fixtures["pool", "module", A, ""]
@@ -423,7 +423,7 @@ def test_set_up_and_teardown_of_a_shared_fixture_come_together(teardown: Event) 
     assert shared.tests == (1 if isinstance(teardown, FixtureLate) else 2)
 
 
-def test_what_a_shared_fixture_did_is_added_up() -> None:
+def test_the_work_of_a_shared_fixture_is_summed_up() -> None:
     slow = Statement("SELECT 1", 1, 2)
     setup = FixtureUse("db", "session", 8, 7, cpu_ns=5, rss_delta_bytes=3 * MB)
     setup = setup._replace(db=(PoolUse("asyncpg", "shop", 1, 4, 4, peak=2, queries=1, slowest=(slow,)),))
@@ -454,7 +454,7 @@ def test_fixtures_of_one_name_in_two_places_are_two() -> None:
     assert [shared.use for shared in session.shared_fixtures.values()] == uses
 
 
-def test_shared_fixtures_go_with_the_test_that_set_them_up() -> None:
+def test_shared_fixtures_are_deleted_with_the_test_that_set_them_up() -> None:
     setup = FinishedTest(A, "passed", fixtures=(FixtureUse("pool", "session", 8, 7),))
     session = play(RunRequest("r", "all"), setup, *collect(A, B), RunFinish(0))
     play(*whole(B), session=session)

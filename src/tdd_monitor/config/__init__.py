@@ -1,4 +1,4 @@
-"""[tool.tdd-monitor] of pyproject.toml, read into frozen settings, and how bad a broken threshold is."""
+"""[tool.tdd-monitor] of pyproject.toml, read into frozen settings; severities of exceeded thresholds."""
 
 from .settings import ConfigError, Settings, Thresholds, load
 from .severity import Severity, severity

@@ -1,7 +1,7 @@
 """Settings with their defaults, and the reader of `[tool.tdd-monitor]`.
 
-Whatever is wrong in the file is an error that names the file, the key and what it takes: a
-setting that silently does nothing costs more than one that stops.
+Any mistake in the file is an error that names the file, the key and the accepted values: a
+setting that is silently ignored costs more than one that stops the run.
 """
 
 import difflib
@@ -31,20 +31,20 @@ class Thresholds:
     schema_operation_ms: float = 10.0
     test_cleanup_ms: float = 5.0
     memory_usage_mb: float = 10.0
-    memory_growth_mb: float = 10.0  # of a process that keeps growing after its first test
+    memory_growth_mb: float = 10.0  # for a process that keeps growing after its first test
     pool_utilization: float = 0.9  # share of a pool's maximum in use at once
     server_connections: float = 0.8  # share of the database server's max_connections in use at once
     repeated_queries: float = 10.0  # the same SELECT, literals aside, in one test
 
-    @functools.cache  # noqa: B019  (a process has one or two of these; every test is judged by them)
+    @functools.cache  # noqa: B019  (one or two instances per process, used for every test)
     def items(self) -> dict[str, float]:
-        """All of them by name."""
+        """Return all thresholds by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of `[tool.tdd-monitor]`; `root` is the directory of the pyproject.toml, or the start."""
+    """The settings of `[tool.tdd-monitor]`; `root` is the directory of pyproject.toml, or the start."""
 
     root: Path = field(default_factory=Path.cwd)
     paths: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class Settings:
 
 
 def find_pyproject(start: Path) -> Path | None:
-    """The nearest pyproject.toml at `start` or above it."""
+    """Return the nearest pyproject.toml in `start` or its parents."""
     for directory in (start, *start.parents):
         candidate = directory / "pyproject.toml"
         if candidate.is_file():
@@ -70,7 +70,7 @@ def find_pyproject(start: Path) -> Path | None:
 
 
 def load(start: Path) -> Settings:
-    """Settings for a project that contains the directory `start`.
+    """Return the settings of the project that contains the directory `start`.
 
     Raises ConfigError when the nearest pyproject.toml cannot be read, is not TOML, or has an unknown key or a
     value of the wrong type in `[tool.tdd-monitor]`.

@@ -1,4 +1,4 @@
-"""How bad a value above its threshold is: one rule for the monitor's alerts and the toolkit's."""
+"""The severity of a value above its threshold: one rule for the alerts of monitor and toolkit."""
 
 from enum import StrEnum
 
@@ -13,5 +13,5 @@ class Severity(StrEnum):
 
 
 def severity(value: float, threshold: float) -> Severity:
-    """The severity of `value`, which is above `threshold`."""
+    """Return the severity of `value`, which is above `threshold`."""
     return Severity.CRITICAL if value > CRITICAL_FACTOR * threshold else Severity.WARNING

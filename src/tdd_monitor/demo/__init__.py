@@ -1,7 +1,7 @@
-"""The sample project of `tdd-monitor demo`, and the way to get a copy of it.
+"""Copies the sample project of `tdd-monitor demo`.
 
-`sample/` is data, not a part of this package: a small shop whose tests have the troubles that the
-monitor is there to show. It is never imported from here, only copied and then run by pytest.
+`sample/` is data, not part of this package: a small shop whose tests have the problems that the
+monitor reveals. It is never imported from here, only copied and then run by pytest.
 """
 
 import shutil
@@ -9,7 +9,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-# What the sample imports beside tdd-monitor's own requirements: module and package.
+# The sample's imports beyond tdd-monitor's own requirements: module and package.
 _NEEDED = {"pytest_asyncio": "pytest-asyncio", "sqlalchemy": "sqlalchemy", "greenlet": "greenlet"}
 _SAMPLE = Path(__file__).with_name("sample")
 
@@ -22,18 +22,18 @@ def missing_packages() -> list[str]:
 def copy_sample(destination: Path | None = None) -> Path:
     """Copy the sample project and return the directory of the copy, which the user may edit.
 
-    Without `destination` that is a new temporary directory `tdd-monitor-demo-XXXX`, which nobody
-    removes. Raises FileExistsError when `destination` has something in it already.
+    Without `destination` that is a new temporary directory `tdd-monitor-demo-XXXX`, which is never
+    removed. Raises FileExistsError when `destination` is not empty.
     """
     if destination is None:
         destination = Path(tempfile.mkdtemp(prefix="tdd-monitor-demo-"))
     elif destination.exists() and any(destination.iterdir()):
-        raise FileExistsError(f"{destination} is not empty: name a new directory for the sample project")
+        raise FileExistsError(f"{destination} is not empty: choose a new directory for the sample project")
     for source in sorted(_SAMPLE.rglob("*")):
         relative = source.relative_to(_SAMPLE)
         if source.is_file() and "__pycache__" not in relative.parts:
             target = destination / relative
             target.parent.mkdir(parents=True, exist_ok=True)
-            # The text alone: an installed package may be read-only, its copy must not.
+            # Contents only: an installed package may be read-only, its copy must be writable.
             shutil.copyfile(source, target)
     return destination

@@ -1,1 +1,1 @@
-"""What outlives a monitor: recordings of the stream."""
+"""Recordings of the stream, which outlive the monitor."""

@@ -1,4 +1,4 @@
-"""The stream in a file: the same lines, appended as they came."""
+"""The stream in a file: the same lines, in the order of arrival."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from tdd_monitor.protocol.codec import MAX_LINE_BYTES, ProtocolError, decode, encode
 from tdd_monitor.protocol.events import Hello, Line, ServerSeen
 
-_LONGEST_LINE = MAX_LINE_BYTES + 2  # with its newline, and one more to tell that it is too long
+_LONGEST_LINE = MAX_LINE_BYTES + 2  # with its newline, and one more to detect that it is too long
 
 
 class RecordingError(Exception):
@@ -22,13 +22,13 @@ class Recorder:
         self.path = path
         self.error = ""
         try:
-            # A flush per line would cost a system call an event; the engine flushes now and then.
+            # A flush per line would cost a system call per event; the engine flushes periodically.
             self._file = path.open("wb", buffering=1 << 16)
         except OSError as error:
             raise RecordingError(f"Cannot record to {path}: {error.strerror}.") from error
 
     def write(self, line: Line, raw: bytes) -> None:
-        """Keep one line. A full disk ends the recording, not the run: `error` then says so."""
+        """Append one line. A full disk ends the recording, not the run: `error` then says so."""
         if self.error:
             return
         if isinstance(line.event, (Hello, ServerSeen)):
@@ -39,7 +39,7 @@ class Recorder:
             self._stop(error)
 
     def flush(self) -> None:
-        """Put what is buffered on disk."""
+        """Write buffered lines to disk."""
         try:
             self._file.flush()
         except OSError as error:
@@ -50,7 +50,7 @@ class Recorder:
         self.error = self.error or why
 
     def close(self) -> None:
-        """Flush and close; again: nothing."""
+        """Flush and close. Can be called twice."""
         try:
             self._file.close()
         except OSError as error:
@@ -67,12 +67,12 @@ def _without_secrets(event: Hello | ServerSeen) -> Hello | ServerSeen:
     if not url.netloc:
         return event._replace(url="-")
     login, at, place = url.netloc.rpartition("@")
-    # Without its query, which may hold a password too.
+    # Without its query, which may contain a password too.
     return event._replace(url=f"{url.scheme}://{login.partition(':')[0]}{at}{place}{url.path}")
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Lines of a bounded length: of a longer one only the beginning, which is no event."""
+    """Yield lines of bounded length: only the beginning of a longer one, which is not an event."""
     while raw := file.readline(_LONGEST_LINE):
         yield raw
         while len(raw) == _LONGEST_LINE and not raw.endswith(b"\n"):
@@ -80,9 +80,9 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def read(path: Path) -> Iterator[Line]:
-    """The lines of a recording; unknown events and a last line that was cut are skipped.
+    """Return the lines of a recording; unknown events and a truncated last line are skipped.
 
-    Raises RecordingError when the file cannot be read or holds no recording.
+    Raises RecordingError when the file cannot be read or is not a recording.
     """
     try:
         with path.open("rb") as file:

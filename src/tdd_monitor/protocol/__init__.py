@@ -1,4 +1,4 @@
-"""The language between the plugin inside pytest and the monitor: events and their codec.
+"""The protocol between the plugin inside pytest and the monitor: events and their codec.
 
-Standard library only, from Python 3.9 on: this package runs in the user's interpreter.
+Standard library only, Python 3.9 or later: this package runs in the user's interpreter.
 """

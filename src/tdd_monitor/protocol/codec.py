@@ -1,7 +1,7 @@
-"""Lines to bytes and back: NDJSON, strict in what it takes, short in what it sends.
+"""Lines to bytes and back: NDJSON, strict in what it accepts, compact in what it sends.
 
-Decoding checks every type, so that nothing behind it has to. Unknown events and unknown fields are
-skipped, so that an older and a newer side can talk.
+Decoding checks every type, so that later code need not. Unknown events and fields are skipped, so that
+an older and a newer side can communicate.
 """
 
 import json
@@ -15,18 +15,18 @@ from .events import WIRE_NAMES, Event, Line
 
 MAX_LINE_BYTES = 1 << 20
 MAX_TEXT_CHARS = 64 * 1024
-# Ends a line that the sender takes back: what was sent of it is worth nothing (ASCII's CAN, never in JSON).
+# Ends a line that the sender cancels: the receiver discards the part it got (ASCII CAN, never in JSON).
 CANCELLED = b"\x18\n"
 
 _SHORT_TEXT_CHARS = 1024
-_INTEGER_LIMIT = 1 << 63  # what SQLite and every JSON reader can hold
+_INTEGER_LIMIT = 1 << 63  # the range that SQLite and every JSON reader can represent
 _encoder = json.JSONEncoder(ensure_ascii=True, check_circular=False, allow_nan=False, separators=(",", ":"))
 
 
 def _quickest() -> Callable[[Any], str]:
-    """`encode` makes an object of C at every call; keeping it takes a quarter off a short line.
+    """`encode` creates a C object at every call; reusing it saves a quarter of the time of a short line.
 
-    That object is no public part of Python: where it is not as it was, the ordinary way does.
+    That object is not public API: if it has changed, the public `encode` is used.
     """
     try:
         chunks = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
@@ -39,7 +39,7 @@ def _quickest() -> Callable[[Any], str]:
         probe = {"text": "\u2603", "list": [1, 2.5, True, None], "empty": {}}
         if dumps(probe) == _encoder.encode(probe):
             return dumps
-    except Exception:  # noqa: BLE001 - whatever it is that has changed
+    except Exception:  # noqa: BLE001 - it may have changed in any way
         pass
     return _encoder.encode
 
@@ -49,17 +49,17 @@ _dumps = _quickest()
 quoted: Callable[[str], str] = getattr(json.encoder, "encode_basestring_ascii", _encoder.encode)
 _loads = json.JSONDecoder().decode
 
-# Texts for people. All others are identities (a node id cut short would be another test).
+# Texts for people. All others are identifiers (a truncated node id would be a different test).
 _CUT_TEXTS = {"argv", "description", "detail", "leaked_at", "longrepr", "message", "output", "plugins"}
 _CUT_TEXTS |= {"reason", "sql", "text", "title", "unmeasured"}
 
 
 class ProtocolError(ValueError):
-    """A line that is not protocol 1: not JSON, a field missing, of a wrong type or out of range."""
+    """A line that is not protocol 1: not JSON, or with a field missing, of the wrong type or out of range."""
 
 
 def shorten(text: str, limit: int = MAX_TEXT_CHARS) -> str:
-    """`text` within about `limit` characters: head and tail, with a mark that says what was cut."""
+    """Return `text` in about `limit` characters: head and tail, with a note of what was cut."""
     cut = len(text) - limit
     mark = f"\n... [{cut:,} of {len(text):,} characters cut] ...\n"
     if cut <= len(mark):
@@ -69,9 +69,9 @@ def shorten(text: str, limit: int = MAX_TEXT_CHARS) -> str:
 
 
 def encode(line: Line) -> bytes:
-    """One line, with its newline. Texts and lists shrink until it is within `MAX_LINE_BYTES`.
+    """Return one line, with its newline. Texts and lists shrink until it is within `MAX_LINE_BYTES`.
 
-    Raises TypeError or ValueError when a field holds something that is not JSON.
+    Raises TypeError or ValueError when a field is not valid JSON.
     """
     fields = _plain(line.event)
     envelope: Dict[str, Any] = {"ev": WIRE_NAMES[type(line.event)], "seq": line.seq, "t_ns": line.t_ns}
@@ -119,7 +119,7 @@ def _shrink(value: Any, limit: int, name: str, notes: List[str]) -> Any:
 
 
 def decode(data: bytes) -> Optional[Line]:
-    """The line in `data`, or None when its event is unknown here.
+    """Return the line in `data`, or None when its event is unknown.
 
     Raises ProtocolError when it is malformed.
     """
@@ -146,7 +146,7 @@ def decode(data: bytes) -> Optional[Line]:
 
 
 def number_of(data: bytes) -> int:
-    """The `seq` of a line that `decode` has no event for; 0 where none can be read."""
+    """Return the `seq` of a line that `decode` has no event for; 0 if it is unreadable."""
     try:
         raw = _loads(data.decode("utf-8"))
         return _integer(raw["seq"])
@@ -181,9 +181,9 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ProtocolError(f"{value!r:.80} is not text")
     if not value.isascii():
-        # Lone surrogates (undecodable file names) can be neither shown nor written.
+        # Lone surrogates (undecodable file names) can be neither displayed nor written.
         value = value.encode("utf-8", "backslashreplace").decode("utf-8")
-    # Node ids, fixtures and statements come again and again: 100,000 tests take a third less memory.
+    # Node ids, fixtures and statements repeat: interning saves a third of the memory of 100,000 tests.
     return sys.intern(value) if len(value) < _SHORT_TEXT_CHARS else value
 
 
@@ -229,9 +229,9 @@ def _record(kind: Any) -> Reader:
 
 
 def _empty(hint: Any) -> Any:
-    """What an absent field without a default means: the sender leaves out what is zero or empty.
+    """Return the value of an absent field without a default: the sender omits what is zero or empty.
 
-    Only a text (a node id, a run) without which the rest means nothing has to be there: None.
+    None for a required text (a node id, a run), without which the rest is meaningless.
     """
     return None if hint is str else (typing.get_origin(hint) or hint)()
 
@@ -250,8 +250,8 @@ def _reader(hint: Any) -> Reader:
     return _record(hint)
 
 
-# Texts that must be there even when empty. Their types are looked at as the text that they are in the source:
-# to evaluate them all takes 5 ms.
+# Texts that are sent even when empty. Their annotations are compared as source text: evaluating them all
+# takes 5 ms.
 _ALWAYS_SENT = {
     name
     for kind in vars(events).values()
@@ -263,5 +263,5 @@ _READERS: Dict[str, Callable[[Any], Event]] = {}
 
 
 def _prepare() -> None:
-    """Made at the first line: the plugin only sends, and its start-up counts."""
+    """Built at the first line: the plugin only sends, and its start-up time matters."""
     _READERS.update({name: _record(kind) for kind, name in WIRE_NAMES.items()})

@@ -16,7 +16,7 @@ PROTOCOL = 1
 
 
 class Hello(Record):
-    """First line of a connection: who speaks, for which run."""
+    """First line of a connection: identifies the sender and the run."""
 
     proto: int
     token: str
@@ -48,7 +48,7 @@ class Collect(Record):
 class CollectFinish(Record):
     """End of collection: how many items are left to run, how many were deselected."""
 
-    count: int  # type: ignore[assignment]  # the wire's name; nobody calls tuple.count here
+    count: int  # type: ignore[assignment]  # the name on the wire; tuple.count is not used
     deselected: int = 0
 
 
@@ -60,7 +60,7 @@ class CollectError(Record):
 
 
 class CollectSkip(Record):
-    """A file or node that skipped itself while it was collected; pytest counts it as 1 skipped."""
+    """A file or node that skipped itself during collection; pytest counts it as 1 skipped."""
 
     nodeid: str
     longrepr: str = ""
@@ -83,8 +83,8 @@ class Section(Record):
 class Phase(Record):
     """One phase of an attempt. CPU time is that of the whole process, so threads count.
 
-    `wall_ns` is all of it, as pytest has it; CPU time and memory are without the shared fixtures that it
-    happened to start or end, which took `shared_ns` and have records of their own.
+    `wall_ns` is the whole phase, as pytest reports it; CPU time and memory exclude the shared fixtures that
+    it happened to set up or tear down, which took `shared_ns` and have their own records.
     """
 
     when: str  # setup, call, teardown, or ??? for a crashed worker
@@ -96,12 +96,12 @@ class Phase(Record):
     longrepr: str = ""
     sections: Tuple[Section, ...] = ()
     python_delta_bytes: int = 0  # memory held by Python objects: --memory tracemalloc and gc only
-    python_peak_bytes: int = 0  # how far above its start it rose meanwhile: tracemalloc only
+    python_peak_bytes: int = 0  # the peak, relative to the start of the phase: tracemalloc only
     shared_ns: int = 0
 
 
 class FixtureUse(Record):
-    """What one fixture cost within one attempt.
+    """The cost of one fixture within one attempt.
 
     `setup_ns` includes fixtures requested dynamically inside it, `self_ns` does not.
     `start_ns` and `teardown_start_ns` are offsets from the start of the attempt.
@@ -118,14 +118,14 @@ class FixtureUse(Record):
     first_user: str = ""  # node id of the test that it was set up for
     baseid: str = ""  # where it is defined
     unused: bool = False  # the attempt only tore it down
-    # Of shared fixtures only, set-up and teardown together; the work of others is the test's own.
+    # For shared fixtures only, set-up and teardown together; the work of others belongs to the test.
     cpu_ns: int = 0
     rss_delta_bytes: int = 0
     db: Tuple[PoolUse, ...] = ()
 
 
 class Statement(Record):
-    """SQL with literals folded, how often it ran in this attempt and for how long in all."""
+    """SQL with literals folded, with its count and total time in this attempt."""
 
     sql: str
     count: int  # type: ignore[assignment]
@@ -133,9 +133,9 @@ class Statement(Record):
 
 
 class PoolUse(Record):
-    """What one attempt did with one pool (or, with the pool name "", outside any pool).
+    """One attempt's use of one pool (or, with the pool name "", outside any pool).
 
-    With `pools` above 1 it stands for that many of one name, which the attempt opened and closed.
+    With `pools` above 1 it represents that many pools of one name, which the attempt opened and closed.
     """
 
     engine: str  # asyncpg, sqlalchemy, psycopg
@@ -146,7 +146,7 @@ class PoolUse(Record):
     waits: int = 0
     peak: int = 0
     leaked: int = 0
-    leaked_at: Tuple[str, ...] = ()  # file:line of each acquisition that was not given back
+    leaked_at: Tuple[str, ...] = ()  # file:line of each acquisition that was not released
     queries: int = 0
     query_ns: int = 0
     ddl: int = 0
@@ -168,7 +168,7 @@ class Subtest(Record):
 
 
 class FinishedTest(Record):
-    """One attempt at a test, whole. Outcome "rerun" says that another attempt follows."""
+    """One complete attempt at a test. Outcome "rerun" means that another attempt follows."""
 
     nodeid: str
     outcome: str  # passed, failed, error, skipped, xfailed, xpassed, rerun
@@ -179,10 +179,10 @@ class FinishedTest(Record):
     subtests: Tuple[Subtest, ...] = ()
     db: Tuple[PoolUse, ...] = ()
     metrics: Dict[str, float] = {}
-    drift_bytes: int = 0  # growth of the process since the previous test ended: nobody's
-    peak_rss_bytes: int = 0  # highest RSS of the process so far, where the platform tells
+    drift_bytes: int = 0  # growth of the process since the previous test ended, attributed to no test
+    peak_rss_bytes: int = 0  # highest RSS of the process so far, if the platform reports it
     unmeasured: Tuple[str, ...] = ()  # figures of this attempt that are unknown, in words
-    unwatched: Tuple[str, ...] = ()  # drivers it may have used whose queries nobody counts
+    unwatched: Tuple[str, ...] = ()  # drivers it may have used whose queries are not counted
 
 
 class FixtureLate(Record):
@@ -199,9 +199,9 @@ class FixtureLate(Record):
 
 
 class PoolSample(Record):
-    """A pool at one moment; `max_size` 0 means without limit. Peaks are those of its life so far.
+    """A pool at one moment; `max_size` 0 means unlimited. Peaks are those of its lifetime so far.
 
-    A closed pool is told once. With `pools` above 1 it stands for that many closed pools of one name.
+    A closed pool is sent once. With `pools` above 1 it represents that many closed pools of one name.
     """
 
     name: str
@@ -219,7 +219,7 @@ class PoolSample(Record):
 
 
 class HeldConnections(Record):
-    """Connections to one server that the process has open, and the most that it had at once."""
+    """The process's open connections to one server, and their peak."""
 
     server: str
     connections: int = 0
@@ -237,23 +237,23 @@ class Sample(Record):
 
 
 class ServerSeen(Record):
-    """The tests connected to a PostgreSQL server; told once a server and user.
+    """The tests connected to a PostgreSQL server; sent once per server and user.
 
-    `url` (libpq's form) has the password: it is for the monitor only, never shown and never kept.
+    `url` (libpq's form) contains the password: it is for the monitor only, never shown or stored.
     """
 
     url: str
-    superuser: bool = False  # as the server says: nobody's connection limit holds for it
+    superuser: bool = False  # as reported by the server: connection limits do not apply to it
 
 
 class ServerSample(Record):
-    """Made by the monitor: a database server's own count of client connections (pg_stat_activity)."""
+    """Created by the monitor: a database server's own count of client connections (pg_stat_activity)."""
 
     server: str  # localhost:5432
     connections: int = 0
     max_connections: int = 0
     reason: str = ""  # why it cannot be counted, in words
-    full: bool = False  # it refuses connections because it has none left
+    full: bool = False  # it rejects connections because all are in use
 
 
 class WarningRaised(Record):
@@ -267,7 +267,7 @@ class WarningRaised(Record):
 
 
 class Printed(Record):
-    """What pytest and its plugins print around the tests, without what other events tell."""
+    """Output of pytest and its plugins around the tests, except what other events report."""
 
     part: str  # header: lines above the tests; summary: from the end of the session on
     text: str = ""
@@ -280,7 +280,7 @@ class WorkerUp(Record):
 
 
 class WorkerDown(Record):
-    """A worker ended; `crashed` when it was not asked to."""
+    """A worker ended; `crashed` if it was not asked to."""
 
     id: str
     crashed: bool = False
@@ -303,9 +303,9 @@ class RunFinish(Record):
 
 
 class LinesLost(Record):
-    """Made by who receives (the monitor, a controller for its remote workers): lines that never came.
+    """Created by the receiver (the monitor, a controller for its remote workers): lines that were lost.
 
-    `missing` are gaps in a sender's numbers, `malformed` lines that could not be read.
+    `missing` are gaps in a sender's numbers, `malformed` lines that could not be decoded.
     """
 
     missing: int = 0
@@ -313,17 +313,17 @@ class LinesLost(Record):
 
 
 class RunRequest(Record):
-    """Made by the monitor: a run was asked for. `scope` is all or some; `tests` how many, 0 unknown."""
+    """Created by the monitor: a run was requested. `scope` is all or some; `tests` is a count, 0 unknown."""
 
     run: str
     scope: str
     reason: str = ""
     tests: int = 0
-    files: Tuple[str, ...] = ()  # collected anew as a whole: what is gone from them is gone
+    files: Tuple[str, ...] = ()  # collected again completely: tests missing from them are deleted
 
 
 class RunLost(Record):
-    """Made by the monitor: the stream ended without `run_finish`."""
+    """Created by the monitor: the stream ended without `run_finish`."""
 
     exitcode: int
     signal: str = ""
@@ -380,7 +380,7 @@ WIRE_NAMES = {
 class Line(Record):
     """An event in its envelope.
 
-    `seq` counts the lines of one sender from 1 on, over all its connections; `worker` is the xdist
+    `seq` numbers the lines of one sender from 1, across all its connections; `worker` is the xdist
     worker's id, "" for a single process, for the controller and for the monitor itself.
     """
 

@@ -1,7 +1,7 @@
-"""The receiving side of a connection: from bytes to whole lines, each once.
+"""The receiving side of a connection: from bytes to complete lines, each exactly once.
 
-A sender numbers its lines from 1 on and goes on counting when it has to connect anew. A line may come
-twice (what was in doubt is sent again), and lines of an old and a new connection may overtake each other.
+A sender numbers its lines from 1 and continues counting when it reconnects. A line may arrive twice
+(unconfirmed ones are sent again), and lines of an old and a new connection may arrive out of order.
 """
 
 from typing import Iterator, List, Tuple
@@ -12,9 +12,9 @@ _CANCEL = CANCELLED[:-1]
 
 
 class Splitter:
-    """Cuts what arrives on one connection into lines, without those that their sender took back.
+    """Splits the bytes of one connection into lines, without those that the sender cancelled.
 
-    `oversized` counts those that were too long; they are skipped.
+    `oversized` counts lines that were too long; they are skipped.
     """
 
     def __init__(self) -> None:
@@ -23,11 +23,11 @@ class Splitter:
         self.oversized = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The lines that `data` completes, without their newline."""
+        """Return the lines that `data` completes, without their newline."""
         self._rest += data
         if b"\n" not in data:
             if len(self._rest) > MAX_LINE_BYTES:
-                # Endless line: count it once and skip to its end, wherever that is.
+                # Oversized line: count it once and skip to its end.
                 self.oversized += not self._skipping
                 self._skipping = True
                 self._rest.clear()
@@ -41,19 +41,19 @@ class Splitter:
 
     @property
     def pending(self) -> bytes:
-        """The beginning of a line that has not ended."""
+        """The beginning of an incomplete line."""
         return bytes(self._rest)
 
 
 class Numbers:
-    """The numbers that have come from one sender. Takes memory for gaps only, not for lines."""
+    """The line numbers received from one sender. Takes memory for gaps only, not for lines."""
 
     def __init__(self) -> None:
         self._highest = 0
         self._gaps: List[Tuple[int, int]] = []  # first and last number of each
 
     def accept(self, number: int) -> bool:
-        """True for a number that comes for the first time. Those below 1 always do: no sender uses them."""
+        """Return whether the number is new. Numbers below 1 always are: no sender uses them."""
         if number > self._highest:
             if number > self._highest + 1:
                 self._gaps.append((self._highest + 1, number - 1))
@@ -70,5 +70,5 @@ class Numbers:
 
     @property
     def missing(self) -> int:
-        """How many numbers have been passed over and have not come since."""
+        """The count of numbers that were skipped and have not arrived since."""
         return sum([last - first + 1 for first, last in self._gaps])

@@ -1,4 +1,4 @@
-"""How a database server is called by everybody who speaks of it."""
+"""The name of a database server, the same everywhere."""
 
 EMBEDDED = "embedded"
 

@@ -1,1 +1,1 @@
-"""The state of the monitor, and how events change it. No I/O, no clock, no screen."""
+"""The state of the monitor, and how events change it. No I/O, clock or screen."""

@@ -1,4 +1,4 @@
-"""What processes, pools, servers and shared fixtures cost: the reducer's accounts beside the items."""
+"""Costs of processes, pools, servers and shared fixtures: the part of the reducer that is not about items."""
 
 from tdd_monitor.protocol.codec import shorten
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Printed, Sample, ServerSample
@@ -8,11 +8,11 @@ from .growth import Growth
 from .model import MAX_WORKERS, DatabaseServer, Delta, Held, Run, Session, SharedFixture, Worker
 
 MAX_PRINTED_CHARS = 128 * 1024
-_MEMORY_STEP_NS = 50_000_000  # finer than the series can show
+_MEMORY_STEP_NS = 50_000_000  # finer than the series can display
 
 
 def worker_of(session: Session, id: str, delta: Delta) -> Worker:
-    """The worker of that id; heard of for the first time, it is alive."""
+    """Return the worker with that id; a new one is alive."""
     worker = session.workers.get(id)
     if worker is None:
         if len(session.workers) >= MAX_WORKERS:
@@ -23,7 +23,7 @@ def worker_of(session: Session, id: str, delta: Delta) -> Worker:
 
 
 def add_printed(run: Run, event: Printed) -> None:
-    """Add to what pytest said above or below the tests; of more than 128 KiB the ends are kept."""
+    """Add to pytest's output above or below the tests; beyond 128 KiB only head and tail are kept."""
     if event.part == "header":
         run.header = shorten(run.header + event.text, MAX_PRINTED_CHARS)
     elif event.part == "summary":
@@ -31,7 +31,7 @@ def add_printed(run: Run, event: Printed) -> None:
 
 
 def _forget_worker(session: Session) -> None:
-    """Make room: the one that has been dead for longest goes, else the oldest; never the controller."""
+    """Forget the worker that has been dead for longest, else the oldest; never the controller."""
     workers = session.workers.values()
     gone = next((worker for worker in workers if worker.id and not worker.alive), None)
     gone = gone or next(worker for worker in workers if worker.id)
@@ -41,11 +41,11 @@ def _forget_worker(session: Session) -> None:
 
 
 def add_test(session: Session, worker: Worker, record: FinishedTest, t_ns: int, delta: Delta) -> None:
-    """What one attempt tells about its process and about the shared fixtures that it started or ended."""
+    """Add an attempt's data on its process and on the shared fixtures that it set up or tore down."""
     for use in record.fixtures:
         if metrics.is_shared(use):
             shared = add_shared(session, use, record.nodeid)
-            # A repeated attempt is no other test.
+            # A repeated attempt is not another test.
             shared.tests += not use.unused and (record.attempt <= 1 or not shared.tests)
     pool_life.add_test(session, worker.id, record)
     worker.finished += 1
@@ -65,7 +65,7 @@ def add_test(session: Session, worker: Worker, record: FinishedTest, t_ns: int, 
 
 
 def add_shared(session: Session, use: FixtureUse, nodeid: str) -> SharedFixture:
-    """Set-up and teardown of one shared fixture come with different tests."""
+    """Combine set-up and teardown of a shared fixture, which arrive with different tests."""
     key = (use.name, use.scope, use.first_user or nodeid, use.baseid)
     run = session.run.number if session.run is not None else 0
     known = session.shared_fixtures.get(key)
@@ -88,13 +88,13 @@ def _together(one: FixtureUse, other: FixtureUse) -> FixtureUse:
 
 
 def add_sample(session: Session, worker: Worker, sample: Sample, t_ns: int, delta: Delta) -> None:
-    """A process and its pools at one moment."""
+    """Add a sample of a process and its pools."""
     _add_memory(session, worker, t_ns, sample.rss_bytes)
     pool_life.add_sample(session, worker.id, sample, t_ns)
     for each in sample.held:
         held = session.held.setdefault(each.server, Held())
         held.now[worker.id] = each.connections
-        # Workers do not speak at the same moment: at least as many as one of them had.
+        # Workers do not report at the same moment: the total is at least one worker's peak.
         held.peak = max(held.peak, each.peak, sum(held.now.values()))
         if each.server in session.servers:
             _raise_peak(session, session.servers[each.server])
@@ -102,7 +102,7 @@ def add_sample(session: Session, worker: Worker, sample: Sample, t_ns: int, delt
 
 
 def add_server_sample(session: Session, sample: ServerSample, delta: Delta) -> None:
-    """A database server at one moment."""
+    """Add a sample of a database server."""
     server = session.servers.get(sample.server)
     if server is None:
         server = session.servers[sample.server] = DatabaseServer(sample)
@@ -115,7 +115,7 @@ def add_server_sample(session: Session, sample: ServerSample, delta: Delta) -> N
 
 
 def _raise_peak(session: Session, server: DatabaseServer) -> None:
-    """Asked once a second, the server does not notice what was open in between."""
+    """Raise the peak to the workers' own counts: polled once a second, the server misses short-lived ones."""
     held = session.held.get(server.latest.server)
     if held is not None and server.max_connections:
         server.peak = max(server.peak, held.peak)

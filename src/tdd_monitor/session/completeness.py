@@ -1,4 +1,4 @@
-"""Whether everything that pytest did has arrived: its own counts against what the stream told."""
+"""Checks that all results have arrived: compares pytest's own counts with the stream."""
 
 from typing import NamedTuple
 
@@ -6,9 +6,9 @@ from tdd_monitor.figures import plural
 
 from .model import OUTCOMES, Run, RunState
 
-# Words of pytest's summary that count what is told test by test.
+# Words of pytest's summary that count test results in the stream.
 _WORDS = (*(word for word in OUTCOMES if word != "lost"), "rerun")
-# Other words that count no report of a test.
+# Other words, which do not count test results.
 _APART = frozenset({"deselected", "warnings"})
 
 ADVICE = (
@@ -17,7 +17,7 @@ ADVICE = (
 
 
 class Difference(NamedTuple):
-    """How often pytest counted an outcome, and how often it arrived."""
+    """The count of an outcome according to pytest, and the count that arrived."""
 
     outcome: str
     pytest: int
@@ -25,25 +25,25 @@ class Difference(NamedTuple):
 
 
 def differences(run: Run) -> list[Difference]:
-    """Outcomes of a finished run that pytest counted otherwise; nothing where it does not say.
+    """Return outcomes of a finished run that pytest counted differently; empty without its counts.
 
-    Plugins have words of their own for some tests: as many may have arrived under another. Of a run that
-    was stopped, workers may tell more than pytest waited for.
+    Plugins use their own words for some tests: as many may have arrived under another word. In a run that
+    was stopped, workers may report more results than pytest waited for.
     """
-    told = run.reported_counts
-    if run.state is not RunState.FINISHED or not told:
+    reported = run.reported_counts
+    if run.state is not RunState.FINISHED or not reported:
         return []
-    found = [Difference(word, told.get(word, 0), run.counts[word]) for word in _WORDS]
+    found = [Difference(word, reported.get(word, 0), run.counts[word]) for word in _WORDS]
     found = [each for each in found if each.pytest != each.arrived]
     if any(each.arrived < each.pytest for each in found):
         return found
-    otherwise = sum(number for word, number in told.items() if word not in _WORDS and word not in _APART)
+    otherwise = sum(number for word, number in reported.items() if word not in _WORDS and word not in _APART)
     more = sum(each.arrived - each.pytest for each in found)
     return found if more > otherwise and not run.cancel_reason else []
 
 
 def problems(run: Run) -> list[str]:
-    """What did not arrive, a sentence each; empty when everything did."""
+    """Return a sentence for each kind of loss; empty when everything arrived."""
     found = []
     if run.missing_lines:
         found.append(f"{plural(run.missing_lines, 'line')} from pytest never arrived.")

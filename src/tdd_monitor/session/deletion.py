@@ -1,11 +1,11 @@
-"""Items that are not collected any more, and what they counted."""
+"""Items that are no longer collected, and their counts."""
 
 from . import metrics
 from .model import Delta, Item, Run, Session
 
 
 def forget_deleted(session: Session, run: Run, delta: Delta) -> None:
-    """Drop items that are not collected any more.
+    """Drop items that are no longer collected.
 
     Called when pytest has accepted what it collected: at the first test or the end. Once anything
     failed to be collected, only files of which something was collected are judged.
@@ -34,14 +34,14 @@ def forget_deleted(session: Session, run: Run, delta: Delta) -> None:
 
 
 def _newly_deselected(session: Session, run: Run) -> int:
-    """How many more items this run deselected than the one before it that was asked for the same."""
+    """Return how many more items this run deselected than the previous one with the same request."""
     same = (r for r in reversed(session.runs[:-1]) if (r.scope, r.files) == (run.scope, run.files))
     before = next(same, None)
     return run.deselected - (before.deselected if before is not None else 0)
 
 
 def uncount(session: Session, item: Item) -> None:
-    """Take an item's outcome off the counts of the session."""
+    """Subtract an item's outcome from the session's counts."""
     if item.outcome == "lost":
         session.counts["lost"] -= 1
     elif item.record is not None:
@@ -49,5 +49,5 @@ def uncount(session: Session, item: Item) -> None:
 
 
 def file_of(nodeid: str) -> str:
-    """The file part of a node id."""
+    """Return the file part of a node id."""
     return nodeid.partition("::")[0]

@@ -1,22 +1,22 @@
-"""What a process gains while it runs tests, and whether it goes on gaining.
+"""Memory growth of a process while it runs tests, and whether it continues.
 
-Imports, caches and one test that keeps a lot are steps: memory rises and then holds. A leak rises all
-the time. Both are told from each other by what the process held after its tests, at evenly spaced marks.
+Imports, caches and one test that keeps a lot are steps: memory rises and then levels off. A leak rises
+all the time. Readings after tests, at evenly spaced marks, distinguish the two.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
-MARKS = 128  # after so many every other one is dropped, and from then on half as many are kept
-MIN_TESTS = 20  # before so many nothing can be said
+MARKS = 128  # at this many, every other one is dropped, and half as many are kept from then on
+MIN_TESTS = 20  # fewer are not enough to judge
 
 
 @dataclass(slots=True)
 class Growth:
     """Memory of one process from the start of its first test on, in bytes."""
 
-    before_bytes: int  # where the first test started
+    before_bytes: int  # at the start of the first test
     latest_bytes: int
     tests: int = 0
     marks: list[int] = field(default_factory=list)  # after every `every`th test
@@ -24,11 +24,11 @@ class Growth:
 
     @property
     def total_bytes(self) -> int:
-        """What it has gained since then."""
+        """The growth since then."""
         return self.latest_bytes - self.before_bytes
 
     def add(self, rss_bytes: int) -> None:
-        """Take in one more test, which left `rss_bytes`."""
+        """Add a test, after which the process held `rss_bytes`."""
         self.latest_bytes = rss_bytes
         self.tests += 1
         if self.tests % self.every == 0:
@@ -38,13 +38,13 @@ class Growth:
                 self.every *= 2
 
     def lasting_bytes(self) -> int:
-        """What it gained and kept, without its largest step; 0 when it has levelled off.
+        """The lasting growth without its largest step; 0 when it has levelled off.
 
-        It has when less than a quarter of that came in the second half of its tests.
+        It has if less than a quarter of that came in the second half of its tests.
         """
         if self.tests < MIN_TESTS:
             return 0
-        # What was less at first than at the start has only come back.
+        # Growth back to the starting value does not count.
         readings = [max(reading, self.before_bytes) for reading in (*self.marks, self.latest_bytes)]
         steps = _steps([self.before_bytes, *readings])
         steps[steps.index(max(steps))] = 0
@@ -53,6 +53,6 @@ class Growth:
 
 
 def _steps(readings: Sequence[int]) -> list[int]:
-    """The gains from reading to reading of what is never given back afterwards."""
+    """Return the growth between readings of memory that is never released afterwards."""
     kept = list(accumulate(reversed(readings), min))[::-1]
     return [later - earlier for earlier, later in pairwise(kept)]

@@ -8,7 +8,7 @@ from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Phase, PoolUse
 
 
 def categories(record: FinishedTest) -> list[str]:
-    """The words under which pytest's summary line counts this attempt.
+    """Return the words under which pytest's summary line counts this attempt.
 
     A test that passes and then fails in teardown counts twice there: 1 passed, 1 error. So does one
     with a failed subtest.
@@ -22,23 +22,23 @@ def categories(record: FinishedTest) -> list[str]:
         ):
             words.append(phase.outcome)
         if phase.outcome == "rerun":
-            return words  # what follows the report that calls for a rerun is never published
+            return words  # reports after the one that triggers a rerun are never published
     words += ["failed" for subtest in record.subtests if subtest.outcome == "failed"]
     return words or [record.outcome]
 
 
 def phase(record: FinishedTest, when: str) -> Phase | None:
-    """The phase of that name, if the attempt got so far."""
+    """Return the phase of that name, if the attempt got that far."""
     return next((phase for phase in record.phases if phase.when == when), None)
 
 
 def phase_ns(phase: Phase) -> int:
-    """Wall time of the phase itself, without the shared fixtures that were set up or torn down in it."""
+    """Wall time of the phase, without the shared fixtures that were set up or torn down in it."""
     return max(0, phase.wall_ns - phase.shared_ns)
 
 
 def is_shared(fixture: FixtureUse) -> bool:
-    """True for fixtures that outlive a test: their time is not the test's own."""
+    """Return whether the fixture outlives a test: its time is not the test's own."""
     return fixture.scope != "function"
 
 
@@ -48,13 +48,13 @@ def shared_ns(record: FinishedTest) -> int:
 
 
 def total_ns(record: FinishedTest) -> int:
-    """Wall time of all phases, shared fixtures included: what `--durations` adds up."""
+    """Wall time of all phases, including shared fixtures: the total that `--durations` reports."""
     return sum([phase.wall_ns for phase in record.phases])
 
 
 def own_ns(record: FinishedTest) -> int:
-    """The test's own time: all phases without the shared fixtures it happened to start or end."""
-    # Of an older plugin only the fixtures tell.
+    """The test's own time: all phases without the shared fixtures it happened to set up or tear down."""
+    # An older plugin reports it only in the fixtures.
     shared = sum([phase.shared_ns for phase in record.phases]) or shared_ns(record)
     return max(0, total_ns(record) - shared)
 
@@ -65,32 +65,32 @@ def cpu_ns(record: FinishedTest) -> int:
 
 
 def memory_delta_bytes(record: FinishedTest) -> int:
-    """Growth of the process over the attempt, without what shared fixtures added."""
+    """Growth of the process over the attempt, without that of shared fixtures."""
     return sum([phase.rss_delta_bytes for phase in record.phases])
 
 
 def queries(record: FinishedTest) -> int:
-    """Statements that the attempt sent to databases, DDL included, as far as they are counted."""
+    """Number of statements that the attempt sent to databases, including DDL, as far as counted."""
     return sum([use.queries for use in record.db])
 
 
 def unmeasured_queries(record: FinishedTest) -> str:
-    """ "not measured (psycopg2)" for a test that may have used drivers that nobody watches, else ""."""
+    """ "not measured (psycopg2)" for a test that may have used unobserved drivers, else ""."""
     return f"not measured ({', '.join(record.unwatched)})" if record.unwatched else ""
 
 
 def has_queries(record: FinishedTest) -> bool:
-    """False when their number is unknown: not even zero."""
+    """False when the number of queries is unknown, as opposed to zero."""
     return bool(record.db) or not record.unwatched
 
 
 def longrepr(record: FinishedTest) -> str:
-    """The tracebacks (or skip reasons) of all phases, in their order."""
+    """Return the tracebacks (or skip reasons) of all phases, in order."""
     return "\n\n".join(phase.longrepr for phase in record.phases if phase.longrepr)
 
 
 def metric_values(record: FinishedTest) -> dict[str, float]:
-    """Every named metric of the attempt; those of the toolkit and of extensions win."""
+    """Return every named metric of the attempt; those of the toolkit and of extensions take precedence."""
     values = {
         "test_duration_ms": own_ns(record) / NS_PER_MS,
         "total_duration_ms": total_ns(record) / NS_PER_MS,
@@ -134,9 +134,9 @@ _WRITE = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 
 @functools.lru_cache(maxsize=4096)  # the same statements come with every test
 def is_read(sql: str) -> bool:
-    """True for a statement that only reads: repeated, it is a query in a loop (N+1).
+    """Return whether the statement only reads: repeated, it is a query in a loop (N+1).
 
-    Repeated writes are how a test makes its rows; nobody is told to fetch them together.
+    Repeated writes are not reported: that is how tests create their rows.
     """
     start = _READ.match(sql)
     if start is None:
@@ -145,11 +145,11 @@ def is_read(sql: str) -> bool:
 
 
 def slowest_ddl(record: FinishedTest) -> str:
-    """The schema change that took longest, "" when none is among the slowest statements."""
+    """Return the slowest schema change, "" when none is among the slowest statements."""
     slowest = (statement for use in record.db for statement in use.slowest if _DDL.match(statement.sql))
     return max(slowest, key=lambda statement: statement.total_ns, default=Statement("", 0)).sql
 
 
 def repeated_reads(record: FinishedTest) -> list[Statement]:
-    """The statements that only read and that the attempt ran more than once."""
+    """Return the read-only statements that the attempt ran more than once."""
     return [statement for use in record.db for statement in use.repeated if is_read(statement.sql)]

@@ -1,6 +1,6 @@
-"""What the monitor knows: items, runs, workers, pools.
+"""The state of the monitor: items, runs, workers, pools.
 
-One owner (the reducer) mutates it; everybody else reads. Times are `time.monotonic_ns()` of the
+Only the reducer mutates it; all others read. Times are `time.monotonic_ns()` of the
 processes that sent them, sizes are bytes.
 """
 
@@ -25,8 +25,8 @@ from .growth import Growth
 HISTORY = 20  # durations kept per item, over runs
 SERIES = 600  # samples kept per series: one minute at ten a second
 MAX_WARNINGS = 1000
-MAX_RUNS = 100  # figures of a run are kept so long, texts only until the next one
-MAX_WORKERS = 1000  # xdist replaces each one that crashes, for ever
+MAX_RUNS = 100  # runs whose figures are kept; texts only until the next one
+MAX_WORKERS = 1000  # xdist replaces every crashed worker, indefinitely
 
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed", "lost")
 USAGE_ERROR, NO_TESTS_COLLECTED = 4, 5  # exit codes of pytest
@@ -34,7 +34,7 @@ FAILURES = frozenset({"failed", "error", "lost"})
 
 
 class ItemState(StrEnum):
-    """Where an item stands in the current run."""
+    """The state of an item in the current run."""
 
     IDLE = "idle"  # not part of the current run, or not reached by it
     PENDING = "pending"
@@ -43,7 +43,7 @@ class ItemState(StrEnum):
 
 
 class RunState(StrEnum):
-    """Where a run stands. Only FINISHED and LOST are final."""
+    """The state of a run. Only FINISHED and LOST are final."""
 
     STARTING = "starting"
     COLLECTING = "collecting"
@@ -55,7 +55,7 @@ class RunState(StrEnum):
 
 @dataclass(slots=True)
 class Item:
-    """One test. `record` is its last attempt, whichever run it comes from (`record_run`).
+    """One test. `record` is its last attempt, from run `record_run`.
 
     A test that was lost with its process has the outcome "lost" and no record.
     """
@@ -74,7 +74,7 @@ class Item:
     worker: str = ""
     started_ns: int = 0
     attempt: int = 0
-    own_ns: int = -1  # the record's own duration, kept because every frame sorts by it
+    own_ns: int = -1  # own duration of `record`, cached because every frame sorts by it
     history_ns: tuple[int, ...] = ()  # own durations of passed first attempts, oldest first
 
     @property
@@ -92,36 +92,36 @@ class Run:
     scope: str  # all or some
     reason: str
     requested_ns: int
-    files: tuple[str, ...] = ()  # collected anew as a whole by a run of scope "some"
+    files: tuple[str, ...] = ()  # collected again completely by a run of scope "some"
     state: RunState = RunState.STARTING
     hello: Hello | None = None
     expected: int = 0
     collected: int = 0
     deselected: int = 0
-    done: int = 0  # tests whose last attempt is over; `expected` are all
+    done: int = 0  # tests whose last attempt is finished, out of `expected`
     tested: bool = False  # a test has started
-    collected_all: bool = False  # what it did not collect and should have is gone
-    started_ns: int = 0  # end of collection: from here on tests run
+    collected_all: bool = False  # items that it should have collected and did not are deleted
+    started_ns: int = 0  # end of collection, when tests start to run
     finished_ns: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     reported_counts: dict[str, int] = field(default_factory=dict)
     collect_errors: list[CollectError] = field(default_factory=list)
     collect_skips: list[CollectSkip] = field(default_factory=list)
     collect_lines: set[tuple[str, int, str]] = field(default_factory=set)  # worker, number, node id of both
-    header: str = ""  # what pytest's plugins print above the tests
-    summary: str = ""  # what pytest and its plugins print at the end, without failures and counts
+    header: str = ""  # output of pytest's plugins above the tests
+    summary: str = ""  # output of pytest and its plugins at the end, without failures and counts
     cancel_reason: str = ""
     cancel_detail: str = ""
     exitstatus: int | None = None
     dropped: int = 0
-    missing_lines: int = 0  # sent and never arrived
-    malformed_lines: int = 0  # arrived and could not be read
+    missing_lines: int = 0  # sent but never arrived
+    malformed_lines: int = 0  # arrived but could not be decoded
     lost: RunLost | None = None
     lost_nodeids: tuple[str, ...] = ()
 
     @property
     def active(self) -> bool:
-        """True until the run is over, in whichever way."""
+        """True until the run has ended in any way."""
         return self.state not in (RunState.FINISHED, RunState.LOST)
 
 
@@ -141,17 +141,17 @@ class Worker:
     rss_bytes: int = 0
     first_rss_bytes: int = 0
     peak_rss_bytes: int = 0
-    drift_bytes: int = 0  # growth between tests, nobody's
+    drift_bytes: int = 0  # growth between tests, attributed to none
     growth: Growth | None = None  # from its first test on
 
     @property
     def warm_up_bytes(self) -> int:
-        """What it gained from its first reading to its first test: imports, collection, shared fixtures."""
+        """Growth from the first reading to the first test: imports, collection, shared fixtures."""
         return self.growth.before_bytes - self.first_rss_bytes if self.growth is not None else 0
 
     @property
     def growth_bytes(self) -> int:
-        """What it has gained since its first test started."""
+        """Growth since the first test started."""
         return self.growth.total_bytes if self.growth is not None else 0
 
 
@@ -172,7 +172,7 @@ class Pool:
 
 @dataclass(slots=True)
 class Held:
-    """Connections to one server that the tests have open, by worker, and the most that they had at once."""
+    """The tests' open connections to one server, by worker, and their peak."""
 
     now: dict[str, int] = field(default_factory=dict)
     peak: int = 0
@@ -184,16 +184,16 @@ class DatabaseServer:
 
     latest: ServerSample
     peak: int = 0
-    max_connections: int = 0  # as it last said; 0 is unknown
+    max_connections: int = 0  # last reported value; 0 is unknown
     was_full: bool = False
 
 
 @dataclass(slots=True)
 class SharedFixture:
-    """One life of a fixture that outlives tests, in run number `run`.
+    """One instance of a fixture that outlives tests, in run number `run`.
 
-    `use` is its set-up and its teardown together, whichever tests they came with; `tests` is how many
-    tests of that run used it, the one that it was set up for included.
+    `use` is its set-up and teardown together, whichever tests they arrived with; `tests` is the number of
+    tests in that run that used it, including the one that it was set up for.
     """
 
     use: FixtureUse
@@ -203,13 +203,13 @@ class SharedFixture:
 
 @dataclass(slots=True)
 class Session:
-    """Everything. `now_ns` is the newest time that any event of this run carried."""
+    """The whole state. `now_ns` is the latest time in any event of this run."""
 
     items: dict[str, Item] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
     workers: dict[str, Worker] = field(default_factory=dict)
     forgotten_workers: int = 0  # of this run, beyond MAX_WORKERS
-    forgotten_crashes: int = 0  # so many of them had crashed
+    forgotten_crashes: int = 0  # those of them that had crashed
     pools: dict[PoolKey, Pool] = field(default_factory=dict)
     more_pools: dict[str, int] = field(default_factory=dict)  # open ones that are not in `pools`, by worker
     held: dict[str, Held] = field(default_factory=dict)  # by server
@@ -230,7 +230,7 @@ class Session:
 
 @dataclass(slots=True)
 class Delta:
-    """What an event changed, for readers that keep something of their own up to date."""
+    """What an event changed, for readers that maintain derived state."""
 
     items: set[str] = field(default_factory=set)
     rows: bool = False  # items were added, removed or reordered
@@ -238,7 +238,7 @@ class Delta:
     samples: bool = False
 
     def merge(self, other: "Delta") -> None:
-        """Take in what `other` says has changed too."""
+        """Add the changes of `other`."""
         self.items |= other.items
         self.rows |= other.rows
         self.run |= other.run

@@ -1,4 +1,4 @@
-"""Connection pools: each by itself while it is open, closed ones added up by name."""
+"""Connection pools: open ones individually, closed ones summed up by name."""
 
 from itertools import chain
 
@@ -6,15 +6,15 @@ from tdd_monitor.protocol.events import FinishedTest, PoolSample, Sample
 
 from .model import Pool, PoolKey, Session
 
-MAX_POOLS = 500  # that are kept one by one
-MAX_CLOSED = 20  # of them that are closed; the others are added up
+MAX_POOLS = 500  # kept individually
+MAX_CLOSED = 20  # closed ones among them; the others are summed up
 MAX_TOTALS = 50
 OTHERS = "other pools"
-_TOTAL = -1  # in place of a pool's number
+_TOTAL = -1  # instead of a pool number
 
 
 def add_sample(session: Session, worker: str, sample: Sample, t_ns: int) -> None:
-    """The pools of one process at one moment."""
+    """Add a sample of the pools of one process."""
     unlisted = 0
     for latest in sample.pools:
         if latest.closed and (latest.pools > 1 or not latest.id):
@@ -25,7 +25,7 @@ def add_sample(session: Session, worker: str, sample: Sample, t_ns: int) -> None
 
 
 def add_test(session: Session, worker: str, record: FinishedTest) -> None:
-    """What an attempt did with its pools, counted at every acquisition: samples may miss that."""
+    """Add an attempt's use of its pools, counted at every acquisition: samples may miss peaks."""
     for use in chain(record.db, *(fixture.db for fixture in record.fixtures)):
         pool = session.pools.get((worker, use.id, use.pool))
         if use.id and pool is not None:
@@ -33,7 +33,7 @@ def add_test(session: Session, worker: str, record: FinishedTest) -> None:
 
 
 def close_all(session: Session, worker: str | None = None) -> None:
-    """The processes (or one of them) are gone, and their pools and connections with them."""
+    """Close the pools and connections of all processes (or of one) that have ended."""
     for pool in session.pools.values():
         pool.closed |= worker is None or pool.worker == worker
     for held in session.held.values():
@@ -41,7 +41,7 @@ def close_all(session: Session, worker: str | None = None) -> None:
 
 
 def labels(session: Session) -> dict[PoolKey, str]:
-    """A name for each pool: those of one process and one name are numbered from the second on."""
+    """Return a label per pool: pools of one process with the same name are numbered from the second on."""
     names, seen = {}, dict[tuple[str, str], int]()
     for key in sorted(session.pools):
         worker, number, _ = key
@@ -62,7 +62,7 @@ def _update(session: Session, worker: str, latest: PoolSample, t_ns: int) -> boo
             return False
         pool = session.pools[key] = Pool(worker, latest)
     elif pool.closed:
-        return True  # an old line: what is closed stays so
+        return True  # a late line: a closed pool stays closed
     pool.latest, pool.closed = latest, latest.closed
     pool.history.append((t_ns, latest.in_use, latest.waiting))
     pool.peak_in_use = max(pool.peak_in_use, latest.peak, latest.in_use)
@@ -93,7 +93,7 @@ def _add_up(session: Session, worker: str, closed: PoolSample) -> None:
     total = session.pools.get(key)
     if total is None:
         total = session.pools[key] = Pool(key[0], closed._replace(pools=0), closed=True)
-    # The peak goes with the size of its pool.
+    # Peak and size are of the same pool.
     fullest = max(total.latest, closed, key=_fullness)
     total.latest = fullest._replace(pools=total.latest.pools + max(1, closed.pools), id=0)
     total.peak_in_use = fullest.peak

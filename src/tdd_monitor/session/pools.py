@@ -1,4 +1,4 @@
-"""What several attempts or fixtures did with the same pools, added up. Pure functions."""
+"""Sums up the use of the same pools by several attempts or fixtures. Pure functions."""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -6,13 +6,13 @@ from typing import Any
 
 from tdd_monitor.protocol.events import PoolUse, Statement
 
-_TOP = 5  # statements of each kind, as many as the plugin tells
+_TOP = 5  # statements of each kind, as many as the plugin reports
 _WORST = frozenset({"acquire_max_ns", "peak", "ddl_max_ns"})
 _SAME = frozenset({"engine", "pool", "id"})
 
 
 def together(*parts: tuple[PoolUse, ...]) -> tuple[PoolUse, ...]:
-    """One entry for each pool: sums, the worst of maxima, statements of the same text as one."""
+    """Return one entry per pool: sums, the highest of maxima, statements merged by text."""
     filled = [part for part in parts if part]
     if len(filled) <= 1:
         return filled[0] if filled else ()

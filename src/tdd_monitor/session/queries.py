@@ -1,4 +1,4 @@
-"""Questions to a Session: filter, sort, percentiles, progress, what to rerun. They change nothing."""
+"""Read-only queries on a Session: filter, sort, percentiles, progress, tests to rerun."""
 
 import math
 from bisect import bisect_left
@@ -41,7 +41,7 @@ SORT_KEYS: dict[str, SortKey] = {
 
 
 def matches(nodeid: str, pattern: str) -> bool:
-    """True when every word of `pattern` is in the node id; case counts only if a word has capitals.
+    """Return whether the node id contains every word of `pattern`; words with capitals are case-sensitive.
 
     A word that starts with `!` must not be in it.
     """
@@ -61,7 +61,7 @@ def visible(
     sort: str = "order",
     reverse: bool = False,
 ) -> list[str]:
-    """Node ids to show, filtered and sorted. `sort` is a key of SORT_KEYS."""
+    """Return the node ids to show, filtered and sorted. `sort` is a key of SORT_KEYS."""
     chosen = [
         item
         for item in session.items.values()
@@ -72,12 +72,12 @@ def visible(
 
 
 def failed(session: Session) -> list[str]:
-    """Node ids of what failed, errored or was lost with its process, in collection order."""
+    """Return the node ids of tests that failed, errored or were lost, in collection order."""
     return visible(session, keep=lambda item: item.outcome in FAILURES)
 
 
 def running(session: Session) -> list[str]:
-    """Node ids of what runs now."""
+    """Return the node ids of running tests."""
     return visible(session, keep=lambda item: item.state is ItemState.RUNNING)
 
 
@@ -101,14 +101,14 @@ class Durations:
     p50_ms: float
     p95_ms: float
     max_ms: float
-    buckets: tuple[int, ...]  # counts below each edge of BUCKET_EDGES_MS, the last one above all
+    buckets: tuple[int, ...]  # counts below each edge of BUCKET_EDGES_MS; the last one above all of them
 
 
 BUCKET_EDGES_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
 def has_duration(item: Item) -> bool:
-    """True for items that ran (skipped ones did not) and have a duration to show for it."""
+    """Return whether the item ran (was not skipped) and has a duration."""
     return item.record is not None and item.outcome not in ("skipped", "")
 
 
@@ -131,14 +131,14 @@ def distribution(own_ns: Iterable[int]) -> Durations:
 
 
 def top(session: Session, figure: Callable[..., float], count: int) -> list[Item]:
-    """The `count` items whose record has the highest `figure` above zero, highest first."""
+    """Return the `count` items with the highest `figure` above zero, highest first."""
     ranked = [item for item in session.items.values() if item.record and figure(item.record) > 0]
     ranked.sort(key=lambda item: (-figure(item.record), item.index))
     return ranked[:count]
 
 
 def elapsed_ns(session: Session, now_ns: int) -> int:
-    """How long the current run has been going, or took; 0 without a run."""
+    """Return how long the current run has been running, or took; 0 without a run."""
     run = session.run
     if run is None or not run.requested_ns:
         return 0
@@ -148,13 +148,13 @@ def elapsed_ns(session: Session, now_ns: int) -> int:
 
 @dataclass(slots=True)
 class Waiting:
-    """What is still to run: how many items, and the time that those known from earlier will take."""
+    """The remaining tests: their number, and the expected time of those known from earlier runs."""
 
     known_ns: int = 0
     unknown: int = 0
 
     def add(self, item: Item) -> None:
-        """Count one item that waits or runs."""
+        """Add a pending or running item."""
         if item.record is not None and item.own_ns >= 0:
             self.known_ns += item.own_ns
         else:
@@ -162,7 +162,7 @@ class Waiting:
 
 
 def eta_s(session: Session, now_ns: int) -> float | None:
-    """Seconds that the current run will still take, or None while nothing tells."""
+    """Return the remaining seconds of the current run, or None if unknown."""
     waiting = Waiting()
     for item in session.items.values():
         if item.state in (ItemState.PENDING, ItemState.RUNNING):
@@ -171,10 +171,10 @@ def eta_s(session: Session, now_ns: int) -> float | None:
 
 
 def eta_of(session: Session, waiting: Waiting, now_ns: int) -> float | None:
-    """Seconds that the current run will still take, given what is `waiting`.
+    """Return the remaining seconds of the current run, given the tests `waiting`.
 
-    Remaining tests cost what they cost last time, unknown ones the mean of this run; time runs
-    as much faster as workers share it. Shared fixtures cost whoever sets them up first.
+    Remaining tests take as long as last time, unknown ones the mean of this run; workers share the time
+    evenly. The time of shared fixtures counts once, for the test that sets them up.
     """
     run = session.run
     if run is None or not run.active or not run.expected or not run.started_ns:
@@ -193,21 +193,21 @@ def eta_of(session: Session, waiting: Waiting, now_ns: int) -> float | None:
 
 
 def known(session: Session, nodeids: Iterable[str]) -> list[str]:
-    """Those of `nodeids` that still exist, in collection order."""
+    """Return those of `nodeids` that still exist, in collection order."""
     items = [session.items[nodeid] for nodeid in nodeids if nodeid in session.items]
     return [item.nodeid for item in sorted(items, key=lambda item: item.index)]
 
 
 def rootdir(session: Session) -> str:
-    """pytest's rootdir as the last run said it, "" before the first hello."""
+    """Return pytest's rootdir as last reported, "" before the first hello."""
     hello = next((run.hello for run in reversed(session.runs) if run.hello), None)
     return hello.rootdir if hello else ""
 
 
 def unexplained_exit(run: Run) -> bool:
-    """True when pytest ended with an exit code that nothing else tells the reason of.
+    """Return whether pytest ended with an exit code that no other result explains.
 
-    Such as a coverage that is too low, or a plugin that sets the exit code.
+    For instance coverage that is too low, or a plugin that sets the exit code.
     """
     told = run.state is not RunState.FINISHED or run.cancel_reason or run.collect_errors
     failed = any(run.counts.get(word) for word in FAILURES)

@@ -36,7 +36,7 @@ from .model import HISTORY, MAX_RUNS, USAGE_ERROR, Delta, Item, ItemState, Run, 
 
 
 def apply(session: Session, line: Line) -> Delta:
-    """Take one line in; returns what it changed."""
+    """Apply one line; return what it changed."""
     session.now_ns = max(session.now_ns, line.t_ns)
     delta = Delta()
     handler = _HANDLERS.get(type(line.event))
@@ -46,7 +46,7 @@ def apply(session: Session, line: Line) -> Delta:
 
 
 def _current_run(session: Session, line: Line, delta: Delta) -> Run:
-    """The run that an event belongs to; a stream without a request or a hello still gets one."""
+    """Return the run of an event; a stream without a request or a hello still gets one."""
     if not session.runs:
         session.runs.append(Run(1, "", "all", "", line.t_ns))
         delta.run = True
@@ -60,7 +60,7 @@ def _on_request(session: Session, line: Line, event: RunRequest, delta: Delta) -
     if session.run is not None:
         number = session.run.number + 1
         _drop_texts(session.run)
-    # Each run has processes of its own, whose clock may have started anew (a replayed file).
+    # Each run has its own processes, whose clock may have restarted (a replayed file).
     session.now_ns = line.t_ns
     run = Run(
         number, event.run, event.scope, event.reason, line.t_ns, expected=event.tests, files=event.files
@@ -81,14 +81,14 @@ def _on_request(session: Session, line: Line, event: RunRequest, delta: Delta) -
 
 
 def _forget_shared_fixtures(session: Session) -> None:
-    """Keep those of the last run of everything, from which the time left is told, and of what followed it."""
+    """Keep those since the last run of all tests: the remaining time is estimated from them."""
     last = next((run.number for run in reversed(session.runs[:-1]) if run.scope == "all"), 0)
     fixtures = session.shared_fixtures
     session.shared_fixtures = {key: life for key, life in fixtures.items() if life.run >= last}
 
 
 def _drop_texts(run: Run) -> None:
-    """Nobody reads an old run's tracebacks, and a file that cannot be imported adds some at every save."""
+    """Drop an old run's tracebacks: a file that cannot be imported adds some at every save."""
     run.collect_errors, run.collect_skips = [], []
     run.collect_lines.clear()
     run.header = run.summary = ""
@@ -103,7 +103,7 @@ def _on_hello(session: Session, line: Line, event: Hello, delta: Delta) -> None:
         run = session.runs[-1]
     if event.role != "worker":
         for earlier in session.runs[:-1]:
-            earlier.hello = None  # one says where the tests are
+            earlier.hello = None  # the latest is enough to locate the tests
         run.hello = event
         if run.state is RunState.STARTING:
             run.state = RunState.COLLECTING
@@ -134,7 +134,7 @@ def _on_collect(session: Session, line: Line, event: Collect, delta: Delta) -> N
             if run.scope == "all":
                 item.index = run.collected
             run.collected += 1
-        # Another worker may have started it before this line was read.
+        # Another worker may have started it before this line arrived.
         if item.seen_run != run.number and run.active:
             item.seen_run = run.number
             item.state = ItemState.PENDING
@@ -149,7 +149,7 @@ def _on_collect_finish(session: Session, line: Line, event: CollectFinish, delta
     if run.state in (RunState.STARTING, RunState.COLLECTING):
         run.state = RunState.RUNNING
         run.started_ns = line.t_ns
-    # Fewer than it says: lines were lost. pytest also says it when it is interrupted meanwhile.
+    # Fewer than reported: lines were lost. pytest also reports a count when collection is interrupted.
     run.collected_all = run.collected >= event.count and not run.cancel_reason
     if run.tested:
         deletion.forget_deleted(session, run, delta)
@@ -157,7 +157,7 @@ def _on_collect_finish(session: Session, line: Line, event: CollectFinish, delta
 
 
 def _is_news(run: Run, line: Line, nodeid: str) -> bool:
-    """False for a line told twice; a file that is collected as a module and for doctests counts twice."""
+    """Return False for a repeated line; a file collected as a module and for doctests counts twice."""
     known = len(run.collect_lines)
     run.collect_lines.add((line.worker, line.seq, nodeid))
     return len(run.collect_lines) > known
@@ -207,12 +207,12 @@ def _record_in(run: Run, item: Item) -> FinishedTest | None:
 
 
 def _is_old(item: Item, known: FinishedTest, line: Line, attempt: int) -> bool:
-    """True for an attempt that `known` has overtaken. Every worker counts attempts for itself."""
+    """Return whether `known` is a later attempt. Each worker counts attempts separately."""
     return 0 < attempt <= known.attempt and line.worker == item.worker
 
 
 def _same_attempt(one: FinishedTest, other: FinishedTest) -> bool:
-    """True for two records of one attempt: a sender that was interrupted may tell it again, with less."""
+    """Return whether both records are of one attempt: an interrupted sender may repeat it, with less data."""
     began = one.started_ns
     return one == other or (0 < began == other.started_ns and one.attempt == other.attempt)
 
@@ -222,7 +222,7 @@ def _on_finish(session: Session, line: Line, event: FinishedTest, delta: Delta) 
     item = _item(session, event.nodeid, delta)
     known = _record_in(run, item)
     if known is not None and any(_same_attempt(event, other) for other in (known, *item.earlier)):
-        return  # told twice
+        return  # received twice
     item.seen_run = run.number
     _note_testing(session, run, line, delta)
     words = metrics.categories(event)
@@ -230,7 +230,7 @@ def _on_finish(session: Session, line: Line, event: FinishedTest, delta: Delta) 
     accounts.add_test(session, accounts.worker_of(session, line.worker, delta), event, line.t_ns, delta)
     if known is not None and known.attempt > event.attempt and _is_old(item, known, line, event.attempt):
         item.earlier = tuple(sorted((*item.earlier, event), key=lambda record: record.attempt))
-        return  # the controller told of a crash before the worker's last lines were read
+        return  # the controller reported a crash before the worker's last lines arrived
     deletion.uncount(session, item)
     session.counts.update(words)
     if known is None:
@@ -243,7 +243,7 @@ def _on_finish(session: Session, line: Line, event: FinishedTest, delta: Delta) 
     item.record, item.outcome, item.worker = event, event.outcome, line.worker
     item.attempt, item.own_ns = event.attempt, metrics.own_ns(event)
     item.started_ns = event.started_ns or item.started_ns
-    # Another attempt follows a "rerun": until then the item is not done.
+    # Another attempt follows a "rerun": the item is not done yet.
     follows = event.outcome == "rerun" and run.active
     item.state = ItemState.PENDING if follows else ItemState.DONE
     if event.outcome == "passed" and not item.flaky:
@@ -303,7 +303,7 @@ def _on_worker_down(session: Session, line: Line, event: WorkerDown, delta: Delt
 
 def _on_cancel(session: Session, line: Line, event: RunCancel, delta: Delta) -> None:
     run = _current_run(session, line, delta)
-    if not run.cancel_reason:  # the first is the cause, what follows is how pytest took it
+    if not run.cancel_reason:  # the first is the cause, later ones are pytest's reaction
         run.cancel_reason, run.cancel_detail = event.reason, event.detail
     if run.active:
         run.state = RunState.CANCELLING
@@ -340,7 +340,7 @@ def _on_lost(session: Session, line: Line, event: RunLost, delta: Delta) -> None
 
 
 def _lose(session: Session, run: Run, item: Item) -> None:
-    """The process died in it: nothing was measured, and what an earlier run found says nothing now."""
+    """Mark an item whose process died in it: nothing was measured, and earlier results are outdated."""
     deletion.uncount(session, item)
     session.counts["lost"] += 1
     run.counts["lost"] += 1
@@ -357,10 +357,10 @@ def _end(session: Session, run: Run, line: Line, state: RunState, delta: Delta) 
         worker.running = "" if not worker.crashed else worker.running
     for item in session.items.values():
         if item.state in (ItemState.PENDING, ItemState.RUNNING):
-            # Not reached: what an earlier run found still stands, marked with that run.
+            # Not reached: the result of an earlier run remains, marked with that run.
             item.state = ItemState.DONE if item.outcome else ItemState.IDLE
             delta.items.add(item.nodeid)
-    # Without a test, a usage error or an interrupt may have cut the collection short.
+    # Without any test, a usage error or an interrupt may have cut collection short.
     if (
         state is RunState.FINISHED
         and run.cancel_reason in ("", "collection")

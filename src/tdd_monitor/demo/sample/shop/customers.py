@@ -8,7 +8,7 @@ from .models import Customer
 
 
 async def register(connection: Connection, email: str, name: str, country: str = "DE") -> Customer:
-    """Add a customer; addresses are the same whatever their case."""
+    """Add a customer; addresses are case-insensitive."""
     try:
         row = await connection.fetchrow(
             "INSERT INTO customers (email, name, country) VALUES ($1, $2, $3) RETURNING *",
@@ -38,7 +38,7 @@ async def by_email(connection: Connection, email: str) -> Customer:
 
 
 async def move(connection: Connection, customer_id: int, country: str) -> Customer:
-    """Note that a customer now lives in `country`."""
+    """Change the country of a customer."""
     row = await connection.fetchrow(
         "UPDATE customers SET country = $2 WHERE id = $1 RETURNING *", customer_id, country
     )

@@ -1,4 +1,4 @@
-"""Where the tables live, and how to reach them."""
+"""The shop's database: its schema, and connections to it."""
 
 from pathlib import Path
 from typing import TypeAlias
@@ -22,5 +22,5 @@ async def create_schema(connection: Connection) -> None:
 
 
 def free_connections(pool: asyncpg.Pool) -> int:
-    """How many connections the pool could hand out right now."""
+    """Number of connections that the pool could hand out now."""
     return pool.get_max_size() - pool.get_size() + pool.get_idle_size()

@@ -1,4 +1,4 @@
-"""What can go wrong in a way that the caller can answer."""
+"""Errors that a caller can handle."""
 
 
 class ShopError(Exception):
@@ -14,7 +14,7 @@ class EmailTakenError(ShopError):
 
 
 class OutOfStockError(ShopError):
-    """Fewer pieces are available than were asked for."""
+    """Fewer pieces are available than requested."""
 
 
 class WrongStatusError(ShopError):

@@ -11,7 +11,7 @@ _exports: dict[tuple[str, date], str] = {}
 
 
 def catalogue(products: Iterable[Product], marketplace: str, day: date) -> str:
-    """The export for a marketplace on that day; made once, then remembered."""
+    """The export for a marketplace on that day; created once, then cached."""
     if (marketplace, day) not in _exports:
         _exports[marketplace, day] = json.dumps([asdict(product) for product in products], default=str)
     return _exports[marketplace, day]

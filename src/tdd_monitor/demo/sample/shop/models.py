@@ -1,4 +1,4 @@
-"""What the shop talks about. Amounts are euros, exact to the cent."""
+"""The shop's data types. Amounts are euros, exact to the cent."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,7 +7,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Somebody who may order."""
+    """A person who can place orders."""
 
     id: int
     email: str
@@ -36,7 +36,7 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a customer wants; `status` is placed, shipped or cancelled."""
+    """A customer's order; `status` is placed, shipped or cancelled."""
 
     id: int
     customer_id: int

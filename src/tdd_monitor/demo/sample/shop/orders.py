@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 async def place(connection: Connection, customer_id: int, quantities: Mapping[str, int]) -> Order:
-    """Order so many pieces of each product number: all of them or none."""
+    """Order quantities by product number: all of them or none."""
     async with connection.transaction():
         wanted = await products.by_sku(connection, quantities)
         order_id = await connection.fetchval(
@@ -61,7 +61,7 @@ async def ship(connection: Connection, order_id: int) -> Order:
 
 
 async def cancel(connection: Connection, order_id: int) -> Order:
-    """Give the reserved pieces back."""
+    """Cancel the order and release its reserved pieces."""
     async with connection.transaction():
         order = await _finish(connection, order_id, "cancelled")
         ordered = await products.by_sku(connection, [line.sku for line in order.lines])

@@ -10,7 +10,7 @@ VAT_PERCENT = {"AT": 20, "DE": 19, "FR": 20, "NL": 21}
 
 
 def discount(total: Decimal) -> Decimal:
-    """What is taken off an order of this size."""
+    """The discount on an order of this size."""
     for lowest, percent in DISCOUNTS:
         if total >= lowest:
             return (total * percent / 100).quantize(CENT)
@@ -18,7 +18,7 @@ def discount(total: Decimal) -> Decimal:
 
 
 def shipping_cost(total: Decimal) -> Decimal:
-    """What sending an order costs; large ones are sent for nothing."""
+    """The cost of shipping an order; large ones ship free."""
     if total > FREE_SHIPPING_FROM:
         return Decimal("0.00")
     return SHIPPING

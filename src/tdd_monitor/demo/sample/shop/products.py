@@ -34,7 +34,7 @@ async def change_price(connection: Connection, sku: str, price: Decimal) -> Prod
 
 
 async def rebuild_search(connection: Connection) -> None:
-    """Make the full-text index of the catalogue anew."""
+    """Rebuild the full-text index of the catalogue."""
     await connection.execute("DROP MATERIALIZED VIEW IF EXISTS product_search")
     await connection.execute(
         "CREATE MATERIALIZED VIEW product_search AS"

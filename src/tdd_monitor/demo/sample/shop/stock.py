@@ -1,4 +1,4 @@
-"""How many pieces there are, and how many are promised to somebody."""
+"""Pieces in stock, and pieces reserved for orders."""
 
 from .database import Connection
 from .errors import NotFoundError, OutOfStockError
@@ -23,7 +23,7 @@ async def available(connection: Connection, product_id: int) -> int:
 
 
 async def reserve(connection: Connection, product_id: int, quantity: int) -> None:
-    """Promise some pieces to an order; two orders never get the same piece."""
+    """Reserve pieces for an order; two orders never get the same piece."""
     reserved = await connection.fetchval(
         "UPDATE stock SET reserved = reserved + $2"
         " WHERE product_id = $1 AND on_hand - reserved >= $2 RETURNING product_id",

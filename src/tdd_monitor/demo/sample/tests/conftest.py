@@ -17,7 +17,7 @@ from tdd_monitor.testing import Schema, TDDTestContext, declare_schema, get_data
 
 @pytest.fixture(scope="session")
 def tdd_schema() -> Schema:
-    """The tables that every test finds: made once, kept for later runs, only rows are rolled back."""
+    """The tables for every test: created once, kept for later runs; only rows are rolled back."""
     return declare_schema(Path(database.__file__).with_name("schema.sql"), settings=database.SEARCH_PATH)
 
 
@@ -29,7 +29,7 @@ def db(tdd_test_context: TDDTestContext) -> database.Connection:
 
 @pytest.fixture(scope="session")
 def database_url(tdd_schema: Schema) -> str:
-    """A database beside the tests' own, for what needs a pool: workers of pytest-xdist do not meet."""
+    """A separate database for pools, one per pytest-xdist worker."""
     return get_database_manager().pool_url(tdd_schema)
 
 
@@ -38,7 +38,7 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
     """The application's pool: five connections at most."""
     pool = await database.connect(database_url, max_size=5)
     yield pool
-    pool.terminate()  # close() would wait for the connection that a test forgets to give back
+    pool.terminate()  # close() would wait for the connection that a test forgets to release
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ async def ledger(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 @pytest.fixture
 async def year_of_sales(ledger: AsyncConnection) -> AsyncConnection:
-    """Slow, on purpose: makes 20,000 orders anew for each test that asks for them."""
+    """Slow, on purpose: creates 20,000 orders again for each test that requests them."""
     for statement in (
         "INSERT INTO customers (email, name, country) VALUES ('all@example.org', 'Everybody', 'DE')",
         "INSERT INTO products (sku, name, price) VALUES ('CUP', 'Cup', 8), ('POT', 'Pot', 25)",

@@ -14,7 +14,7 @@ from shop.models import Product
 
 
 async def test_a_new_product_is_found_by_its_number(db: Connection) -> None:
-    """What goes into the catalogue comes out of it."""
+    """A product added to the catalogue can be found in it."""
     cup = await products.add(db, "CUP-1", "White cup", Decimal("8.50"))
     assert await products.by_sku(db, ["CUP-1"]) == {"CUP-1": cup}
 
@@ -38,7 +38,7 @@ async def test_a_delivery_adds_to_the_stock(db: Connection, teapot: Product) -> 
 
 
 async def test_reserved_pieces_are_not_available(db: Connection, teapot: Product) -> None:
-    """A promise counts at once, and can be taken back."""
+    """A reservation counts at once, and can be released."""
     await stock.reserve(db, teapot.id, 4)
     assert await stock.available(db, teapot.id) == 6
     await stock.release(db, teapot.id, 4)
@@ -46,7 +46,7 @@ async def test_reserved_pieces_are_not_available(db: Connection, teapot: Product
 
 
 async def test_nobody_gets_more_than_there_is(db: Connection, teapot: Product) -> None:
-    """A refused reservation changes nothing."""
+    """A rejected reservation changes nothing."""
     with pytest.raises(OutOfStockError):
         await stock.reserve(db, teapot.id, 11)
     assert await stock.available(db, teapot.id) == 10
@@ -70,7 +70,7 @@ async def test_the_last_piece_is_sold_once(pool: asyncpg.Pool) -> None:
 
 
 async def test_slow_ddl_rebuilds_the_search_index(db: Connection) -> None:
-    """Slow, on purpose: a view and an index over 20,000 products, made within a test."""
+    """Slow, on purpose: a view and an index over 20,000 products, created within a test."""
     await db.execute(
         "INSERT INTO products (sku, name, price)"
         " SELECT 'BOOK-' || n, 'A book about ' || md5(n::text) || ', volume ' || n, 10"

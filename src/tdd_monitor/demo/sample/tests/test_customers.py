@@ -8,19 +8,19 @@ from shop.models import Customer
 
 
 async def test_a_registered_customer_is_found_by_email(db: Connection, anna: Customer) -> None:
-    """In whatever case somebody writes the address."""
+    """The address is case-insensitive."""
     assert await customers.by_email(db, "anna@example.org") == anna
     assert await customers.by_email(db, " Anna@Example.org ") == anna
 
 
 async def test_an_email_registers_once(db: Connection, anna: Customer) -> None:
-    """The second customer with the same address is refused."""
+    """The second customer with the same address is rejected."""
     with pytest.raises(EmailTakenError, match="is registered already"):
         await customers.register(db, "ANNA@example.org", "Another Anna")
 
 
 async def test_an_unknown_email_is_an_error(db: Connection) -> None:
-    """Nobody is found, and the message says who was looked for."""
+    """No customer is found, and the message names the address."""
     with pytest.raises(NotFoundError, match="address nobody@"):
         await customers.by_email(db, "nobody@example.org")
 

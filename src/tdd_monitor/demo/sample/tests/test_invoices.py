@@ -13,7 +13,7 @@ MARCH = date(2026, 3, 2)
 
 
 async def test_an_invoice_can_be_read_again(db: Connection, order: Order) -> None:
-    """What was issued is stored."""
+    """An issued invoice is stored."""
     invoice = await invoices.issue(db, order.id, MARCH)
     assert await invoices.get(db, invoice.number) == invoice
 
@@ -21,7 +21,7 @@ async def test_an_invoice_can_be_read_again(db: Connection, order: Order) -> Non
 async def test_numbers_have_no_gaps_and_restart_each_year(
     db: Connection, anna: Customer, teapot: Product
 ) -> None:
-    """The tax office wants it so."""
+    """The tax office requires it."""
     days = [date(2025, 12, 30), date(2025, 12, 31), MARCH]
     placed = [await orders.place(db, anna.id, {teapot.sku: 1}) for _ in days]
     issued = [await invoices.issue(db, order.id, day) for order, day in zip(placed, days, strict=True)]
@@ -55,6 +55,6 @@ async def test_a_cancelled_order_gets_no_invoice(db: Connection, order: Order) -
 
 
 async def test_slow_waiting_on_the_database(db: Connection, order: Order) -> None:
-    """Slow, on purpose: the database sleeps for a second, as behind somebody else's lock."""
+    """Slow, on purpose: the database sleeps for a second, as if waiting for a lock."""
     await db.execute("SELECT pg_sleep(1.0)")
     assert (await invoices.issue(db, order.id, MARCH)).due == date(2026, 3, 16)

@@ -72,7 +72,7 @@ def test_flaky_carrier_answers_every_other_time(pytestconfig: pytest.Config) -> 
 
 @pytest.fixture
 def carrier_account() -> str:
-    """Broken, on purpose: nobody listens there."""
+    """Broken, on purpose: no server listens there."""
     raise ConnectionRefusedError("the carrier's sandbox at carrier.example:8443 refuses connections")
 
 

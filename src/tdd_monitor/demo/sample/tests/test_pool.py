@@ -1,4 +1,4 @@
-"""The connection pool, and how tests get into trouble with it."""
+"""The connection pool, and typical mistakes with it."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -14,7 +14,7 @@ async def take(pool: asyncpg.Pool, held: AsyncExitStack, *, leave: int) -> None:
 
 
 async def test_a_connection_comes_back_after_use(pool: asyncpg.Pool) -> None:
-    """The way it should be."""
+    """The correct way."""
     before = database.free_connections(pool)
     async with pool.acquire():
         assert database.free_connections(pool) == before - 1
@@ -22,7 +22,7 @@ async def test_a_connection_comes_back_after_use(pool: asyncpg.Pool) -> None:
 
 
 async def test_hoards_all_connections_but_one(pool: asyncpg.Pool) -> None:
-    """Hoards, on purpose: somebody else has to get along with the last connection."""
+    """Hoards, on purpose: only one connection is left for everything else."""
     async with AsyncExitStack() as held:
         await take(pool, held, leave=1)
         async with pool.acquire() as last:
@@ -30,7 +30,7 @@ async def test_hoards_all_connections_but_one(pool: asyncpg.Pool) -> None:
 
 
 async def test_waits_for_a_connection_of_the_exhausted_pool(pool: asyncpg.Pool) -> None:
-    """Waits, on purpose: all connections are taken, the next one comes free after 0.4 s."""
+    """Waits, on purpose: all connections are in use, the next one is released after 0.4 s."""
     async with AsyncExitStack() as held:
         await take(pool, held, leave=0)
         waiting = asyncio.create_task(pool.fetchval("SELECT 42"))
@@ -40,6 +40,6 @@ async def test_waits_for_a_connection_of_the_exhausted_pool(pool: asyncpg.Pool) 
 
 
 async def test_forgets_to_give_a_connection_back(pool: asyncpg.Pool) -> None:
-    """Forgets, on purpose: there is no `async with`, so one connection less for all that follow."""
+    """Leaks, on purpose: without `async with`, later tests have one connection less."""
     connection = await pool.acquire()
     assert await connection.fetchval("SELECT count(*) FROM orders") == 0

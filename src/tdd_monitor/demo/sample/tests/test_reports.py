@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 async def test_no_sales_no_revenue(ledger: AsyncConnection, exchange_rates: dict[str, Decimal]) -> None:
-    """An empty shop has figures too."""
+    """A shop without orders has no revenue."""
     assert await reports.revenue_by_month(ledger, 2025) == {}
     assert await reports.revenue_in(ledger, "USD", exchange_rates) == 0
 
