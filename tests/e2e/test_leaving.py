@@ -90,7 +90,7 @@ def test_a_closed_terminal_quits(tmp_path: Path, hidden: list[str], monkeypatch:
 
 def test_ctrl_z_suspends_and_fg_brings_it_back(tmp_path: Path) -> None:
     write(tmp_path, test_it="def test_ok(): pass\n")
-    terminal = Terminal(["bash", "--norc", "-i"], tmp_path)
+    terminal = Terminal(["bash", "--norc", "-i"], tmp_path, 120, 36)
     terminal.press(f"{sys.executable} -m tdd_monitor watch tests\n")
     terminal.shows("test_ok", "main · ended")
     terminal.press("\x1a")

@@ -13,7 +13,7 @@ import pyte
 class Terminal:
     """Runs a command in a terminal of `columns` x `rows` characters."""
 
-    def __init__(self, command: Sequence[str], cwd: Path, columns: int = 120, rows: int = 40) -> None:
+    def __init__(self, command: Sequence[str], cwd: Path, columns: int = 80, rows: int = 24) -> None:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self.received = b""  # all that the program has written

@@ -54,7 +54,7 @@ def test_no_raw_sequence_reaches_the_terminal(tmp_path: Path) -> None:
     recording.write_bytes(b"".join(map(encode, hostile())))
     assert recording.stat().st_size > 1 << 20
     command = [sys.executable, "-m", "tdd_monitor", "replay", str(recording), "--at-once"]
-    terminal = Terminal(command, tmp_path, 200, 50)
+    terminal = Terminal(command, tmp_path, 120, 36)
     terminal.shows("202/202")
     shown = (("\r", "Totals"), ("]", "call failed"), ("\x1b", "Tests"), ("o", "Not collected 1"))
     for key, text in shown:
