@@ -153,7 +153,8 @@ async def test_innocent(tdd_test_context):
 
 
 def test_the_innocent_test_is_not_blamed(run_pytest: Run) -> None:
-    result = run_pytest("-W", "error", test_it=STRAY)
+    loop_scope = ("-o", "asyncio_default_fixture_loop_scope=function")
+    result = run_pytest("-W", "error", *loop_scope, test_it=STRAY)
     assert "2 passed" in result.stdout, result.stdout
 
 
