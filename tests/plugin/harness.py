@@ -35,7 +35,7 @@ from tdd_monitor.session import completeness, reducer
 from tdd_monitor.session.metrics import categories
 from tdd_monitor.session.model import Session
 
-# Where a suite under test runs. `.ci/matrix` names others in turn.
+# Where a suite under test runs. `.ci/matrix.py` names others in turn.
 PYTHON = os.environ.get("PLUGIN_TEST_PYTHON") or sys.executable
 BOOTSTRAP = Path(tdd_monitor.__file__).parent / "plugin" / "bootstrap.py"
 TOKEN, RUN = "a-token", "a-run"

@@ -123,6 +123,8 @@ def counts(run: Run) -> dict[str, int]:
 def test_subtests_and_what_they_do_to_their_test(args: tuple[str, ...], suite: Suite, newest: str) -> None:
     run = run_pytest(suite(test_sub=SUBTESTS), *args, python=newest)
     run.assert_well_formed()
+    if run.hello.pytest < "9":
+        pytest.skip("this pytest has no subtests")
     outcomes = {record.nodeid.rpartition("::")[2]: record.outcome for record in run.records}
     assert outcomes == {
         "test_passing": "passed",

@@ -67,7 +67,7 @@ WAYS = """
         global URL
         URL = url
         WAYS[way]()
-    @pytest.mark.parametrize(("way", "url"), zip(WAYS, URLS, strict=True))
+    @pytest.mark.parametrize(("way", "url"), zip(WAYS, URLS))
     def test_way(way, url): connect(way, url)
     def test_all():
         for way in WAYS: connect(way, SHARED)

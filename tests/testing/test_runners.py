@@ -1,12 +1,12 @@
 """The fixture under every runner of asynchronous tests, without any configuration by the user."""
 
 import pytest
-from pytest_asyncio.plugin import PytestAsyncioSpecs
+import pytest_asyncio.plugin
 
 from .conftest import Run
 
 LOOP_FACTORIES = pytest.mark.skipif(
-    not hasattr(PytestAsyncioSpecs, "pytest_asyncio_loop_factories"),
+    not hasattr(pytest_asyncio.plugin, "PytestAsyncioSpecs"),
     reason="this pytest-asyncio has no loop factories",
 )
 

@@ -1,0 +1,110 @@
+#!/usr/bin/env python
+"""The plugin on every installed Python from 3.9, the toolkit from 3.11, with the oldest and newest libraries.
+
+    .ci/matrix.py [--all] [WORD ...]    # only the environments whose names contain a word
+
+Runs the tests that depend most on versions; with --all, every test of the plugin or toolkit. An environment
+that cannot be made (no such Python here, no such version in the package index) is named and skipped.
+Environments are kept between runs.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from plugin import interpreters  # noqa: E402
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+TEST_EXTRA = (f"--editable={ROOT}[test]",)
+LIBRARIES = ("asyncpg", "psutil", "pytest-asyncio", "sqlalchemy", "textual")
+OLDEST_PYTEST = "pytest==8.2.0"  # what the oldest pytest-asyncio needs; tests/plugin goes back to 7.4
+
+PLUGIN = [f"tests/plugin/test_{name}.py" for name in ("matrix", "bootstrap", "shared_fixtures", "databases")]
+TOOLKIT = [
+    *(f"tests/testing/test_{name}.py" for name in ("context", "runners", "kept_loop", "pools", "sqlalchemy")),
+    *(f"tests/testing/test_{name}.py" for name in ("sync_context", "own_database", "changed_libraries")),
+    "tests/testing/guide",
+]
+SCREEN = [f"tests/ui/test_{name}.py" for name in ("app", "keys", "table", "panels", "styles")]
+
+
+def oldest() -> tuple[str, ...]:
+    """The lower bounds that pyproject.toml declares for the libraries that we build on."""
+    declared = chain(PYPROJECT["dependencies"], *PYPROJECT["optional-dependencies"].values())
+    found = [re.match(r"([a-z-]+)[^>]*>=([\d.]+)", each) for each in declared]
+    bounds = dict(each.groups() for each in found if each)
+    return (OLDEST_PYTEST, *(f"{name}=={bounds[name]}" for name in LIBRARIES))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A Python with its libraries, and the tests for it: run by it, or (`as_child`) starting suites on it."""
+
+    name: str
+    python: str
+    requirements: tuple[str, ...]
+    tests: list[str]
+    all_tests: list[str]
+    as_child: bool = False
+
+    def environment(self) -> interpreters.Interpreter:
+        """Make it, unless it exists. A kept editable install would not notice new dependencies."""
+        return interpreters.made(self.python, self.requirements, "" if self.as_child else repr(PYPROJECT))
+
+    def passes(self, every_test: bool) -> bool:
+        """Run the tests; True if they pass or cannot be run here."""
+        print(f"\n== {self.name}", flush=True)
+        interpreter = self.environment()
+        if not interpreter.python:
+            print(f"skipped: {interpreter.reason}")
+            return True
+        python, env = interpreter.python, dict(os.environ)
+        if self.as_child:
+            python, env["PLUGIN_TEST_PYTHON"] = str(ROOT / ".venv/bin/python"), interpreter.python
+        tests = self.all_tests if every_test else self.tests
+        command = [python, "-m", "pytest", "-q", "-n", "auto", *tests]
+        return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode == 0
+
+
+def cells() -> list[Cell]:
+    """The plugin on all Pythons but the one that the main run has, the toolkit from 3.11 on."""
+    found = []
+    for python in interpreters.pythons():
+        minor = int(python.partition(".")[2])
+        if minor == 11:
+            name, requirements = "toolkit and screen, oldest libraries", (*TEST_EXTRA, *oldest())
+            all_tests = ["tests/testing", "tests/ui", "--ignore=tests/ui/test_snapshots.py"]
+            found.append(Cell(name, python, requirements, [*TOOLKIT, *SCREEN], all_tests))
+            continue
+        name = f"plugin, Python {python}"
+        found.append(Cell(name, python, interpreters.NEWEST, PLUGIN, ["tests/plugin"], as_child=True))
+        if minor > 11:
+            found.append(Cell(f"toolkit, Python {python}", python, TEST_EXTRA, TOOLKIT, ["tests/testing"]))
+    return found
+
+
+def main() -> str:
+    """Return what failed, empty if nothing did."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--all", action="store_true", help="run every test of the plugin or toolkit")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="only environments named so")
+    options = parser.parse_args()
+    words = options.words or [""]
+    chosen = [cell for cell in cells() if any(word in cell.name for word in words)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # pip waits for the network and for one core
+        list(pool.map(Cell.environment, chosen))
+    return "; ".join(cell.name for cell in chosen if not cell.passes(options.all))
+
+
+if __name__ == "__main__":
+    sys.exit(f"failed: {failed}" if (failed := main()) else 0)
