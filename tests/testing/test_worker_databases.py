@@ -15,9 +15,9 @@ from tdd_monitor.testing.contexts.manager import DatabaseManager
 from tdd_monitor.testing.databases.names import is_orphan, kind, on_named_server, own, spares
 from tdd_monitor.testing.databases.owner_session import OwnerSession, held_keys
 from tdd_monitor.testing.databases.server import DatabaseServer
-from tdd_monitor.testing.databases.spare import SpareDatabases
+from tdd_monitor.testing.databases.spare import SpareDatabases, add_spare
 from tdd_monitor.testing.databases.url import DatabaseUrl, with_database
-from tdd_monitor.testing.databases.worker import WorkerDatabases
+from tdd_monitor.testing.databases.worker import WorkerDatabases, drop, spares_of
 
 from .conftest import Look, Run
 
@@ -88,6 +88,28 @@ def test_a_half_dropped_spare_is_not_claimed(server: DatabaseServer) -> None:
     server.execute(f'DROP DATABASE "{spare}"')
     assert database.name in names(server)
     databases.drop_all()
+    databases.close()
+
+
+def test_a_spare_cannot_be_claimed_before_it_has_its_settings(server: DatabaseServer) -> None:
+    settings = (("application_name", f"spare-{os.getpid()}"),)  # a kind of our own
+    databases = WorkerDatabases(server)
+    like = databases.describe("", settings)
+    claimable: list[list[str]] = []
+
+    class Watched:
+        def __init__(self, admin: Any) -> None:
+            self.fetch, self._execute = admin.fetch, admin.execute
+
+        async def execute(self, statement: str, *args: object) -> None:
+            await self._execute(statement, *args)
+            if " TO " not in statement:
+                claimable.append(await spares_of(self, like.kind))
+
+    server.administer(lambda admin: add_spare(Watched(admin), like))
+    (spare,) = server.administer(lambda admin: spares_of(admin, like.kind))
+    server.execute(drop(spare))
+    assert claimable and not any(claimable)
     databases.close()
 
 

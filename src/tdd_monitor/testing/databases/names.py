@@ -7,6 +7,7 @@ have separate ones. On the user's server, names contain no such key and are neve
 
 import hashlib
 import re
+import time
 from collections.abc import Set
 
 TEMPLATES = "tdd_template_"
@@ -18,6 +19,11 @@ _WORKER_AT_MOST = 12  # a name is limited to 63 bytes
 def own(worker: str, pid: int, made_s: int, key: int, number: int) -> str:
     """Name a database of one process on the embedded server; `key` is the key of its lock."""
     return f"tdd_{worker[:_WORKER_AT_MOST]}_{pid}_{made_s}_o{key:015x}_{number}"
+
+
+def another(own: str) -> str:
+    """Name one more database of the same owner."""
+    return f"{own.rpartition('_')[0]}_{time.time_ns() % 10**9}"
 
 
 def on_named_server(worker: str, key: int, number: int) -> str:

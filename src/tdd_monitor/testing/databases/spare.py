@@ -132,7 +132,7 @@ class SpareDatabases:
                 await claim_or_make(self._server, admin, database)
                 self._put(database)
             elif like is not None:
-                await _add_spare(admin, like)
+                await add_spare(admin, like)
                 self._making_spare = False
             elif name is not None:
                 await admin.execute(drop(name))
@@ -157,12 +157,16 @@ class SpareDatabases:
             await admin.execute(drop(name))
 
 
-async def _add_spare(admin: Any, like: Database) -> None:
+async def add_spare(admin: Any, like: Database) -> None:
+    """Create another database like this one for the next test or run, unless there are enough of them."""
     enough = max(2, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     if len(await spares_of(admin, like.kind)) >= enough:
         return
     await _make_room(admin, max(enough, _SPARES_AT_MOST))
-    await make(admin, _spare_name(like), like.template, like.settings)
+    # Another process can claim a spare at any moment, so it is named as one when it has its settings.
+    name = names.another(like.name)
+    await make(admin, name, like.template, like.settings)
+    await admin.execute(f'ALTER DATABASE "{name}" RENAME TO "{_spare_name(like)}"')
 
 
 async def _make_room(admin: Any, at_most: int) -> None:
