@@ -29,13 +29,12 @@ TEST_EXTRA = (f"--editable={ROOT}[test]",)
 LIBRARIES = ("asyncpg", "psutil", "pytest-asyncio", "sqlalchemy", "textual")
 OLDEST_PYTEST = "pytest==8.2.0"  # what the oldest pytest-asyncio needs; tests/plugin goes back to 7.4
 
-PLUGIN = [f"tests/plugin/test_{name}.py" for name in ("matrix", "bootstrap", "shared_fixtures", "databases")]
+PLUGIN = [f"tests/plugin/test_{name}.py" for name in ("matrix", "bootstrap")]
 TOOLKIT = [
-    *(f"tests/testing/test_{name}.py" for name in ("context", "runners", "kept_loop", "pools", "sqlalchemy")),
-    *(f"tests/testing/test_{name}.py" for name in ("sync_context", "own_database", "changed_libraries")),
-    "tests/testing/guide",
+    f"tests/testing/test_{name}.py"
+    for name in ("context", "runners", "pools", "sqlalchemy", "sync_context", "changed_libraries")
 ]
-SCREEN = [f"tests/ui/test_{name}.py" for name in ("app", "keys", "table", "panels", "styles")]
+SCREEN = [f"tests/ui/test_{name}.py" for name in ("app", "panels", "styles")]
 
 
 def oldest() -> tuple[str, ...]:
