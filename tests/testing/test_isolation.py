@@ -93,7 +93,7 @@ async def test_a_test_that_ends_its_transaction_is_told_and_cleaned_up(escape: s
         assert await context.connection.fetchval("SELECT to_regclass('lasting')") is None
 
 
-async def test_the_database_is_made_anew_only_when_no_other_context_is_in_it() -> None:
+async def test_the_database_is_recreated_only_when_no_other_context_is_in_it() -> None:
     async with tdd_test_context("other") as other:
 
         async def commit() -> None:
@@ -146,18 +146,18 @@ async def test_cancelled_twice_during_the_roll_back_leaves_nothing(guests: str, 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await look("SELECT to_regclass('guests')") is None  # made anew, to be sure
+    assert await look("SELECT to_regclass('guests')") is None  # recreated, to be sure
 
 
 async def test_a_query_that_nobody_awaits_is_stopped_and_told(guests: str, look: Look) -> None:
-    with pytest.warns(IsolationWarning, match="^the test ended while a query of its was still running"):
+    with pytest.warns(IsolationWarning, match="^the test ended while one of its queries was still running"):
         async with tdd_test_context("the test") as context:
             await context.connection.execute("INSERT INTO guests VALUES ('Eve')")
             query = asyncio.create_task(context.connection.execute("SELECT pg_sleep(30)"))
             await asyncio.sleep(0)
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
         await query
-    assert await look("SELECT to_regclass('guests')") is None  # made anew, to be sure
+    assert await look("SELECT to_regclass('guests')") is None  # recreated, to be sure
 
 
 @pytest.mark.parametrize("before", ["SELECT 1", "COMMIT", "COMMIT; BEGIN"])

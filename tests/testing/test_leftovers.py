@@ -20,7 +20,7 @@ SET_FOR_ALL = "SELECT count(*) FROM pg_db_role_setting s LEFT JOIN pg_database d
     " WHERE setdatabase = 0 OR datname IN ('postgres', 'template1')"
 
 async def in_a_context(statement):
-    with pytest.warns(IsolationWarning, match="settings of roles are reset"):
+    with pytest.warns(IsolationWarning, match="role settings are reset"):
         async with tdd_test_context("the test") as context:
             await context.connection.execute(f"COMMIT; {statement}")
 
@@ -82,7 +82,7 @@ async def test_alter_system_is_rejected() -> None:
 
 
 async def test_a_commit_through_another_connection_is_noticed_and_cleaned_up(look: Look) -> None:
-    with pytest.warns(IsolationWarning, match="^the test asked for the URL of tdd_"):
+    with pytest.warns(IsolationWarning, match="^the test requested the URL of tdd_"):
         async with tdd_test_context("the test") as context:
             other = await asyncpg.connect(context.database_url)
             await other.execute("CREATE TABLE lasting (i int)")
@@ -91,7 +91,7 @@ async def test_a_commit_through_another_connection_is_noticed_and_cleaned_up(loo
 
 
 async def test_another_connection_that_is_still_open_is_noticed(look: Look) -> None:
-    with pytest.warns(IsolationWarning, match="^the test asked for the URL of tdd_"):
+    with pytest.warns(IsolationWarning, match="^the test requested the URL of tdd_"):
         async with tdd_test_context("the test") as context:
             other = await asyncpg.connect(context.database_url)
             await other.execute("CREATE TABLE lasting (i int)")
@@ -118,7 +118,7 @@ def test_a_plain_test_with_another_connection_is_warned() -> None:
     psycopg = pytest.importorskip("psycopg")
     from tdd_monitor.testing import tdd_sync_context
 
-    told = pytest.warns(IsolationWarning, match="^the test asked for the URL of tdd_")
+    told = pytest.warns(IsolationWarning, match="^the test requested the URL of tdd_")
     with told, tdd_sync_context("the test") as context, psycopg.connect(context.database_url) as other:
         other.execute("CREATE TABLE lasting (i int)")
     with tdd_sync_context() as context:
@@ -126,7 +126,7 @@ def test_a_plain_test_with_another_connection_is_warned() -> None:
 
 
 async def test_a_stuck_query_that_has_locked_the_catalog_is_terminated() -> None:
-    with pytest.warns(IsolationWarning, match="^the test ended while a query"):
+    with pytest.warns(IsolationWarning, match="^the test ended while one of its queries"):
         async with tdd_test_context("the test") as context:
             await context.connection.execute("LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE")
             query = asyncio.create_task(context.connection.execute("SELECT pg_sleep(600)"))
@@ -158,7 +158,7 @@ async def test_a_backend_that_cannot_be_ended_hides_nothing(
         raise asyncpg.InterfaceError("no connection")
 
     monkeypatch.setattr(manager, "end_backend", fail)
-    with pytest.warns(IsolationWarning, match="^the test ended while a query"):
+    with pytest.warns(IsolationWarning, match="^the test ended while one of its queries"):
         async with tdd_test_context("the test") as context:
             await context.connection.execute("CREATE TABLE lasting (i int); COMMIT")
             query = asyncio.create_task(context.connection.execute("SELECT pg_sleep(600)"))

@@ -131,7 +131,7 @@ def test_a_killed_backend_is_replaced(before: str, see: See) -> None:
 
 
 def test_a_query_of_another_thread_is_stopped_and_told(see: See) -> None:
-    told = pytest.warns(IsolationWarning, match="^the test ended while a query")
+    told = pytest.warns(IsolationWarning, match="^the test ended while one of its queries")
     with told, tdd_sync_context("the test") as context:
         query = threading.Thread(target=ignore_errors, args=(context.connection, "SELECT pg_sleep(30)"))
         query.start()

@@ -55,5 +55,5 @@ def test_numbers_and_plurals() -> None:
     usage.add({"contexts": 1, "own_databases": 2, "unknown": 3})
     assert usage.line() == (
         "tdd-monitor: 1,001 contexts on 1 connection, 1 database; 2 own databases;"
-        " 1 database made anew after a commit"
+        " 1 database recreated after a commit"
     )

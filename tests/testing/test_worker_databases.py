@@ -252,7 +252,7 @@ async def test_the_users_database_is_used_as_it_is(on_the_users_database: str) -
 
 
 async def test_a_commit_into_the_users_database_is_an_error(on_the_users_database: str, look: Look) -> None:
-    with pytest.raises(IsolationError, match="stays in the database of TDD_MONITOR_DATABASE_URL"):
+    with pytest.raises(IsolationError, match="remain in the database of TDD_MONITOR_DATABASE_URL"):
         async with tdd_test_context() as context:
             await context.connection.execute("CREATE TABLE lasting (i int); COMMIT")
     assert await look("SELECT to_regclass('lasting')::text") == "lasting"

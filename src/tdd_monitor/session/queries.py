@@ -209,6 +209,6 @@ def unexplained_exit(run: Run) -> bool:
 
     For instance coverage that is too low, or a plugin that sets the exit code.
     """
-    told = run.state is not RunState.FINISHED or run.cancel_reason or run.collect_errors
+    explained = run.state is not RunState.FINISHED or run.cancel_reason or run.collect_errors
     failed = any(run.counts.get(word) for word in FAILURES)
-    return run.exitstatus not in (None, 0, USAGE_ERROR, NO_TESTS_COLLECTED) and not told and not failed
+    return run.exitstatus not in (None, 0, USAGE_ERROR, NO_TESTS_COLLECTED) and not explained and not failed

@@ -1,1 +1,1 @@
-"""Warm connections, one module per driver, and what a test does on them that cannot be rolled back."""
+"""Warm connections, one module per driver, and handling of changes that cannot be rolled back."""

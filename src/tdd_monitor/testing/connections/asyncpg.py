@@ -16,18 +16,18 @@ from .proxy import ConnectionProxy, Lease
 # ROLLBACK does not undo prepared statements and advisory locks of the session; it does undo SET,
 # LISTEN, cursors WITH HOLD and temporary tables.
 _UNLOCK_BY_SELECT = "SELECT pg_catalog.pg_advisory_unlock_all()"
-# The same without planner and executor, a tenth of the time less: a procedure that is PostgreSQL's own
-# function, under a name that only this connection has. ROLLBACK TO brings it back if a test drops it.
+# The same without planner and executor, which saves a tenth of the time: a procedure that is PostgreSQL's
+# own function, under a name private to this connection. ROLLBACK TO restores it if a test drops it.
 _UNLOCK = "pg_temp.tdd_monitor_unlock()"
 _MAKE_UNLOCK = f"CREATE PROCEDURE {_UNLOCK} LANGUAGE internal AS 'pg_advisory_unlock_all'"
-# What SQLAlchemy sets codecs for whenever it connects, and their numbers in every PostgreSQL.
+# The types that SQLAlchemy sets codecs for on every connect, with their fixed OIDs.
 _BUILT_IN = {"json": 114, "jsonb": 3802, "inet": 869, "cidr": 650}
 
-_NOBODY = Lease("no test")
+_NO_LEASE = Lease("no test")
 
 
 class ContextConnection(InternalConnection):
-    """What a test gets as `context.connection`: asyncpg's own, and what is needed around the test."""
+    """The connection behind `context.connection`: asyncpg's own, with the methods around a test."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -35,8 +35,8 @@ class ContextConnection(InternalConnection):
         self.tests = 0
         self.depth = 0
         self._ending = Ending.LOST
-        # The savepoint is the witness: it is gone when the test has ended the transaction itself, also
-        # when it has begun another one since. Nobody can set it again without knowing its name.
+        # The savepoint is the witness: it is gone if the test has ended the transaction itself, even
+        # if it has begun another one since. Its name is secret, so it cannot be set again by accident.
         self._witness = f"tdd_monitor_{secrets.token_hex(8)}"
         self._begin = f"SAVEPOINT {self._witness}"
         self._end = self._end_with(_UNLOCK_BY_SELECT)
@@ -54,21 +54,21 @@ class ContextConnection(InternalConnection):
         self.depth = 1
 
     def check_out(self, test_id: str) -> ConnectionProxy:
-        """Return the proxy with which the test uses this connection, until `check_in`."""
+        """Return the proxy through which the test uses this connection, until `check_in`."""
         lease = Lease(test_id)
         self.set_lease(lease)
         self._test_proxy = proxy = ConnectionProxy(self, lease)
         return proxy
 
     def check_in(self) -> None:
-        """Detach the proxy: nothing that the test has left running can use this connection any more."""
+        """Detach the proxy, so that tasks left running by the test can no longer use this connection."""
         if self._test_proxy is not None:
             self._test_proxy.detach()
             self._test_proxy = None
-            self.set_lease(_NOBODY)
+            self.set_lease(_NO_LEASE)
 
     async def end_test(self) -> Ending:
-        """Undo what the test did; anything but ROLLED_BACK means: do not use this connection again."""
+        """Undo the test's changes; on anything but ROLLED_BACK, do not reuse this connection."""
         self.depth = 0
         if self.is_closed():
             return self._ending
@@ -80,7 +80,7 @@ class ContextConnection(InternalConnection):
             return Ending.LOST if self.is_closed() else Ending.STUCK
         except (asyncpg.PostgresError, OSError):
             return Ending.LOST
-        # The server has forgotten listeners in ROLLBACK; asyncpg would believe that it still listens.
+        # ROLLBACK removed the listeners on the server; asyncpg would assume that it still listens.
         if not self.forget_listeners():
             self.altered = True
         if self._codecs:
@@ -94,7 +94,7 @@ class ContextConnection(InternalConnection):
         self.depth += 1
 
     async def end_nested(self) -> None:
-        """Go back to the savepoint; when it is gone, the outermost `end_test` will notice."""
+        """Roll back to the savepoint; if it is gone, the outermost `end_test` will notice."""
         self.depth -= 1
         name = f"{self._witness}_{self.depth}"
         try:
@@ -103,17 +103,17 @@ class ContextConnection(InternalConnection):
             return
 
     async def warm_up(self) -> None:
-        """Make cheap their first CREATE TEMP TABLE, whose schema then exists, and their end."""
+        """Make a test's first CREATE TEMP TABLE cheap (its schema then exists), and its end."""
         try:
             await self.send("CREATE TEMP TABLE tdd_monitor_w(i int);DROP TABLE tdd_monitor_w")
             if self.owned:
                 await self.send(_MAKE_UNLOCK)
                 self._end = self._end_with(f"CALL {_UNLOCK}")
         except asyncpg.PostgresError:
-            return  # No right to, or an old server: then without. A dead connection shows at the next test.
+            return  # No privilege, or an old server: do without. A dead connection shows at the next test.
 
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as asyncpg's
-        """As asyncpg's; where a test does it, its transaction is ended before, so that we know how."""
+        """As asyncpg's; if a test calls it, its transaction is ended first, so that its end is known."""
         if self.depth and not self.is_closed():
             ending = await self.end_test()
             self._ending = Ending.CLOSED if ending is Ending.ROLLED_BACK else ending
@@ -125,7 +125,7 @@ class ContextConnection(InternalConnection):
         """As asyncpg's, but undone after the test; without a round trip for the types of SQLAlchemy."""
         oid = _BUILT_IN.get(typename) if schema == "pg_catalog" else None
         if format not in {"text", "binary"}:
-            oid = None  # as tuples: only asyncpg knows how
+            oid = None  # tuple format: only asyncpg can encode it
         if oid is not None and self.set_codec(oid, typename, schema, encoder, decoder, format):
             self._codecs.add(typename)
             return
@@ -134,7 +134,7 @@ class ContextConnection(InternalConnection):
         await super().set_type_codec(typename, **options)
 
     async def set_builtin_type_codec(self, *args: Any, **kwargs: Any) -> None:
-        """As asyncpg's; the connection is not used for another test then."""
+        """As asyncpg's; the connection is not reused for another test then."""
         self.altered = True
         await super().set_builtin_type_codec(*args, **kwargs)
 
@@ -142,5 +142,5 @@ class ContextConnection(InternalConnection):
         return f"ROLLBACK TO {self._witness};DEALLOCATE ALL;{unlock}"
 
     def _unwrap(self) -> Any:
-        """What asyncpg gives to callbacks, such as those of LISTEN."""
+        """Return the connection that asyncpg passes to callbacks, such as those of LISTEN."""
         return self._test_proxy or self

@@ -1,7 +1,7 @@
-"""The private names of asyncpg that the toolkit uses, and what it does without them.
+"""The private names of asyncpg that the toolkit uses, and the fallbacks without them.
 
-They save round trips, and keep what outlives a test from the next one. Nothing else in the toolkit touches
-them; what a version of asyncpg has not got is told at the end of the run.
+They save round trips, and isolate tests from what outlives earlier ones. Nothing else in the toolkit uses
+them; names that a version of asyncpg lacks are reported at the end of the run.
 """
 
 import asyncio
@@ -54,13 +54,13 @@ ProxyBase: Any = (
 )
 limited(_compat)
 
-# None of the statements that begin and end a test waits for a lock, and a timer would cost as much as the
-# rest of Python's part.
+# The statements that begin and end a test never wait for a lock, and a timer would double the cost in
+# Python.
 _NO_TIMEOUT = None
 
 
 class InternalConnection(asyncpg.Connection):  # type: ignore[misc]
-    """An asyncpg connection with public names for what is private in asyncpg's."""
+    """An asyncpg connection with public names for private members of asyncpg's."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -70,7 +70,7 @@ class InternalConnection(asyncpg.Connection):  # type: ignore[misc]
             self._transaction = asyncpg.transaction.Transaction(self, None, False, False)
             self._transaction._state = asyncpg.transaction.TransactionState.STARTED
 
-    # Every test awaits these two, so they are no coroutines around another one.
+    # Every test awaits these two, so they return awaitables directly instead of wrapping them in coroutines.
 
     def begin(self, then: str) -> Awaitable[object]:
         """Begin a transaction within which `connection.transaction()` is a savepoint; send `then` in it."""
@@ -103,12 +103,12 @@ class InternalConnection(asyncpg.Connection):  # type: ignore[misc]
             await self.execute(statements)
 
     def set_lease(self, lease: Any) -> None:
-        """Let statements, cursors and transactions note the lease, and compare it when they are used."""
+        """Make statements, cursors and transactions record the lease, and check it when they are used."""
         if _KNOWS_LEASES:
             self._pool_release_ctr = lease
 
     def forget_listeners(self) -> bool:
-        """Drop all listeners, without a round trip; False when it is not known whether there are any."""
+        """Drop all listeners, without a round trip; False if it is unknown whether there are any."""
         if not _KNOWS_LISTENERS:
             return False
         if self._listeners or self._log_listeners or self._query_loggers or self._termination_listeners:
@@ -119,7 +119,7 @@ class InternalConnection(asyncpg.Connection):  # type: ignore[misc]
     def set_codec(
         self, oid: int, typename: str, schema: str, encoder: Any, decoder: Any, format: str
     ) -> bool:
-        """Set a codec of a type whose number is known; False when that needs a round trip."""
+        """Set the codec of a type with a known OID; False if that needs a round trip."""
         if not _KNOWS_CODECS:
             return False
         self._check_open()
@@ -136,7 +136,7 @@ class InternalConnection(asyncpg.Connection):  # type: ignore[misc]
         self._drop_local_statement_cache()
 
     async def cancel(self) -> None:
-        """Ask the server to stop the query that is running, on a connection that needs no login."""
+        """Cancel the running query, on a connection that needs no login."""
         if not _KNOWS_CANCEL:
             return
         with contextlib.suppress(OSError):
@@ -150,7 +150,7 @@ class InternalConnection(asyncpg.Connection):  # type: ignore[misc]
 
 
 def descriptor_of(connection: Any) -> int:
-    """Return the file descriptor of a connection's socket, -1 when it has none any more.
+    """Return the file descriptor of a connection's socket, -1 if it is closed.
 
     Only where `KNOWS_SOCKETS`, as `connections_of`.
     """
@@ -160,10 +160,10 @@ def descriptor_of(connection: Any) -> int:
 
 
 def connections_of(pool: Any) -> Iterator[Any]:
-    """Go through all open connections of a pool."""
+    """Iterate over all open connections of a pool."""
     return (holder._con for holder in pool._holders if holder._con is not None)
 
 
 def is_held(proxy: Any) -> bool:
-    """Tell whether what a pool gave out has not come back; True where that is not known."""
+    """Return whether a pool's connection is still checked out; True if unknown."""
     return not _KNOWS_HOLDERS or proxy._con is not None

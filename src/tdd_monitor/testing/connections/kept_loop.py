@@ -1,7 +1,7 @@
 """An event loop that outlives the runners that use it, so that connections can stay open.
 
-pytest-asyncio gives each test a loop of its own and closes it afterwards; a connection dies with its loop.
-Here closing lets go of everything but our own connections: the next test gets the same loop, as empty as
+pytest-asyncio gives each test its own loop and closes it afterwards; a connection dies with its loop.
+Here closing drops everything but our own connections: the next test gets the same loop, as clean as
 a new one.
 """
 
@@ -21,20 +21,20 @@ _Base: Any = getattr(asyncio, "ProactorEventLoop", asyncio.SelectorEventLoop)
 
 
 class Resident(Protocol):
-    """Who has connections on the loop that stay open from one test to the next."""
+    """An owner of connections on the loop that stay open from one test to the next."""
 
     def descriptors(self) -> Iterable[int]:
         """Return the file descriptors of their sockets."""
 
 
-# What a loop needs to become as new, by the kind of loop: only loops themselves have these names.
+# The private names needed to reset a loop, by the kind of loop; only loop instances have them.
 _PRIVATE = ("_ready", "_scheduled", "_default_executor")
 _PRIVATE_WITH_SELECTOR = ("_selector", "_transports", "_ssock")
 _PRIVATE_ON_WINDOWS = ("_stop_accept_futures",)
 
 
 class KeptLoop(_Base):  # type: ignore[misc]
-    """A loop for one runner after the other. `root_task` is the task that the runner itself has started."""
+    """A loop reused by successive runners. `root_task` is the task started by the runner itself."""
 
     is_kept = True
     _default_executor: Any
@@ -50,34 +50,34 @@ class KeptLoop(_Base):  # type: ignore[misc]
 
     @property
     def root_task(self) -> "asyncio.Task[Any] | None":
-        """The task that runs the test or fixture, as opposed to tasks that these have started."""
+        """The task that runs the test or fixture, as opposed to tasks that these start."""
         return self._root() if self._root is not None else None
 
     def absent(self) -> list[str]:
-        """Which private names this version of asyncio does not have."""
+        """The private names that this version of asyncio lacks."""
         has_selector = issubclass(_Base, asyncio.SelectorEventLoop)
         of_kind = _PRIVATE_WITH_SELECTOR if has_selector else _PRIVATE_ON_WINDOWS
         return [name for name in (*_PRIVATE, *of_kind) if not hasattr(self, name)]
 
     def create_task(self, coro: "Coroutine[Any, Any, Any]", **options: Any) -> "asyncio.Task[Any]":
-        """As usual; notes which task comes from outside."""
+        """Create a task as usual; record one started from outside as the root task."""
         task: asyncio.Task[Any] = super().create_task(coro, **options)
         if not self.is_running():
             self._root = weakref.ref(task)
         return task
 
     def close(self) -> None:
-        """Forget what the test has left on the loop, as closing would; runners have cancelled its tasks."""
+        """Drop what the test has left on the loop, as closing would; runners have cancelled its tasks."""
         if self._closed_for_good:
             return
         if self.is_running():
             raise RuntimeError("Cannot close a running event loop")
-        self._let_go_of_files()
+        self._drop_transports_and_files()
         for number in list(getattr(self, "_signal_handlers", ())):
             self.remove_signal_handler(number)
         if self._default_executor is not None:
             self._default_executor.shutdown(wait=False)
-        # What a new loop has, of whatever Python; containers are the same objects, so they are emptied.
+        # The attributes of a new loop, on any Python; containers are kept and emptied.
         for name in ("_ready", "_scheduled", "_asyncgens", "_unix_server_sockets"):
             if name in self._as_new:
                 self._as_new[name].clear()
@@ -86,10 +86,10 @@ class KeptLoop(_Base):  # type: ignore[misc]
             for name in self.__dict__.keys() - self._as_new.keys():
                 delattr(self, name)
 
-    def _let_go_of_files(self) -> None:
-        """Forget sockets, pipes and servers; as on a closed loop, they go when nobody refers to them."""
+    def _drop_transports_and_files(self) -> None:
+        """Drop sockets, pipes and servers; as on a closed loop, they are freed when unreferenced."""
         if not hasattr(self, "_selector") or not hasattr(self._selector, "get_map"):
-            self._stop_accept_futures()  # the proactor of Windows watches over nothing but these
+            self._stop_accept_futures()  # the Windows proactor tracks only these
             return
         watched = self._selector.get_map()
         if len(watched) == 1 and not self._transports:
@@ -98,12 +98,12 @@ class KeptLoop(_Base):  # type: ignore[misc]
         kept.add(self._ssock.fileno())
         for descriptor, transport in list(self._transports.items()):
             if descriptor not in kept:
-                transport.abort()  # so that it touches the loop no more, whoever keeps it
+                transport.abort()  # so that it no longer touches the loop, even if still referenced
         for key in [key for key in watched.values() if key.fd not in kept]:
             self._selector.unregister(key.fileobj)
 
     def close_for_good(self) -> None:
-        """Close as any other loop."""
+        """Close like any other loop."""
         self._closed_for_good = True
         super().close()
 
@@ -144,12 +144,12 @@ class LoopKeeper:
         return None
 
     def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run something on the kept loop between tests; nothing when it does not exist or is at work."""
+        """Run something on the kept loop between tests; do nothing if it does not exist or is running."""
         if self._loop is not None and not self._loop.is_running():
             self._loop.run_until_complete(work())
 
     def close(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Let `work` close what lives on the loop, then close the loop."""
+        """Run `work` to close what uses the loop, then close the loop."""
         loop, self._loop = self._loop, None
         if loop is None or loop.is_running():
             return
@@ -166,7 +166,7 @@ keeper = LoopKeeper()
 
 
 def kept_loop_policy() -> Any:
-    """Return asyncio's default policy, but that the first loop that it makes is the kept one."""
+    """Return asyncio's default policy, except that the first loop it creates is the kept one."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.14 and later
 

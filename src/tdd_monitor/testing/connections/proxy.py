@@ -1,8 +1,8 @@
 """What a test holds as `context.connection`: the warm connection, for as long as the test lasts.
 
 A task that a test did not await lives on, still holding the connection, while the next test works on
-the same one. So each test gets an object of its own, which refuses to work after the test, and so do the
-statements, cursors and transactions that were made with it. Modelled on asyncpg's `PoolConnectionProxy`.
+the same one. So each test gets its own object, which is unusable after the test, as are the
+statements, cursors and transactions created with it. Modelled on asyncpg's `PoolConnectionProxy`.
 """
 
 import functools
@@ -18,8 +18,8 @@ from .asyncpg_internals import ProxyBase
 class Lease:
     """The time for which one test has a connection.
 
-    asyncpg's statements, cursors and transactions note the connection's `_pool_release_ctr` when they are
-    made, and compare it whenever they are used: with this in its place they learn whose lease has expired.
+    asyncpg's statements, cursors and transactions record the connection's `_pool_release_ctr` when they are
+    created, and compare it at every use: with a lease in its place, they detect whose lease has expired.
     """
 
     def __init__(self, test_id: str) -> None:
@@ -33,16 +33,16 @@ class Lease:
     __hash__ = object.__hash__
 
     def expired(self, used: str) -> asyncpg.InterfaceError:
-        """Return the error for whoever still uses the connection when the test has ended."""
+        """Return the error for a use of the connection after its test."""
         return asyncpg.InterfaceError(expired_text(self.test_id, used))
 
 
 def expired_text(test_id: str, used: str) -> str:
-    """The text for whoever still uses the connection of a test that has ended."""
+    """Return the text for a use of the connection after its test."""
     return (
-        f"{test_id} has ended, and its connection with it, but {used} of it was used just now: by a task,"
-        " thread or callback that the test left running, or by an object that outlived the test. Let the"
-        " test wait for what it starts, or cancel it."
+        f"{test_id} has ended, and its connection with it, but {used} of it was used afterwards: by a task,"
+        " thread or callback that the test left running, or by an object that outlived the test. Wait for"
+        " everything that the test starts, or cancel it."
     )
 
 
@@ -61,11 +61,11 @@ class ConnectionProxy(ProxyBase):  # type: ignore[misc]
         return self._con is None
 
     def detach(self) -> None:
-        """Refuse to work from now on."""
+        """Reject all further use."""
         self._con = None
 
     def is_closed(self) -> bool:
-        """As asyncpg's; after its test the connection is closed for whoever asks."""
+        """As asyncpg's; after its test the connection counts as closed."""
         return self._con is None or bool(self._con.is_closed())
 
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as asyncpg's
@@ -88,7 +88,7 @@ class ConnectionProxy(ProxyBase):  # type: ignore[misc]
 
 
 def _forward(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the method with which the proxy calls that of the connection; of the same kind."""
+    """Return the proxy's method that calls the connection's, of the same kind."""
 
     def call(self: ConnectionProxy, *args: Any, **kwargs: Any) -> Any:
         if self._con is None:
@@ -96,7 +96,7 @@ def _forward(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         return getattr(self._con, name)(*args, **kwargs)
 
     async def run(self: ConnectionProxy, *args: Any, **kwargs: Any) -> Any:
-        # Looked at when it starts, not when it is called: a task may start after the test.
+        # Checked when it starts, not when it is called: a task may start after the test.
         if self._con is None:
             raise self._lease.expired(f"{name}()")
         return await getattr(self._con, name)(*args, **kwargs)

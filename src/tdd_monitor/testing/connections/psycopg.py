@@ -1,7 +1,7 @@
 """A psycopg connection for a plain test: how its transaction begins, commits and ends.
 
-Below is a libpq connection that stays open; each test gets a new psycopg object on it, so nothing that
-it sets there (adapters, row factories, handlers) reaches the next test. Imports psycopg.
+The underlying libpq connection stays open; each test gets a new psycopg object on it, so nothing that
+it sets there (adapters, row factories, handlers) affects the next test. Imports psycopg.
 """
 
 import itertools
@@ -24,7 +24,7 @@ _KNOWS_QUERIES = _compat.has("transaction() may join earlier reads", "Connection
 _compat.has("an object that outlives its test does not say so", "Connection._check_connection_ok")
 limited(_compat)
 
-# Gone when the test has ended the transaction itself; nobody can set it again without knowing its name.
+# Gone if the test has ended the transaction itself; its name is secret, so it is not set again by accident.
 _WITNESS = f"tdd_monitor_{secrets.token_hex(8)}"
 _OUTERMOST = f"{_WITNESS}_0"
 _numbers = itertools.count(1)
@@ -33,7 +33,7 @@ _BUSY = {pq.TransactionStatus.ACTIVE}
 
 
 class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused-ignore]
-    """What a plain test gets as `context.connection`. Its commit is undone with the rest of the test.
+    """The `context.connection` of a plain test. Its commits are undone with the rest of the test.
 
     `commit` and `rollback` move between savepoints, so code under test may call them as it does in
     production. Several of these can share one transaction: the innermost is used and ended first.
@@ -51,7 +51,7 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
         self._ended_with = ""  # the test, when it has ended
 
     def begin_nested(self) -> None:
-        """Set savepoints of its own, to which `rollback` and `undo` return."""
+        """Set the connection's own savepoints, to which `rollback` and `undo` return."""
         self._start, self._savepoint = (f"{_WITNESS}_{next(_numbers)}" for _ in range(2))
         self._run(f"SAVEPOINT {self._start}", f"SAVEPOINT {self._savepoint}")
 
@@ -72,7 +72,7 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
             self.commit()
 
     def commit(self) -> None:
-        """Keep what was done since the last commit, for this test."""
+        """Keep the changes since the last commit, within this test."""
         if self._blocks or self.pgconn.transaction_status == pq.TransactionStatus.IDLE:
             super().commit()  # raises, or has nothing to do
         elif self.pgconn.transaction_status == pq.TransactionStatus.INERROR:
@@ -82,7 +82,7 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
             self._has_work = False
 
     def rollback(self) -> None:
-        """Undo what was done since the last commit."""
+        """Undo the changes since the last commit."""
         if self._blocks or self.pgconn.transaction_status == pq.TransactionStatus.IDLE:
             super().rollback()
         else:
@@ -90,26 +90,26 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
             self._has_work = False
 
     def undo(self) -> None:
-        """Undo everything since `begin_nested`, commits included, and stop being connected."""
+        """Undo everything since `begin_nested`, including commits, and disconnect."""
         self._leave(self._start)
 
     def leave(self) -> None:
-        """Undo what was not committed, and stop being connected; others on the transaction go on."""
+        """Undo uncommitted changes, and disconnect; others on the transaction continue."""
         self._leave(self._savepoint)
 
     def detach(self, ended_with: str = "") -> None:
-        """Stop being connected, without closing what is below; after a test, name it."""
+        """Disconnect without closing the libpq connection; after a test, record which."""
         self._ended_with = ended_with
         self.pgconn = _closed_pgconn()
 
     def wait(self, *args: Any, **kwargs: Any) -> Any:
-        """As psycopg's: everything that asks the server something goes through here, cursors too."""
+        """As psycopg's: every request to the server goes through here, including cursors."""
         self._refuse_after_the_test()
         self._has_work = self._has_work or not _KNOWS_QUERIES
         return super().wait(*args, **kwargs)
 
     def close(self) -> None:
-        """As psycopg's; what shares a transaction only leaves it, so pools may close what they get."""
+        """As psycopg's; a connection that shares a transaction only leaves it, so pools may close theirs."""
         if self.closed:
             return
         if self._start:
@@ -168,7 +168,7 @@ def begin_test(pgconn: Any) -> None:
 
 
 def end_test(pgconn: Any) -> Ending:
-    """Undo what the test did; anything but ROLLED_BACK means: do not use this connection again."""
+    """Undo the test's changes; on anything but ROLLED_BACK, do not reuse this connection."""
     if pgconn.status == pq.ConnStatus.BAD:
         return Ending.LOST
     if pgconn.transaction_status in _BUSY or pgconn.pipeline_status != pq.PipelineStatus.OFF:

@@ -1,7 +1,7 @@
-"""Open connections of one event loop that wait for the next test.
+"""Open connections of one event loop, idle until the next test.
 
 A connection belongs to the loop that opened it. So each loop has its own, and they are closed when
-the loop shuts down; a `KeptLoop` never does, which is why 1,000 tests need one connection.
+the loop shuts down; a `KeptLoop` never does, which is why 1,000 tests need only one connection.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from tdd_monitor.testing.databases.worker import Database
 from .asyncpg import ContextConnection
 from .asyncpg_internals import descriptor_of
 
-# After so many tests the backend's memory and its caches of catalogs have grown.
+# The backend's memory and catalog caches grow with the number of tests.
 TESTS_PER_CONNECTION = 2000
-IDLE_AT_MOST = 10  # in each database
+IDLE_AT_MOST = 10  # per database
 _SETTINGS = {"jit": "off", "application_name": "tdd-monitor"}
 _CLOSE_TIMEOUT_S = 5.0
 
@@ -40,7 +40,7 @@ class WarmConnections:
         return [descriptor_of(connection) for connection in (*self._in_use, *idle)]
 
     def acquire(self, database: Database) -> ContextConnection | None:
-        """Return a waiting connection to the database, None when there is none."""
+        """Return an idle connection to the database, None if there is none."""
         idle = self._idle.get(database.name)
         while idle:
             connection = idle.pop()
@@ -52,11 +52,11 @@ class WarmConnections:
 
     @property
     def opens_for_all(self) -> bool:
-        """Whether the connection that is opened next will serve test after test."""
+        """Whether the next connection opened will be reused by later tests."""
         return self._is_kept and not self._in_use
 
     def is_in_use(self, database: Database) -> bool:
-        """Tell whether a context is open in the database."""
+        """Return whether a context is open in the database."""
         return any(connection.database == database.name for connection in self._in_use)
 
     async def open(self, database: Database, timeout_s: float) -> ContextConnection:
@@ -67,7 +67,7 @@ class WarmConnections:
         connection: ContextConnection = await asyncpg.connect(
             database.url,
             connection_class=ContextConnection,
-            # A same-named table of another shape in the next test would meet a stale statement.
+            # A cached statement would be stale for a same-named table of another shape in the next test.
             statement_cache_size=0,
             server_settings=_SETTINGS,
             timeout=timeout_s,
@@ -78,14 +78,14 @@ class WarmConnections:
         return connection
 
     async def release(self, connection: ContextConnection) -> None:
-        """Keep a clean connection for the next test, or close it when it has served long enough."""
+        """Keep a clean connection for the next test, or close it after its number of tests."""
         self._in_use.discard(connection)
         idle = self._idle.setdefault(connection.database, [])
         if connection.altered or connection.tests >= TESTS_PER_CONNECTION or len(idle) >= IDLE_AT_MOST:
             await close_quietly(connection)
             return
         if connection.tests == 2:
-            # It serves more than one test, so this pays. Until then it might be of a loop that ends soon.
+            # Worthwhile once it serves more than one test; before that, its loop might end soon.
             try:
                 await connection.warm_up()
             except BaseException:
@@ -94,12 +94,12 @@ class WarmConnections:
         idle.append(connection)
 
     def discard(self, connection: ContextConnection) -> None:
-        """Cut off a connection that must not be used again."""
+        """Terminate a connection that must not be used again."""
         self._in_use.discard(connection)
         connection.terminate()
 
     async def close(self) -> None:
-        """Close all of them; those in use are cut off, which rolls back."""
+        """Close all connections; those in use are terminated, which rolls back."""
         for connection in self._in_use:
             connection.terminate()
         self._in_use.clear()
@@ -107,9 +107,9 @@ class WarmConnections:
             await close_quietly(connection)
 
     def abandon(self) -> None:
-        """Let go of connections whose loop has been closed over them."""
+        """Drop connections whose loop was closed before them."""
         for connection in (*self._in_use, *self._all_idle()):
-            # A closed loop cannot close their sockets; the garbage collector does, and says so.
+            # A closed loop cannot close their sockets; the garbage collector does, with a warning.
             with contextlib.suppress(RuntimeError):
                 connection.terminate()
         self._in_use.clear()
@@ -119,7 +119,7 @@ class WarmConnections:
         return [connection for connections in idle.values() for connection in connections]
 
     async def _keep(self) -> AsyncGenerator[None, None]:
-        """An asynchronous generator, because every runner closes those while its loop still works."""
+        """An asynchronous generator, because every runner closes those while its loop still runs."""
         try:
             yield
         finally:
@@ -128,7 +128,7 @@ class WarmConnections:
 
 
 async def close_quietly(connection: Any) -> None:
-    """Close a connection; cut it off when it does not answer."""
+    """Close a connection; terminate it if it does not answer."""
     try:
         await connection.close(timeout=_CLOSE_TIMEOUT_S)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):

@@ -1,1 +1,1 @@
-"""What a test holds: a transaction, a database or a session of its own, and who gives them out."""
+"""What a test checks out: a transaction, a database or a session; and the manager that provides them."""

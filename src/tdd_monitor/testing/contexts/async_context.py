@@ -1,4 +1,4 @@
-"""`tdd_test_context`: a connection for one test, from which nothing remains.
+"""`tdd_test_context`: a connection for one test, which leaves nothing behind.
 
 `async with tdd_test_context(test_id="x") as context:` on any asyncio loop; the fixture of the same name
 is the same thing, entered by pytest.
@@ -18,7 +18,7 @@ from .checked_out import CheckedOut
 
 
 class TDDTestContext(BaseContext):
-    """What a test gets: `connection`, `database_url`, and what that took: `timings`, `path`, `allocated`.
+    """What a test gets: `connection` and `database_url`, with their cost: `timings`, `path`, `allocated`.
 
     `schema` is anything that `declare_schema` takes.
     """
@@ -34,7 +34,7 @@ class TDDTestContext(BaseContext):
 
     @property
     def connection(self) -> Any:
-        """The asyncpg connection of this test, inside its transaction; it refuses to work afterwards."""
+        """The asyncpg connection of this test, inside its transaction; unusable afterwards."""
         if self.checked_out is None or not self.is_open:
             raise self._not_open()
         return self.checked_out.proxy
@@ -72,10 +72,10 @@ class TDDTestContext(BaseContext):
             self.timings.test_cleanup_ms = (self.now() - started_ns) / 1e6
             self._record()
         if ending is not Ending.ROLLED_BACK:
-            self._tell(ending)
+            self._report(ending)
 
     def embraces(self, task: asyncio.Task[Any] | None, schema: Schema | None) -> bool:
-        """Tell whether a context that is opened in `task` is within this one, or beside it."""
+        """Return whether a context opened in `task` nests in this one, rather than being independent."""
         if not self.is_open or self.inner is not None:
             return False
         if schema is not None and schema != self.schema:
@@ -91,7 +91,7 @@ class TDDTestContext(BaseContext):
         return loop is self._task.get_loop() and (root is None or root is task)
 
     async def _join(self, outer: "TDDTestContext") -> ContextConnection:
-        assert outer.checked_out is not None  # as `embraces` has made sure
+        assert outer.checked_out is not None  # ensured by `embraces`
         await outer.checked_out.connection.begin_nested()
         outer.inner = self
         self._outer, self.checked_out, self._left = outer, outer.checked_out, False
@@ -109,7 +109,7 @@ class TDDTestContext(BaseContext):
         try:
             _current.reset(token)
         except ValueError:
-            # Closed in another context than it was opened in, as some runners do with fixtures.
+            # Opened in a different contextvars context, as some runners do with fixtures.
             if _current.get() is self:
                 _current.set(self._outer)
 
@@ -118,7 +118,7 @@ def tdd_test_context(test_id: str | None = None, schema: Any = None) -> TDDTestC
     """Return a context to open with `async with`; within another one of the same test it nests.
 
     Contexts that are open at once in several tasks each have their own connection. With a `schema`
-    (anything that `declare_schema` takes) its tables stand ready. Raises SchemaError.
+    (anything that `declare_schema` takes) its tables exist. Raises SchemaError.
     """
     return TDDTestContext(test_id, schema)
 
@@ -127,6 +127,6 @@ _current: ContextVar[TDDTestContext | None] = ContextVar("tdd_monitor_context", 
 
 
 def current_context() -> TDDTestContext | None:
-    """Return the innermost context that is open here, if there is one."""
+    """Return the innermost open context, if there is one."""
     context = _current.get()
     return context if context is not None and context.is_open else None

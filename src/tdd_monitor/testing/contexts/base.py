@@ -1,4 +1,4 @@
-"""What asynchronous and plain contexts have in common: who they are for, what they took, what they report."""
+"""What asynchronous and plain contexts have in common: their test, their timings, their reports."""
 
 import os
 import time
@@ -16,9 +16,9 @@ from tdd_monitor.testing.schema.declare import Schema, schema_of
 from .manager import DatabaseManager, get_database_manager
 
 
-@dataclass(init=False)  # every test makes one: so the zeros below are nobody's work
+@dataclass(init=False)  # created for every test: class attributes as defaults cost no time
 class ContextTimings:
-    """What the toolkit itself took for a test, in milliseconds."""
+    """The toolkit's own time for a test, in milliseconds."""
 
     context_setup_ms: float = 0.0
     connection_acquire_ms: float = 0.0  # 0 where a connection had to be opened
@@ -29,11 +29,11 @@ class ContextTimings:
 
 
 class Allocated(Protocol):
-    """What a context has of the server."""
+    """The server resources of a context."""
 
     @property
     def database(self) -> Database:
-        """In which the test runs."""
+        """The database in which the test runs."""
 
     @property
     def backend(self) -> int:
@@ -52,7 +52,7 @@ class BaseContext:
         self.path = "transaction" if schema is None else "transaction, schema reused"
         self.timings = ContextTimings()
         self._manager: DatabaseManager = get_database_manager()
-        self.checked_out: Allocated | None = None  # kept after the end, to be told
+        self.checked_out: Allocated | None = None  # kept after the end, for reports
         self._for_all_ms = 0.0
         self._opened_for_all = False
 
@@ -66,13 +66,13 @@ class BaseContext:
 
     @property
     def allocated(self) -> list[str]:
-        """What this test has: the server's process behind its connection, and its database."""
+        """The server process behind the test's connection, and its database."""
         if self.checked_out is None:
             return []
         return [f"backend {self.checked_out.backend}", f"database {self.checked_out.database.name}"]
 
     def note_provided(self, provided: Provided) -> None:
-        """Called by the manager when it had to make the database for this test."""
+        """Called by the manager when it had to create the database for this test."""
         self.timings.database_made_ms = provided.took_ms
         self._for_all_ms += provided.took_ms
         template = provided.template
@@ -83,18 +83,18 @@ class BaseContext:
             self.timings.schema_operation_ms = template.built_ms / max(1, template.operations)
 
     def note_acquired(self, took_ms: float) -> None:
-        """Called when an open connection was there."""
+        """Called when an open connection was available."""
         self.timings.connection_acquire_ms = took_ms
 
     def note_opened(self, took_ms: float, *, for_all: bool) -> None:
-        """Called when a connection had to be opened; `for_all`: it stays open for the tests to come."""
+        """Called when a connection had to be opened; `for_all`: it stays open for later tests."""
         self.timings.connection_open_ms = took_ms
         self._opened_for_all = for_all
         if for_all:
             self._for_all_ms += took_ms
 
     def _record(self) -> None:
-        """Tell what is the test's own; what was done for all tests is told as `FOR_ALL_TESTS`."""
+        """Report the test's own work; work done for all tests is reported as `FOR_ALL_TESTS`."""
         use_shared_work(FOR_ALL_TESTS)
         record_metric("context_setup_ms", max(0.0, self.timings.context_setup_ms - self._for_all_ms))
         if not self.timings.connection_open_ms:
@@ -105,7 +105,7 @@ class BaseContext:
         if self.schema is not None:
             record_metric("schema_cached", 0.0 if self.timings.schema_operation_ms else 1.0)
 
-    def _tell(self, ending: Ending) -> None:
+    def _report(self, ending: Ending) -> None:
         """Warn the test when its transaction could not simply be rolled back."""
         database = self.checked_out.database.name if self.checked_out is not None else ""
         if ending is Ending.ESCAPED:
@@ -123,6 +123,6 @@ class BaseContext:
 
 
 def current_test() -> str:
-    """Return the node id of the running test, as pytest tells it."""
+    """Return the node id of the running test, as set by pytest."""
     test = os.environ.get("PYTEST_CURRENT_TEST", "")
     return test.rpartition(" (")[0] or "a context outside of pytest"

@@ -1,4 +1,4 @@
-"""What passes between the manager and the contexts, which know no more than this of each other."""
+"""The interface between the manager and the contexts, which know nothing else about each other."""
 
 from typing import NamedTuple, Protocol
 
@@ -11,17 +11,17 @@ from tdd_monitor.testing.schema.declare import Schema
 
 
 class ConnectionSource(Protocol):
-    """Where contexts get connections: one for each event loop, and that of the plain contexts (psycopg)."""
+    """The source of connections: one per event loop, and one for the plain contexts (psycopg)."""
 
     def is_in_use(self, database: Database) -> bool:
-        """Tell whether a context is open in the database."""
+        """Return whether a context is open in the database."""
 
     def close(self) -> None:
         """Close all connections."""
 
 
 class CheckedOut(NamedTuple):
-    """A connection on which the transaction of a test has begun, until `cleanup_test_connection`."""
+    """A connection with an open test transaction, until `cleanup_test_connection`."""
 
     connection: ContextConnection
     proxy: ConnectionProxy  # with which the test uses it
@@ -35,22 +35,22 @@ class CheckedOut(NamedTuple):
 
 
 class Context(Protocol):
-    """What the manager knows of a test's context."""
+    """A test's context, as the manager sees it."""
 
     schema: Schema | None
 
     def note_provided(self, provided: Provided) -> None:
-        """The database had to be made first."""
+        """The database had to be created first."""
 
 
 class AsyncContext(Context, Protocol):
-    """What the manager knows of a context that it opens and closes."""
+    """A context that the manager opens and closes."""
 
     test_id: str
     checked_out: CheckedOut | None
 
     def note_acquired(self, took_ms: float) -> None:
-        """An open connection was there."""
+        """An open connection was available."""
 
     def note_opened(self, took_ms: float, *, for_all: bool) -> None:
-        """A connection had to be opened; `for_all`: it stays open for the tests to come."""
+        """A connection had to be opened; `for_all`: it stays open for later tests."""

@@ -31,15 +31,15 @@ from .usage import Usage
 
 Result = TypeVar("Result")
 
-# On the embedded server: then somebody looks whether a lock is in the way.
+# On the embedded server: after this, check whether a lock blocks the connection.
 _LOCKED_OUT_S = 3.0
 _DEAD = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
 class DatabaseManager:
-    """Gives each test a connection in a transaction of its own. Get it from `get_database_manager`.
+    """Gives each test a connection in its own transaction. Get it from `get_database_manager`.
 
-    It starts on first use, whatever is asked of it first.
+    It starts on first use.
     """
 
     # Bound here: freezegun replaces the names of modules, and then durations are nonsense.
@@ -56,34 +56,34 @@ class DatabaseManager:
         )
 
     async def initialize(self) -> None:
-        """Start the server and make the database of this process. Blocks the loop, once.
+        """Start the server and create the database of this process. Blocks the loop, once.
 
         Raises `EmbeddedPostgresError`, `ConfigError`, or what asyncpg raises for a URL that does not answer.
         """
         self.database()
 
     def start_early(self, *, with_database: bool) -> None:
-        """Start the server, and make the database for tests without a schema. Blocks."""
+        """Start the server, and create the database for tests without a schema. Blocks."""
         with self._lock:
             databases = self._start()
             if with_database and databases.shared(None) is None:
                 self._provide(databases, None)
 
     def database(self, schema: Schema | None = None) -> Database:
-        """Return the database in which tests with this schema run; the first call makes it. Blocks."""
+        """Return the database of tests with this schema, created on the first call. Blocks."""
         with self._lock:
             databases = self._start()
             return databases.shared(schema) or self._provide(databases, schema).database
 
     def counts(self) -> Usage:
-        """What has been done so far, the schema cache included."""
+        """The counts so far, including the schema cache."""
         stats = self.schema_cache.cache_stats
         self.usage.schema_hits, self.usage.schema_misses = stats["hits"], stats["misses"]
         self.usage.ddl_operations_saved = stats["ddl_operations_saved"]
         return self.usage
 
     def pool_url(self, schema: Schema | None = None) -> str:
-        """Return the URL of the database for pools, which commit: another than that of contexts. Blocks."""
+        """Return the URL of the database for pools, which commit; contexts use a different one. Blocks."""
         with self._lock:
             return self._start().for_pools(schema).url
 
@@ -94,7 +94,7 @@ class DatabaseManager:
             return self._start().acquire_own(schema)
 
     def release_own_database(self, database: Database) -> None:
-        """Release what `acquire_own_database` returned; it is dropped."""
+        """Release a database from `acquire_own_database`, to be dropped."""
         with self._lock:
             if self._databases is not None:
                 self._databases.release_own(database)
@@ -102,11 +102,11 @@ class DatabaseManager:
     async def get_test_connection(self, context: AsyncContext) -> ContextConnection:
         """Open the context: check out a connection to it, on which its transaction has begun.
 
-        Raises SchemaError for a schema that PostgreSQL refuses, and what `initialize` raises.
+        Raises SchemaError for a schema that PostgreSQL rejects, and what `initialize` raises.
         """
         database = self.database_for(context)
         if database.modified_by:
-            self.clean_if_spoilt(database)
+            self.recreate_if_modified(database)
         warm = self._warm()
         while True:
             started_ns = self._now()
@@ -138,7 +138,7 @@ class DatabaseManager:
     async def cleanup_test_connection(self, context: AsyncContext) -> Ending:
         """Close the context: nothing of what its test did remains.
 
-        Returns how the transaction ended, of which the context tells its test. Raises IsolationError
+        Returns how the transaction ended, for the context to warn its test. Raises IsolationError
         when a test has committed into a database of the user, RuntimeError when there is no connection.
         """
         if context.checked_out is None or context.checked_out.proxy.is_detached:
@@ -148,12 +148,12 @@ class DatabaseManager:
         try:
             ending = await connection.end_test()
         except BaseException:
-            # Cancelled in the middle. Closing the connection rolls back, but who knows what was before.
+            # Cancelled half-way. Closing the connection rolls back, but the state before is unknown.
             warm.discard(connection)
             note_ending(database, Ending.LOST, context.test_id)
-            self.clean_if_spoilt(database)
+            self.recreate_if_modified(database)
             raise
-        if ending.is_clean and self.others_came(database):
+        if ending.is_clean and self.others_connected(database):
             ending = Ending.BYPASSED
         if ending is Ending.ROLLED_BACK:
             await warm.release(connection)
@@ -161,33 +161,33 @@ class DatabaseManager:
             note_ending(database, ending, context.test_id)
             await self._remove(warm, connection, database, ending)
         if database.modified_by:
-            self.clean_if_spoilt(database)
+            self.recreate_if_modified(database)
         return ending
 
     def end_backend(self, backend: int) -> None:
-        """Stop a query that nobody waits for: it may hold locks that the next test needs. Blocks."""
+        """Terminate an abandoned query: it may hold locks that the next test needs. Blocks."""
         self._administer(lambda admin: busy_backends.end_backend(admin, backend))
 
     def watch_sessions(self, database: Database) -> None:
-        """Note how many connections others have made to the database, now that a test asks where it is."""
+        """Record the number of foreign connections to the database, when a test requests its URL."""
         if database.owned and database.sessions_before is None:
             database.sessions_before = self._sessions_of_others(database)
 
-    def others_came(self, database: Database) -> bool:
-        """Tell whether somebody has connected to the database since `watch_sessions`. Blocks."""
+    def others_connected(self, database: Database) -> bool:
+        """Return whether others have connected to the database since `watch_sessions`. Blocks."""
         before, database.sessions_before = database.sessions_before, None
         return before is not None and self._sessions_of_others(database) > before
 
     def left_on_server(self) -> list[str]:
-        """What is new on the embedded server since this process began, such as `role bob`. Blocks."""
+        """What is new on the embedded server since this process started, such as `role bob`. Blocks."""
         with self._lock, contextlib.suppress(*_DEAD):
             return self._databases.left_on_server() if self._databases is not None else []
         return []
 
     async def close(self) -> None:
-        """Close the running loop's connections, drop the databases, give the server back.
+        """Close the running loop's connections, drop the databases, release the server.
 
-        Whoever uses the manager again starts it again.
+        The next use starts the manager again.
         """
         warm = self._loops.pop(asyncio.get_running_loop(), None)
         if warm is not None:
@@ -195,7 +195,7 @@ class DatabaseManager:
         self.close_now()
 
     def close_now(self) -> None:
-        """As `close`, from outside of any loop; connections of other loops are cut off."""
+        """Like `close`, outside of any loop; connections of other loops are terminated."""
         with self._lock:
             for warm in list(self._loops.values()):
                 warm.abandon()
@@ -217,8 +217,8 @@ class DatabaseManager:
         return self._databases
 
     def database_for(self, context: Context) -> Database:
-        """Return the database for a context, and tell it what that took; blocks when it must be made."""
-        # The steady state of this is two look-ups: it runs before every test.
+        """Return the database for a context, and report its cost to it; blocks if it must be created."""
+        # In the steady state only two look-ups: this runs before every test.
         schema = context.schema
         if schema is not None and self.schema_cache.get_cached_ddl(schema.hash) is not None:
             self.schema_cache.note_saved(schema.hash)
@@ -264,7 +264,7 @@ class DatabaseManager:
         try:
             with self.reaching():
                 connection = await warm.open(database, _LOCKED_OUT_S if database.owned else CONNECT_TIMEOUT_S)
-        except TimeoutError as error:  # of the embedded server: `reaching` makes another one of others
+        except TimeoutError as error:  # on the embedded server: elsewhere `reaching` raises another error
             if locked := self._administer(lambda admin: busy_backends.who_locks_out(admin, database.name)):
                 raise TimeoutError(locked) from error
             connection = await warm.open(database, CONNECT_TIMEOUT_S)
@@ -290,7 +290,7 @@ class DatabaseManager:
         return (self._administer(lambda admin: admin.fetchval(count, database.name)) or 0) - database.opened
 
     def reaching(self, *failures: type[Exception]) -> AbstractContextManager[None]:
-        """Stand around a connection that is opened, as `DatabaseServer.reaching`."""
+        """Guard the opening of a connection, like `DatabaseServer.reaching`."""
         databases = self._databases
         return contextlib.nullcontext() if databases is None else databases.server.reaching(*failures)
 
@@ -304,8 +304,8 @@ class DatabaseManager:
             with contextlib.suppress(*_DEAD):  # its transaction has ended with the query
                 self.end_backend(connection.backend)
 
-    def clean_if_spoilt(self, database: Database) -> None:
-        """Make a database anew into which a test has committed, once nobody is in it. Blocks.
+    def recreate_if_modified(self, database: Database) -> None:
+        """Recreate a database into which a test has committed, once no context is open in it. Blocks.
 
         Raises IsolationError for a database of the user, which is left alone.
         """
@@ -328,7 +328,7 @@ class DatabaseManager:
 
 
 def note_ending(database: Database, ending: Ending, test_id: str) -> None:
-    """Note what a test may have left: where that is not known, the database is made anew to be sure."""
+    """Record that a test may have left changes; the database is then recreated to be sure."""
     if ending is Ending.ESCAPED or (database.owned and not ending.is_clean):
         database.modified_by = test_id
 
@@ -347,7 +347,7 @@ def get_database_manager() -> DatabaseManager:
 
 
 def used_manager() -> DatabaseManager | None:
-    """Return the manager when somebody has asked for it, so that ending a run does not make one."""
+    """Return the manager if it has been used, so that ending a run does not create one."""
     return _manager
 
 
@@ -355,7 +355,7 @@ _of_parents: list[DatabaseManager] = []
 
 
 def _forget_in_forked_child() -> None:
-    # Sockets and databases stay with the parent; the child gets its own when it asks. What is inherited
+    # Sockets and databases stay with the parent; the child gets its own on first use. What is inherited
     # is not collected either: that would take the parent's sockets out of the epoll that both share.
     global _manager, _manager_lock
     if _manager is not None:

@@ -1,6 +1,6 @@
 """`tdd_database`: a database for one test alone, which may commit, open several connections, or run DDL.
 
-Slower than a transaction, so for the tests that need it only. The next one is made while a test runs.
+Slower than a transaction, so only for tests that need it. The next one is created while a test runs.
 """
 
 import time
@@ -19,9 +19,9 @@ from .manager import DatabaseManager, get_database_manager
 
 
 class TDDDatabase:
-    """A database of one test: `url`, and an open `connection` to it where it was entered with `async with`.
+    """A database of one test: `url`, and an open `connection` if entered with `async with`.
 
-    `path` says whether it was ready, `ready_ms` how long the test waited for it.
+    `path` says whether it was ready, `ready_ms` is how long the test waited for it.
     """
 
     def __init__(self, test_id: str | None = None, schema: Any = None) -> None:
@@ -35,17 +35,17 @@ class TDDDatabase:
 
     @property
     def url(self) -> str:
-        """Where it is, for any driver."""
+        """The URL, for any driver."""
         return self._held().database.url
 
     @property
     def name(self) -> str:
-        """What it is called on the server."""
+        """The name of the database on the server."""
         return self._held().database.name
 
     @property
     def connection(self) -> Any:
-        """An asyncpg connection to it, in no transaction."""
+        """An asyncpg connection to it, outside a transaction."""
         if self._connection is None:
             raise RuntimeError(
                 f"The database of {self.test_id} has no connection: enter it with `async with`."
@@ -62,7 +62,7 @@ class TDDDatabase:
         return self
 
     def release(self) -> None:
-        """Let it be dropped, with all connections that the test has left open."""
+        """Release it to be dropped, with all connections that the test has left open."""
         provided, self._provided = self._provided, None
         if provided is not None:
             self._manager.release_own_database(provided.database)

@@ -1,7 +1,7 @@
-"""SQLAlchemy engines and sessions inside the transaction of a context; what they commit goes with the test.
+"""SQLAlchemy engines and sessions inside the transaction of a context; commits are undone with the test.
 
-One engine of each kind serves the whole process, so what SQLAlchemy has compiled for one test serves the
-next; a connection of it joins the context that is open where it is asked for.
+One engine of each kind serves the whole process, so tests share SQLAlchemy's compiled statements; its
+connections join the context that is open where they are requested.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -43,14 +43,14 @@ class _Joined:
 def tdd_async_engine() -> "AsyncEngine":
     """Return the engine (postgresql+asyncpg) whose connections are savepoints in `tdd_test_context`.
 
-    Put it where the code under test takes its engine; it may begin, commit and roll back as it likes.
+    Pass it to the code under test as its engine; the code may begin, commit and roll back freely.
     """
-    from sqlalchemy.ext.asyncio import create_async_engine  # wants greenlet, which plain sessions do not
+    from sqlalchemy.ext.asyncio import create_async_engine  # needs greenlet, unlike plain sessions
 
     async def join() -> Any:
         context = current_context()
         if context is None:
-            raise RuntimeError("No tdd_test_context is open here that this engine could join.")
+            raise RuntimeError("No tdd_test_context is open here for this engine to join.")
         return _Joined(context.connection)
 
     return create_async_engine("postgresql+asyncpg://", async_creator=join, poolclass=NullPool)
@@ -64,7 +64,7 @@ def tdd_engine() -> "Engine":
     def join() -> Any:
         context = current_sync_context()
         if context is None:
-            raise RuntimeError("No tdd_sync_context is open here that this engine could join.")
+            raise RuntimeError("No tdd_sync_context is open here for this engine to join.")
         return context.join()
 
     return create_engine("postgresql+psycopg://", creator=join, poolclass=NullPool)

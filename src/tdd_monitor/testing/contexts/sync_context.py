@@ -33,7 +33,7 @@ except ImportError as error:
 
 @dataclass(eq=False)
 class _Warm:
-    """A libpq connection and where it leads."""
+    """A libpq connection and its database."""
 
     pgconn: Any
     database: Database
@@ -73,7 +73,7 @@ class SyncConnections:
         return self._use(warm)
 
     def release(self, warm: _Warm) -> None:
-        """Keep a clean connection for the next test, unless it has served long enough."""
+        """Keep a clean connection for the next test, unless it has served its number of tests."""
         if warm.tests == 2:
             sync_connection.execute(warm.pgconn, "CREATE TEMP TABLE tdd_monitor_w();DROP TABLE tdd_monitor_w")
         with self._lock:
@@ -84,21 +84,21 @@ class SyncConnections:
         warm.pgconn.finish()
 
     def discard(self, warm: _Warm) -> None:
-        """Let go of a connection that must not be used again."""
+        """Discard a connection that must not be used again."""
         with self._lock:
             self._in_use.discard(warm)
 
     @property
     def opens_for_all(self) -> bool:
-        """Whether a connection must be opened, which will serve test after test."""
+        """Whether a connection must be opened, which later tests will reuse."""
         return not self._idle and not self._in_use
 
     def is_in_use(self, database: Database) -> bool:
-        """Tell whether a context is open in the database."""
+        """Return whether a context is open in the database."""
         return any(warm.database is database for warm in self._in_use)
 
     def close(self) -> None:
-        """Close all of them."""
+        """Close all connections."""
         with self._lock:
             everything = [*self._idle, *self._in_use]
             self._idle.clear()
@@ -152,7 +152,7 @@ class TDDSyncContext(BaseContext):
         return self._connection is not None
 
     def join(self) -> SyncConnection:
-        """Return another connection that is within this transaction, with savepoints of its own."""
+        """Return another connection in this transaction, with its own savepoints."""
         if self.checked_out is None or not self.is_open:
             raise self._not_open()
         connection = SyncConnection(self.checked_out.pgconn)
@@ -194,16 +194,16 @@ class TDDSyncContext(BaseContext):
         finally:
             self.timings.test_cleanup_ms = (self.now() - started_ns) / 1e6
             self._record()
-        self._tell(ending)
+        self._report(ending)
 
     def embraces(self, schema: Schema | None) -> bool:
-        """Tell whether a context that is opened here is within this one."""
+        """Return whether a context opened here nests in this one."""
         same = schema is None or schema == self.schema
         return same and self.is_open and self._thread == threading.get_ident()
 
     def _open(self) -> None:
         database = self._manager.database_for(self)
-        self._manager.clean_if_spoilt(database)
+        self._manager.recreate_if_modified(database)
         if _connections not in self._manager.sources:
             self._manager.sources.append(_connections)
         started_ns = self.now()
@@ -228,7 +228,7 @@ class TDDSyncContext(BaseContext):
             if left is not None and not left.closed:
                 left.detach(self.test_id)
         ending = connection.ending if connection.closed else sync_connection.end_test(warm.pgconn)
-        if ending.is_clean and self._manager.others_came(warm.database):
+        if ending.is_clean and self._manager.others_connected(warm.database):
             ending = Ending.BYPASSED
         if ending is Ending.ROLLED_BACK:
             connection.detach(self.test_id)
@@ -237,14 +237,16 @@ class TDDSyncContext(BaseContext):
         _connections.discard(warm)
         note_ending(warm.database, ending, self.test_id)
         if ending is Ending.STUCK:
-            # Another thread is inside libpq, which would crash if the connection went away under it.
+            # Another thread is inside libpq, which would crash if the connection were closed.
             warm.pgconn.get_cancel().cancel()
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # the query is over then
+            with suppress(
+                asyncpg.PostgresError, asyncpg.InterfaceError, OSError
+            ):  # until the query has ended
                 self._manager.end_backend(warm.backend)
         else:
             connection.detach(self.test_id)
             warm.pgconn.finish()
-        self._manager.clean_if_spoilt(warm.database)
+        self._manager.recreate_if_modified(warm.database)
         return ending
 
 
@@ -254,7 +256,7 @@ def tdd_sync_context(test_id: str | None = None, schema: Any = None) -> TDDSyncC
 
 
 def current_sync_context() -> TDDSyncContext | None:
-    """Return the innermost plain context that is open here, if there is one."""
+    """Return the innermost open plain context, if there is one."""
     context = _current.get()
     return context if context is not None and context.is_open else None
 

@@ -1,4 +1,4 @@
-"""What the toolkit did in a run, for one line at its end; workers of pytest-xdist are added up."""
+"""The toolkit's work in a run, for one line at its end; pytest-xdist workers are summed up."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -20,16 +20,16 @@ class Usage:
     ddl_operations_saved: int = 0
 
     def plain(self) -> dict[str, int]:
-        """As a worker sends it to its controller."""
+        """Return the counts as a worker sends them to its controller."""
         return asdict(self)
 
     def add(self, counts: dict[str, int]) -> None:
-        """Add what a worker has sent."""
+        """Add the counts of a worker."""
         for field in fields(self):
             setattr(self, field.name, getattr(self, field.name) + counts.get(field.name, 0))
 
     def line(self) -> str:
-        """The line at the end of a run; "" when there is nothing to tell."""
+        """Return the line for the end of a run; "" when there is nothing to report."""
         parts = []
         if self.contexts:
             where = f"{plural(self.connections, 'connection')}, {plural(self.databases, 'database')}"
@@ -41,13 +41,13 @@ class Usage:
         if self.own_databases:
             parts.append(f"{plural(self.own_databases, 'own database')}")
         if self.renewals:
-            parts.append(f"{plural(self.renewals, 'database')} made anew after a commit")
+            parts.append(f"{plural(self.renewals, 'database')} recreated after a commit")
         return "tdd-monitor: " + "; ".join(parts) if parts else ""
 
 
 def left_line(left: Iterable[str]) -> str:
-    """The line about what is new on the embedded server since the run began, such as `role bob`."""
+    """Return the line about what is new on the embedded server since the run began, such as `role bob`."""
     return (
         f"tdd-monitor: new on the embedded server since this run began: {', '.join(sorted(left))}."
-        " No roll-back undoes that, and all projects have it: let the test that makes it drop it."
+        " No rollback undoes that, and it affects all projects: drop it in the test that creates it."
     )
