@@ -87,6 +87,8 @@ async def year_of_sales(ledger: AsyncConnection) -> AsyncConnection:
         " make_timestamptz(2025, 1 + n % 12, 15, 12, 0, 0)"
         " FROM customers c, generate_series(1, 20000) n",
         "INSERT INTO order_lines SELECT o.id, p.id, 1, p.price FROM orders o, products p",
+        # Autovacuum cannot see uncommitted rows; once it has counted none, the reports take minutes.
+        "ANALYZE orders, order_lines",
     ):
         await ledger.execute(text(statement))
     return ledger
