@@ -1,7 +1,7 @@
 """The part of tdd-monitor that runs inside the user's pytest.
 
-A monitor brings it in; tests and the toolkit import it too, for `record_metric` and `shared_work`, and then
-it imports next to nothing: everything else waits for `activation`, which only a monitor's request brings in.
+A monitor loads it. Tests and the toolkit import it too, for `record_metric` and `shared_work`, so it imports
+almost nothing: everything else is in `activation`, which is imported only at a monitor's request.
 PYTEST_DONT_REWRITE: nothing here asserts, and bootstrap.py imports it before pytest could rewrite.
 """
 
@@ -13,8 +13,8 @@ from typing import Any, ContextManager, Dict, Optional
 _PREFIX = "TDD_MONITOR_"
 _WANTED = ("ADDRESS", "TOKEN", "RUN", "MEMORY")
 
-# What a monitor asked of this process. None when nobody asked, and again once the first Config has
-# claimed it: a pytest that runs inside a test must not speak.
+# The monitor's request to this process. None without a monitor, and again once the first Config has
+# claimed it: a pytest that runs inside a test must not report.
 _request: Optional[Dict[str, Any]] = None
 _recorder: Any = None
 
@@ -27,7 +27,7 @@ def _read_environment() -> None:
 
 
 def enlist(request: Dict[str, Any]) -> None:
-    """Make the next Config of this process speak: the xdist controller calls it in its workers."""
+    """Make the next Config of this process report; the xdist controller calls this in its workers."""
     global _request
     _request = request
 
@@ -39,7 +39,7 @@ def record_metric(name: str, value: float) -> None:
 
 
 def shared_work(name: str) -> ContextManager[None]:
-    """Around what one test happens to do for those to come: it gets a record of its own, as a fixture does.
+    """Wrap work that one test does for later tests too: it gets its own record, as a fixture does.
 
     Without a monitor, do nothing.
     """
@@ -50,13 +50,13 @@ def shared_work(name: str) -> ContextManager[None]:
 
 
 def use_shared_work(name: str) -> None:
-    """Count the running test among those that use what that `shared_work` has made."""
+    """Count the running test as a user of the result of that `shared_work`."""
     if _recorder is not None:
         _recorder.use_shared_work(name)
 
 
 def ignore_thread() -> None:
-    """From here on, what this thread asks of databases belongs to no test: it works for all of them."""
+    """Attribute this thread's database work to no test from now on: it works for all of them."""
     if _recorder is not None:
         _recorder.ignore_thread()
 
@@ -70,10 +70,10 @@ def pytest_load_initial_conftests(early_config: Any) -> None:
             from tdd_monitor.plugin.activation import activate
 
             _recorder = activate(early_config, request)
-        except Exception as error:  # noqa: BLE001 - whatever it is: the tests run, without being measured
+        except Exception as error:  # noqa: BLE001 - the tests must run, even unmeasured
             import atexit
 
-            # Until then pytest captures and drops what is printed.
+            # At exit: pytest captures and drops earlier output.
             atexit.register(_tell_unmeasured, "%s: %s" % (type(error).__name__, error))
 
 

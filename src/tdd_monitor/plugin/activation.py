@@ -1,7 +1,7 @@
-"""Puts the plugin together in a process that a monitor asked to speak.
+"""Assembles the plugin in a process that a monitor asked to report.
 
 Two steps: `activate` before the first conftest is imported, so that database drivers are observed from
-their import on; the rest at the start of the session, when it is known whether xdist distributes it.
+their import on; the rest at session start, when it is known whether xdist distributes the tests.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ _MAY_START_AFTER_FORK = sys.version_info < (3, 13)
 
 
 def activate(config: Any, request: Dict[str, Any]) -> Optional["Activation"]:
-    """Connect and register; None when the monitor cannot be reached, and then nothing is done."""
+    """Connect and register; do nothing and return None when the monitor cannot be reached."""
     try:
         transport = _transport(request)
     except (OSError, ValueError):
@@ -52,7 +52,7 @@ def _transport(request: Dict[str, Any]) -> Any:
 
 
 class Activation:
-    """Pytest plugin that brings in the others, and sees the very end of the run."""
+    """Pytest plugin that registers the others and handles the end of the run."""
 
     def __init__(self, config: Any, request: Dict[str, Any], stream: Stream) -> None:
         self._config = config
@@ -118,7 +118,7 @@ class Activation:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self) -> Generator[None, Any, Any]:
-        """Around everything: what it returns is the exit code, which plugins change until the last moment."""
+        """Wrap the whole run: the result is the exit code, which plugins may change until the end."""
         exitstatus = 1
         try:
             result = yield
@@ -136,13 +136,13 @@ class Activation:
     @pytest.hookimpl(tryfirst=True)
     @guarded
     def pytest_sessionstart(self) -> None:
-        """The session begins, collection comes next."""
+        """Register the reporters, before collection."""
         role = self._role()
         self._stream.greet(lambda: self._hello(role))
         self._greeted = True
         self._send_notices()
         if self._request.get("channel") is None:
-            # Of a worker on another machine, "localhost" would be another server.
+            # On another machine, a worker's "localhost" would be a different server.
             self._registry.servers.tell(self._stream.emit)
         if role != "worker":
             self._run = RunReporter(self.guard, self._stream, self._config)
@@ -217,12 +217,12 @@ class Activation:
         self._sampler.stop()
 
     def after_fork_in_parent(self) -> None:
-        """Go on: at once, or with the next test where a thread that starts now would still count."""
+        """Restart the sampler now, or with the next test where Python would still count the new thread."""
         if _MAY_START_AFTER_FORK:
             self._sampler.start()
 
     def after_fork_in_child(self) -> None:
-        """Only the process that said hello may speak: a child may well return into pytest."""
+        """Mute the child, which may return into pytest: only the process that sent hello may report."""
         self.guard.off = True
         self._sampler.forget()
         self._registry.forget_threads()
@@ -233,7 +233,7 @@ _active: Optional[Activation] = None
 
 
 def _follow_forks(activation: Activation) -> None:
-    """Hooks cannot be unregistered, so they are registered once and look for the one that is active."""
+    """Hooks cannot be unregistered, so they are registered once and look up the active one."""
     global _active
     first, _active = _active is None, activation
     if first and hasattr(os, "register_at_fork"):

@@ -1,4 +1,4 @@
-"""One attempt at a test while it goes on, and the record that it becomes."""
+"""One attempt at a test in progress, and the record built from it."""
 
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
@@ -10,7 +10,7 @@ MEASURED_ELSEWHERE = "cpu time, memory, fixtures and queries: it ran in a proces
 
 
 class Reading(NamedTuple):
-    """What was measured around one phase."""
+    """Measurements of one phase."""
 
     when: str
     raised: bool
@@ -24,7 +24,7 @@ class Reading(NamedTuple):
 
 
 class Attempt:
-    """What is known so far: readings as phases end, reports when pytest makes them known."""
+    """What is known so far: readings as phases end, reports as pytest publishes them."""
 
     __slots__ = ("metrics", "nodeid", "number", "readings", "reports", "seen_sections", "started_ns")
 
@@ -41,21 +41,21 @@ class Attempt:
 
     @property
     def unmeasured(self) -> Tuple[str, ...]:
-        """In words, what is not known about it."""
+        """What was not measured, in words."""
         return () if self.readings else (MEASURED_ELSEWHERE,)
 
     def cut_short(self) -> bool:
-        """Leave what pytest has not reported out; True when what it has counts in its summary."""
+        """Drop phases that pytest has not reported; True when the reported ones count in its summary."""
         reported = {report.when for report in self.reports}
         self.readings = [reading for reading in self.readings if reading.when in reported]
         return any(report.when == "call" or report.outcome != "passed" for report in self.reports)
 
     def subtests(self) -> Tuple[Subtest, ...]:
-        """Those that pytest reported, in their order."""
+        """The subtests that pytest reported, in order."""
         return tuple([outcomes.subtest(report) for report in self.reports if outcomes.is_subtest(report)])
 
     def phases(self) -> Tuple[Phase, ...]:
-        """Readings and reports brought together, by the names of the phases."""
+        """Readings and reports, matched by phase name."""
         reports = [report for report in self.reports if not outcomes.is_subtest(report)]
         phases = []
         for reading in self.readings:
@@ -63,7 +63,7 @@ class Attempt:
             if report is not None:
                 reports.remove(report)
             phases.append(self._phase(reading, report))
-        # Of a child process, or of plugins that report what did not run.
+        # From a child process, or from plugins that report what did not run.
         phases += [self._phase(_from_report(report), report) for report in reports]
         return tuple(phases)
 
@@ -94,7 +94,7 @@ def _from_report(report: Any) -> Reading:
 
 
 def of_attempt(phases: Sequence[Phase], subtests: Sequence[Subtest]) -> str:
-    """One word for the attempt: rerun, failed, error, then whatever the test itself says."""
+    """Outcome of the attempt: rerun, failed, error, then the outcome of the test itself."""
     words = {(phase.when in ("setup", "teardown"), phase.outcome) for phase in phases}
     found = {outcome for _, outcome in words}
     if "rerun" in found:

@@ -1,6 +1,6 @@
-"""Keeps what is done for many tests apart from the test in which it happens to be done.
+"""Separates work that is shared by many tests from the test in which it runs.
 
-A stack, because a shared fixture may ask for another while it is set up. Between two changes of the stack
+A stack, because a shared fixture may request another while it is set up. Between two changes of the stack
 CPU time, memory and statements belong to what is on top; with an empty stack, to the test.
 """
 
@@ -13,7 +13,7 @@ from tdd_monitor.plugin.memory import Memory
 class SharedWork:
     """The shared fixtures that are being set up or torn down, and what that took of the phase.
 
-    `charge` is told whose statements are the next ones: a fixture's use, or None for the test's.
+    `charge` is called with the owner of the next statements: a fixture's use, or None for the test.
     """
 
     def __init__(self, memory: Memory, charge: Callable[[Any], None]) -> None:
@@ -25,7 +25,7 @@ class SharedWork:
         self.ns = self.cpu_ns = self.rss_delta_bytes = 0  # since `clear`
 
     def begin_attempt(self) -> None:
-        """Nothing has been done yet."""
+        """Reset for a new attempt."""
         if self.done or self._stack:
             self._stack.clear()
             self._charge(None)
@@ -33,11 +33,11 @@ class SharedWork:
             self.clear()
 
     def clear(self) -> None:
-        """A phase has taken note."""
+        """Reset the totals, which a phase has recorded."""
         self.ns = self.cpu_ns = self.rss_delta_bytes = 0
 
     def begin(self, use: Any, now: Callable[[], int] = time.perf_counter_ns) -> None:
-        """From here on it is the work of `use`, which has `cpu_ns` and `rss_delta_bytes` to add to."""
+        """Charge work to `use` from now on, by adding to its `cpu_ns` and `rss_delta_bytes`."""
         self.done = True
         self._settle()
         outermost = not self._stack
@@ -49,7 +49,7 @@ class SharedWork:
             self._since_ns = now()
 
     def end(self, use: Any, now: Callable[[], int] = time.perf_counter_ns) -> None:
-        """It is done, and what was at work before goes on."""
+        """Stop charging `use`; what it interrupted continues."""
         ended_ns = now()
         if use not in self._stack:
             return

@@ -2,7 +2,7 @@
 
 Executed by path, in the user's interpreter. It makes `tdd_monitor` importable without touching
 sys.path, so that nothing else of the monitor's environment can be imported there. It must parse on
-any Python: an interpreter that is too old deserves a sentence, not a SyntaxError.
+any Python: on an interpreter that is too old, it prints a message instead of a SyntaxError.
 """
 
 import os
@@ -22,7 +22,7 @@ ARGUMENTS_OPTION = "--arguments-from="
 
 def main():
     # type: () -> None
-    """Check the interpreter, bring the plugin in, become pytest."""
+    """Check the interpreter, load the plugin, become pytest."""
     problem = _too_old_python()
     if problem is None:
         _set_path_like_dash_m()
@@ -74,7 +74,7 @@ def _unusable_pytest():
     if problem is None and _numbers(getattr(pytest, "__version__", "")) < BRINGS_PLUGGY:
         import pluggy
 
-        # Only here: pluggy looks for its version in its metadata, which takes a millisecond.
+        # Only here: pluggy reads its version from its metadata, which takes a millisecond.
         problem = _outdated(pluggy, OLDEST_PLUGGY)
     return problem
 
@@ -106,7 +106,7 @@ def _dotted(version):
 
 def _arguments(given):
     # type: (List[str]) -> List[str]
-    """Arguments for pytest; a command line that would be too long comes as a JSON file."""
+    """Arguments for pytest; a command line that would be too long is passed as a JSON file."""
     if len(given) == 1 and given[0].startswith(ARGUMENTS_OPTION):
         import io
         import json

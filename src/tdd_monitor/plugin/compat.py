@@ -1,7 +1,7 @@
-"""Private names of other libraries: whether the installed version has them, and what is said when it has not.
+"""Private names of other libraries: whether the installed version has them, and the notice when it does not.
 
-Who uses such names asks here first, and does without what is lost: a test must never meet an AttributeError
-of ours.
+Code that uses such names checks here first and does without missing ones: a test must never see an
+AttributeError of ours.
 """
 
 import sys
@@ -9,7 +9,7 @@ from typing import Any, List, Sequence
 
 
 class Compat:
-    """Asks one library, which is imported, for the private names that we use of it."""
+    """Checks an imported library for the private names that we use."""
 
     def __init__(self, library: str) -> None:
         self.library = library
@@ -17,14 +17,14 @@ class Compat:
         self._absent: List[str] = []
 
     def has(self, lost: str, *names: str) -> bool:
-        """Whether the library has all names, such as "pool.Pool._acquire"; `lost` is what to do without."""
+        """Whether the library has all names, such as "pool.Pool._acquire"; `lost` is what needs them."""
         absent = [name for name in names if not _reaches(sys.modules[self.library], name)]
         if absent:
             self.lose(lost, absent)
         return not absent
 
     def lose(self, lost: str, absent: Sequence[str]) -> None:
-        """Note what is lost without names that only objects have, not their classes."""
+        """Record what is lost without names that exist only on instances, not on classes."""
         self._lost.append(lost)
         self._absent += [name for name in absent if name not in self._absent]
 

@@ -4,7 +4,7 @@ import sys
 
 
 def advice(nodeid: str) -> str:
-    """Return the advice for a debugger that was opened in that test; "" is outside of tests."""
+    """Return the advice for a debugger opened in that test; "" means outside of tests."""
     from tdd_monitor.terminal import shell_word
 
     words = [shell_word(word) for word in (sys.executable, "-m", "pytest", "--pdb", nodeid) if word]

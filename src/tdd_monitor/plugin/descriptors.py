@@ -1,12 +1,12 @@
-"""File descriptors that tests do not stumble over."""
+"""File descriptors that do not get in the way of tests."""
 
 import os
 
-_HIGHEST = 1000  # higher ones make the kernel's table, and so every fork, dearer
+_HIGHEST = 1000  # higher ones enlarge the kernel's table and make every fork more expensive
 
 
 def move_up(fd: int) -> int:
-    """The same open file under a high number: tests close, count and reuse the low ones."""
+    """Move an open file to a high number: tests close, count and reuse the low ones."""
     if os.name != "posix":
         return fd
     import fcntl

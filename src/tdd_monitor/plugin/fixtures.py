@@ -1,4 +1,4 @@
-"""Times every fixture: its set-up without the fixtures it asks for, and its teardown.
+"""Times every fixture: its set-up without the fixtures it requests, and its teardown.
 
 Arguments of a fixture are set up before `pytest_fixture_setup` runs; what it requests dynamically
 runs inside, and is subtracted with a stack. A finalizer that is added after the set-up runs first
@@ -24,7 +24,7 @@ _NO_ATTEMPT = 0
 
 
 class _Named(NamedTuple):
-    """What is known of shared work that no fixture of pytest does."""
+    """Shared work that is not done by a pytest fixture."""
 
     argname: str
     scope: str = "session"
@@ -68,11 +68,11 @@ class Use:
         self.db: Tuple[PoolUse, ...] = ()
 
     def mark_teardown(self, now: Callable[[], int] = time.perf_counter_ns) -> None:
-        """The finalizer that tells when teardown begins."""
+        """Finalizer that marks the start of teardown."""
         self.marked_ns = now()
 
     def record(self) -> FixtureUse:
-        """As it goes to the monitor."""
+        """The record sent to the monitor."""
         return FixtureUse(
             self.name,
             self.scope,
@@ -92,7 +92,7 @@ class Use:
 
 
 class FixtureClock:
-    """Pytest plugin that knows every fixture that is alive."""
+    """Pytest plugin that tracks every live fixture."""
 
     def __init__(
         self,
@@ -116,10 +116,10 @@ class FixtureClock:
         self._endings: Dict[Any, Use] = {}
         self._named: Dict[str, Use] = {}
         self._children_ns: List[int] = []
-        self.worked = False  # a fixture was set up or torn down since somebody cleared this
+        self.worked = False  # a fixture was set up or torn down since this was last cleared
 
     def begin_attempt(self, nodeid: str, origin_ns: int) -> None:
-        """From now on fixtures are used by this attempt; offsets count from `origin_ns`."""
+        """Attribute fixture use to this attempt from now on; offsets count from `origin_ns`."""
         self._attempts += 1
         self._attempt = self._attempts
         self._nodeid, self._origin_ns = nodeid, origin_ns
@@ -128,7 +128,7 @@ class FixtureClock:
             self._children_ns.clear()
 
     def note_cached(self, item: Any) -> None:
-        """Before teardown: which fixtures did the item use that were there already?"""
+        """Before teardown, record the fixtures that the item reused."""
         for fixturedef in self._internals.used_fixtures(item):
             use = self._live.get(fixturedef)
             if use is not None and use.attempt != self._attempt:
@@ -244,7 +244,7 @@ class FixtureClock:
 
     @guarded
     def use_shared_work(self, name: str) -> None:
-        """The running test uses what that made."""
+        """Count the running test as a user of that work."""
         use = self._named.get(name)
         if use is not None and use.attempt != self._attempt:
             self._see_again(_Named(name), use)
@@ -265,7 +265,7 @@ class FixtureClock:
         use.teardown_ns = now() - use.marked_ns
         use.teardown_start_ns = use.marked_ns - self._origin_ns
         if self._children_ns:
-            self._children_ns[-1] += use.teardown_ns  # of a fixture that is set up anew for another parameter
+            self._children_ns[-1] += use.teardown_ns  # of a fixture set up again for another parameter
         if use.shared:
             self.work.end(use)
         if not self._attempt:

@@ -1,4 +1,4 @@
-"""One fault of ours switches us off; it never reaches pytest."""
+"""A fault in the plugin turns it off; it never reaches pytest."""
 
 import contextlib
 import functools
@@ -8,14 +8,14 @@ Hook = TypeVar("Hook", bound=Callable[..., Any])
 
 
 class Guard:
-    """Shared by all hooks of the plugin. `on_fault` is told about the first fault."""
+    """Shared by all hooks of the plugin. `on_fault` is called with the first fault."""
 
     def __init__(self) -> None:
         self.off = False
         self.on_fault: Optional[Callable[[str], None]] = None
 
     def fault(self, error: BaseException) -> None:
-        """Switch off; say so once."""
+        """Turn the plugin off; report it once."""
         if self.off:
             return
         self.off = True
@@ -25,7 +25,7 @@ class Guard:
 
 
 def describe(error: BaseException) -> str:
-    """Type, message and innermost place of an error, in one line."""
+    """Type, message and innermost location of an error, in one line."""
     where, traceback = "", error.__traceback__
     while traceback is not None:
         where = " at %s:%d" % (traceback.tb_frame.f_code.co_filename, traceback.tb_lineno)
@@ -34,7 +34,7 @@ def describe(error: BaseException) -> str:
 
 
 def guarded(method: Hook) -> Hook:
-    """A method of an object with a `guard`: silent once it is off, and its faults stay inside."""
+    """A method of an object with a `guard`: does nothing once it is off, and contains its faults."""
 
     @functools.wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the process holds, read so cheaply that it can be done six times a test.
+"""Memory of the process, read cheaply enough for six readings per test.
 
 `rss` reads resident memory only; `tracemalloc` and `gc` say what Python objects keep, at a cost
 (see `PythonMemory`).
@@ -16,7 +16,7 @@ MODES = ("rss", "tracemalloc", "gc")
 
 
 class Memory:
-    """Reads the memory of this process; `unmeasured` says in words what cannot be."""
+    """Reads the memory of this process; `unmeasured` says in words what cannot be read."""
 
     def __init__(self, mode: str = "rss") -> None:
         self.mode = mode if mode in MODES else "rss"
@@ -74,7 +74,7 @@ class _Statm:
         return int(self._pread(self._fd, 64, 0).split(b" ", 2)[1]) * self._page
 
     def read(self) -> int:
-        """Resident bytes; 0 when they cannot be read any more."""
+        """Resident bytes; 0 when they can no longer be read."""
         try:
             return self._read()
         except (OSError, ValueError, IndexError):
@@ -107,18 +107,18 @@ class PythonMemory:
     """
 
     def collection_finished(self) -> None:
-        """All tests are known: what lives now is nobody's."""
+        """After collection: objects that exist now belong to no test."""
 
     def begin(self) -> Any:
         """Before a phase; returns what `end` needs."""
         raise NotImplementedError
 
     def pause(self) -> None:
-        """Somebody else's work begins."""
+        """Exclude shared work from now on."""
         raise NotImplementedError
 
     def resume(self) -> None:
-        """It has ended."""
+        """The shared work has ended."""
         raise NotImplementedError
 
     def end(self, begun: Any) -> Tuple[int, int]:
@@ -172,17 +172,17 @@ class Collected(PythonMemory):
         self._base = self._paused = 0
 
     def collection_finished(self) -> None:
-        """Freeze what exists: it is not looked at again."""
+        """Freeze existing objects, so that they are not scanned again."""
         gc.collect()
         gc.freeze()
 
     def begin(self) -> int:
-        """Bytes of tracked objects that are younger than the tests."""
+        """Bytes of tracked objects created since the tests began."""
         self._base = self._held()
         return self._base
 
     def pause(self) -> None:
-        """Somebody else's objects come now."""
+        """Exclude objects of shared work from now on."""
         self._paused = self._held()
 
     def resume(self) -> None:
@@ -190,7 +190,7 @@ class Collected(PythonMemory):
         self._base += self._held() - self._paused
 
     def end(self, begun: Any) -> Tuple[int, int]:
-        """Growth of those; a peak is unknown."""
+        """Growth in bytes; the peak is unknown."""
         return self._held() - self._base, 0
 
     @staticmethod
@@ -202,5 +202,5 @@ class Collected(PythonMemory):
 def _size(thing: Any) -> int:
     try:
         return sys.getsizeof(thing)
-    except Exception:  # noqa: BLE001 - somebody's own __sizeof__
+    except Exception:  # noqa: BLE001 - a user-defined __sizeof__
         return 0

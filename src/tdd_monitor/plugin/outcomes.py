@@ -14,7 +14,7 @@ def is_subtest(report: Any) -> bool:
 
 
 def of_report(report: Any) -> str:
-    """Outcome of a phase. Mind that a reason for xfail may be an empty string."""
+    """Outcome of a phase. The reason of an xfail may be an empty string."""
     if hasattr(report, "wasxfail"):
         if report.outcome == "skipped":
             return "xfailed"
@@ -49,7 +49,7 @@ def _text(report: Any) -> str:
     text = str(report.longreprtext)
     try:
         first = report.longrepr.chain[0][0].reprentries[0].lines[0]
-    except (AttributeError, IndexError, TypeError):  # another style, or another plugin's
+    except (AttributeError, IndexError, TypeError):  # another traceback style, or another plugin's
         return text
     indent = first[: len(first) - len(first.lstrip())]
     return indent + text if text.startswith(first.strip()) else text

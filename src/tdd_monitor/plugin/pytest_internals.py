@@ -11,7 +11,7 @@ PARAMETER = "get_direct_param_fixture_func"
 
 
 class PytestInternals:
-    """Asks pytest for what has no public name; `on_notice` is told, once each, what this pytest has not."""
+    """Reads what pytest has no public API for; `on_notice` is called once for each missing name."""
 
     def __init__(self, on_notice: Callable[[str], None]) -> None:
         self._on_notice = on_notice
@@ -19,7 +19,7 @@ class PytestInternals:
         self._lost: Set[str] = set()
 
     def used_fixtures(self, item: Any) -> Iterable[Any]:
-        """The definitions of all fixtures that an item has used, those of getfixturevalue too."""
+        """Definitions of all fixtures that an item has used, including those from getfixturevalue."""
         used = getattr(getattr(item, "_request", None), "_fixture_defs", None)
         if used is not None:
             return used.values()  # type: ignore[no-any-return]
@@ -28,7 +28,7 @@ class PytestInternals:
         return ()
 
     def redirect(self, terminal: Any, tee: Callable[[Any], Any]) -> Optional[Callable[[], None]]:
-        """Let the terminal reporter write to `tee` of its file; returns what undoes that."""
+        """Let the terminal reporter write to `tee` of its file; returns a function that undoes it."""
         writer = getattr(terminal, "_tw", None)
         file = getattr(writer, "_file", None)
         if writer is not None and file is not None:

@@ -1,4 +1,4 @@
-"""Measures the phases of every attempt at a test and sends its record when it is over.
+"""Measures the phases of every attempt at a test and sends its record when it has finished.
 
 The phase hooks are timed here; what became of them is told by the reports, which may come later
 (pytest-rerunfailures) or without a phase that ran here (--forked). What runs for every test is written
@@ -53,7 +53,7 @@ def _phase_hook(when: str) -> Any:
 
 
 class Instruments(NamedTuple):
-    """What measures, and where to send it."""
+    """The measuring instruments and the stream to send to."""
 
     guard: Guard
     stream: Stream
@@ -81,12 +81,12 @@ class Recorder:
 
     @property
     def running(self) -> str:
-        """Node id of the attempt that is going, "" between attempts."""
+        """Node id of the attempt in progress, "" between attempts."""
         return "" if self._attempt is None else self._attempt.nodeid
 
     @guarded
     def record_metric(self, name: str, value: float) -> None:
-        """Add to the named values of the running attempt; what is no finite number is left out."""
+        """Add to the named values of the running attempt; ignores what is not a finite number."""
         try:
             number = float(value)
         except (TypeError, ValueError):
@@ -97,13 +97,13 @@ class Recorder:
     @pytest.hookimpl(trylast=True)
     @guarded
     def pytest_collection_finish(self) -> None:
-        """What lives now is no test's."""
+        """Objects that exist now belong to no test."""
         if self._memory.python is not None:
             self._memory.python.collection_finished()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """An attempt begins: say so together with the record of the one before, in one send."""
+        """Report the start of an attempt together with the previous record, in one send."""
         try:
             self._begin(nodeid)
         except Exception as error:  # noqa: BLE001 - @guarded by hand
@@ -132,7 +132,7 @@ class Recorder:
         """Take the readings that a phase is compared with; returns what `_after_phase` needs."""
         try:
             if self._attempt is None:
-                self._begin(item.nodeid)  # a plugin with a protocol of its own
+                self._begin(item.nodeid)  # a plugin with its own protocol
             elif when == "teardown":
                 self._fixtures.note_cached(item)
             self._fixtures.worked = when == "call"
@@ -167,7 +167,7 @@ class Recorder:
             self.guard.fault(error)
 
     def _without_shared(self, reading: Reading) -> Reading:
-        """The phase's own: what shared fixtures took in it is told with them."""
+        """The phase's own: shared fixtures report their own share."""
         work = self._work
         own = reading._replace(
             cpu_ns=max(0, reading.cpu_ns - work.cpu_ns),
@@ -185,12 +185,12 @@ class Recorder:
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self) -> None:
-        """The attempt is over: queue its record, which leaves with the next start, or soon."""
+        """Queue the record of a finished attempt, sent with the next start or soon after."""
         try:
             attempt = self._attempt
             if attempt is not None and not self.guard.off:
                 self._finish(attempt)
-                # Only now: when Ctrl+C hits in between, `_abandon` tells it.
+                # Only now: when Ctrl+C comes in between, `_abandon` reports it.
                 self._attempt, self._previous = None, attempt
                 attempt.reports.clear()
         except Exception as error:  # noqa: BLE001 - @guarded by hand
@@ -226,7 +226,7 @@ class Recorder:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self) -> Generator[None, object, object]:
-        """Around the teardown of shared fixtures that an interrupted test has left."""
+        """Wrap the teardown of shared fixtures that an interrupted test left behind."""
         self._abandon()
         try:
             return (yield)

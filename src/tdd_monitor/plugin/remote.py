@@ -19,7 +19,7 @@ NAME = "tdd_monitor.plugin"
 
 def enter(channel):
     # type: (Any) -> None
-    """Follow the controller's order; answers end with READY or with what went wrong."""
+    """Follow the controller's request; answers end with READY or with what went wrong."""
     order = channel.receive()
     try:
         if sys.version_info < (3, 9):
@@ -34,7 +34,7 @@ def enter(channel):
 
         importlib.import_module(NAME).enlist(request)
         answer = READY
-    except Exception as error:  # noqa: BLE001 - the controller tells it
+    except Exception as error:  # noqa: BLE001 - the controller reports it
         answer = "%s: %s" % (type(error).__name__, error)
         import types
 
@@ -81,11 +81,11 @@ class SourceFinder:
 
     def create_module(self, spec):
         # type: (Any) -> None
-        """The ordinary kind of module."""
+        """Use the default module type."""
 
     def exec_module(self, module):
         # type: (Any) -> None
-        """Run the text, under a name that tracebacks can show."""
+        """Execute the text, under a name that tracebacks can show."""
         name = module.__name__
         text = self.sources.get(name + ".", self.sources.get(name, ""))
         exec(compile(text, "<%s>" % name, "exec", dont_inherit=True), module.__dict__)

@@ -1,4 +1,4 @@
-"""Tells about the run as a whole: collection, warnings, why it stops, how it ends."""
+"""Reports on the run as a whole: collection, warnings, why it stops, how it ends."""
 
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
@@ -48,7 +48,7 @@ class CollectReporter:
 
     @guarded
     def pytest_deselected(self, items: List[Any]) -> None:
-        """Items that -k, -m and the like left out."""
+        """Items deselected by -k, -m and the like."""
         self._deselected += len(items)
 
     @pytest.hookimpl(trylast=True)
@@ -67,7 +67,7 @@ class CollectReporter:
 
 
 class RunReporter:
-    """Pytest plugin of the process that has the last word: the single one or the xdist controller."""
+    """Pytest plugin of the process that decides the exit code: the single one or the xdist controller."""
 
     def __init__(self, guard: Guard, stream: Stream, config: Any) -> None:
         self.guard = guard
@@ -78,7 +78,7 @@ class RunReporter:
     @pytest.hookimpl(tryfirst=True)
     @guarded
     def pytest_collectreport(self, report: Any) -> None:
-        """A file or node that failed or skipped itself; xdist tells each only once."""
+        """A file or node that failed or skipped itself; xdist reports each only once."""
         if report.failed:
             self._stream.emit(CollectError(report.nodeid, shorten(report.longreprtext)))
         elif report.skipped:
@@ -149,6 +149,6 @@ def _stop_reason(detail: str) -> str:
 
 
 def warn(stream: Stream, message: str) -> None:
-    """A word of our own, shown beside pytest's warnings."""
+    """Send our own message, shown beside pytest's warnings."""
     stream.emit(WarningRaised(shorten(message, 4096), "tdd-monitor"))
     stream.flush()

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from tdd_monitor.plugin.observe.registry import Registry
 
 # Between samples, and how long at most a record waits for the start of the next test. Not more often: a
-# thread that wakes up costs the tests up to 1 ms, because it takes the core of the main thread, which goes
-# on elsewhere with cold caches.
+# thread that wakes up costs the tests up to 1 ms, because it takes the core of the main thread, which
+# continues on another with cold caches.
 TICK_S = 0.1
 _RSS_STEP_BYTES = 256 << 10
 _CPU_STEP_NS = 5_000_000
 _GONE_S = 0.05
-_POOLS = Sample._fields.index("pools")  # from here on a change is always told
+_POOLS = Sample._fields.index("pools")  # from here on a change is always reported
 
 
 class Sampler:
@@ -59,7 +59,7 @@ class Sampler:
         self._stop, self._stopped = stop, stopped
 
     def stop(self) -> None:
-        """End the thread and wait for that."""
+        """Stop the thread and wait for it."""
         if self._stop is None:
             return
         threads = _count_threads()
@@ -80,16 +80,16 @@ class Sampler:
                 name("tdd-monitor")
             while not stop.acquire(True, TICK_S):
                 self._tick()
-        except BaseException:  # noqa: BLE001 - there is nobody above to hear of it
+        except BaseException:  # noqa: BLE001 - there is no caller to report it to
             pass
         finally:
             stopped.release()
 
     def _tick(self, last: bool = False) -> None:
-        """Sample, and go on after an error: records wait for the flush, and pools may be read next time."""
+        """Sample; continue after an error: records await the flush, and pools may be readable next time."""
         try:
             self._sample(last)
-        except Exception as error:  # noqa: BLE001 - told, and tried again
+        except Exception as error:  # noqa: BLE001 - reported, and retried
             self._tell("Memory and pools were not sampled at times: " + describe(error))
         self._stream.flush()
 
@@ -99,7 +99,7 @@ class Sampler:
             warn(self._stream, message)
 
     def finish(self) -> None:
-        """Stop, after a last look: what was closed since the one before is told as closed."""
+        """Stop after a last sample, which reports the pools closed since the previous one."""
         started = self._stop is not None or self.paused
         self.stop()
         if started:

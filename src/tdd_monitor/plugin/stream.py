@@ -25,7 +25,7 @@ SLOW_BYTES_PER_S = 1 << 20  # a monitor that reads faster than this is always wa
 _BATCH_BYTES = 256 << 10  # about a socket's buffer: a large backlog is not copied again and again
 _POLL_S = 0.2
 # Lines get their number when they are sent: a signal handler may queue one while another is being made.
-# Until then they have the longest one, so that a line that fits goes on to fit.
+# Until then they have the longest one, so that a line that fits still fits.
 _UNNUMBERED = 10**18
 _PLACE_OF_NUMBER = b'"seq":%d' % _UNNUMBERED
 
@@ -47,7 +47,7 @@ class Stream:
         self._waiting_bytes = 0
         self._sent_number = 0  # of the last line that was sent whole
         self._sent_of_first = 0  # bytes of the batch's first line, on this connection
-        self._opening = b""  # what this connection has to be told before the next line
+        self._opening = b""  # what this connection has to send before the next line
         self._connection = transport.connection
         self._in_doubt = False
         self._sending = False
@@ -59,7 +59,7 @@ class Stream:
         self.open = True
 
     def greet(self, greeting: Callable[[], Event]) -> None:
-        """Send the first line; kept, because a transport that had to reconnect says it again."""
+        """Send the first line; kept, because a transport that had to reconnect sends it again."""
         self._greeting = greeting
         self.emit(greeting())
         self.flush()
@@ -71,7 +71,7 @@ class Stream:
         try:
             line = encode(Line(_UNNUMBERED, t_ns or now(), worker or self._worker, event))
         except (TypeError, ValueError):
-            # One event that cannot be said is no reason to say nothing any more.
+            # One event that cannot be encoded must not stop the others.
             self.dropped += 1
             return
         self._enqueue(line)
@@ -101,7 +101,7 @@ class Stream:
             return
         with self._lock:
             if self._sending:
-                return  # in the middle of a send, which goes on and takes along what waits now
+                return  # a send in progress, which also sends what is queued now
             try:
                 self._sending = True
                 self._send()
@@ -168,7 +168,7 @@ class Stream:
         self._in_doubt = False
 
     def _start_over(self) -> None:
-        """On a new connection: who speaks, then the line that the old one may have cut."""
+        """On a new connection: the first line, then the line that the old one may have cut."""
         self._opening = self._hello()
         self._sent_of_first = 0
         self._in_doubt = False
@@ -203,19 +203,19 @@ class Stream:
             self._patience_s = min(PATIENCE_S, self._patience_s + gained_s)
 
     def drain(self) -> None:
-        """Send all that waits, as long as patience lasts."""
+        """Send everything queued, within the time limit."""
         with self._lock:
             self._sending = False  # whatever was raised in the middle of a send
             self._wait_until(0)
 
     def close(self) -> None:
-        """Send all that waits and hang up."""
+        """Send everything queued and close the connection."""
         self.drain()
         with self._lock:
             self.mute()
 
     def mute(self) -> None:
-        """Be silent from now on."""
+        """Send nothing from now on."""
         self.open = False
         self._queue.clear()
         self._batch.clear()

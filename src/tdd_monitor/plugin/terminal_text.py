@@ -1,6 +1,6 @@
 """Keeps what pytest and its plugins print around the tests: a coverage table, a seed, why it exits.
 
-Failures, errors and the line of counts are told by other events, and left out here.
+Failures, errors and the line of counts are reported by other events and omitted here.
 """
 
 from collections import deque
@@ -14,13 +14,13 @@ from tdd_monitor.plugin.stream import Stream
 from tdd_monitor.protocol.codec import shorten
 from tdd_monitor.protocol.events import Printed
 
-# The end matters most: that is where the reason of an exit code stands.
+# The end matters most: it has the reason for an exit code.
 HEAD_CHARS = 32_000
 TAIL_CHARS = 96_000
 HEADER_CHARS = 8_000
-# Lines of pytest's own header that `hello` tells too.
+# Lines of pytest's own header that `hello` reports too.
 _KNOWN = ("rootdir:", "configfile:", "testpaths:", "plugins:", "cachedir:")
-# Methods of the terminal reporter that print what other events tell.
+# Methods of the terminal reporter that print what other events report.
 _TOLD_OTHERWISE = ("summary_errors", "summary_failures")
 # Of -r: failed, errors, and warnings, which have a section of their own.
 _FAILURES_ONLY = frozenset("fEw")
@@ -52,13 +52,13 @@ class Excerpt:
             self._cut_chars += dropped
 
     def text(self) -> str:
-        """What is left, with a mark where something was cut."""
+        """The kept text, with a mark where something was cut."""
         mark = ["\n... [%s characters cut] ...\n" % format(self._cut_chars, ",")] if self._cut_chars else []
         return shorten("".join([*self._head, *mark, *self._tail]), HEAD_CHARS + TAIL_CHARS)
 
 
 class _Tee:
-    """A file that tells what is written into it; everything else is the file's own."""
+    """A file that reports what is written to it and passes everything else through."""
 
     def __init__(self, file: Any, hear: Callable[[str], None]) -> None:
         self._file = file
@@ -168,7 +168,7 @@ class TerminalText:
             self._heard.add(text)
 
     def finish(self) -> None:
-        """Let the terminal alone again, and tell what it said."""
+        """Restore the terminal and report its text."""
         while self._restore:
             self._restore.pop()()
         self._tell_summary()

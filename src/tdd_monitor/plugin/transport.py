@@ -21,7 +21,7 @@ _SO_NOSIGPIPE = 0x1022  # the same on macOS, where the socket module does not na
 class SocketTransport:
     """A non-blocking connection to the monitor's address, `unix:PATH` or `tcp:HOST:PORT`.
 
-    `connection` counts them: each begins anew, without what was sent on the ones before.
+    `connection` counts them: each starts afresh, without what was sent on earlier ones.
     """
 
     def __init__(self, address: str) -> None:
@@ -61,7 +61,7 @@ class SocketTransport:
         self._identity = _identity(fd)
 
     def send(self, data: bytes) -> int:
-        """Bytes taken; none when it had to connect anew, for what a connection begins with.
+        """Bytes taken; none when it had to reconnect, for what a connection begins with.
 
         Raises BlockingIOError when its buffer is full, another OSError when the monitor is gone.
         """
@@ -73,14 +73,14 @@ class SocketTransport:
         except (BrokenPipeError, ConnectionResetError):
             if self._used:
                 raise
-            # The monitor does not wait for ever for the first line, which may follow slow imports.
+            # The monitor does not wait forever for the first line, which may follow slow imports.
             self._reconnect()
             return 0
         self._used = True
         return sent
 
     def _is_ours(self) -> bool:
-        """False when somebody closed our descriptor, also when its number has a new owner since."""
+        """False when our descriptor was closed, even if its number has since been reused."""
         if self._identity is None:
             return True
         try:
@@ -106,7 +106,7 @@ class SocketTransport:
             select.select([], [self._socket.fileno()], [], timeout_s)
 
     def close(self) -> None:
-        """Hang up, if the descriptor is still ours."""
+        """Close the connection, if the descriptor is still ours."""
         if self._is_ours():
             self._socket.close()
         else:

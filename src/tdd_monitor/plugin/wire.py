@@ -36,7 +36,7 @@ def started(attempt: Attempt) -> str:
 
 
 def is_plain(attempt: Attempt) -> bool:
-    """True for three measured phases that passed without a word."""
+    """True for three measured phases that passed without output."""
     reports, readings = attempt.reports, attempt.readings
     if len(reports) != 3 or len(readings) != 3 or attempt.metrics or len(attempt.nodeid) > _LONG_NODEID:
         return False
@@ -92,7 +92,7 @@ def _fixture(use: Any) -> str:
 
 
 def _quoted_once(text: str) -> str:
-    """For texts of which a run has few."""
+    """For texts that are rare in a run."""
     known = _known.get(text)
     if known is None:
         known = _known[text] = quoted(text)

@@ -1,4 +1,4 @@
-"""pytest-xdist: what the controller does for its workers, and how they come to speak.
+"""pytest-xdist: what the controller does for its workers, and how they report.
 
 Workers that see our files connect to the monitor themselves. Others (--tx ssh, --tx socket) get the
 sources over execnet and send their lines back over a channel of it; the controller passes them on.
@@ -32,7 +32,7 @@ SHIPPED = ("tdd_monitor.plugin", "tdd_monitor.protocol")
 
 
 class ControllerReporter:
-    """Pytest plugin of the xdist controller: enlists workers, tells when they come and go."""
+    """Pytest plugin of the xdist controller: enlists workers, reports when they start and stop."""
 
     def __init__(self, guard: Guard, stream: Stream, request: Dict[str, Any], rename: Callable[[str], str]):
         self.guard = guard
@@ -43,12 +43,12 @@ class ControllerReporter:
         self._collected = False
         self._reruns: Dict[str, int] = {}
         self._relays: Dict[str, Relay] = {}
-        self._unfinished: Dict[str, List[Any]] = {}  # what pytest counts of tests that are going
+        self._unfinished: Dict[str, List[Any]] = {}  # what pytest counts of tests in progress
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
     def pytest_configure_node(self, node: Any) -> None:
-        """Before the worker's pytest starts: make the plugin importable there, say whom to speak to."""
+        """Before the worker's pytest starts: make the plugin importable there, set where to report."""
         if self._collector is None:
             self._collector = node
         gateway = node.gateway
@@ -75,14 +75,14 @@ class ControllerReporter:
     @pytest.hookimpl(optionalhook=True)
     @guarded
     def pytest_testnodeready(self, node: Any) -> None:
-        """The worker is up."""
+        """The worker has started."""
         self._stream.emit(WorkerUp(node.gateway.id))
         self._stream.flush()
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
     def pytest_xdist_node_collection_finished(self) -> None:
-        """Somebody has collected: a worker that is started later need not tell what."""
+        """A worker has collected: workers that start later need not report it."""
         self._collected = True
 
     @pytest.hookimpl(optionalhook=True)
@@ -94,7 +94,7 @@ class ControllerReporter:
         if node.gateway.id in self._relays:
             self._relays.pop(node.gateway.id).finish()
         crashed = error is not None and error != "keyboard-interrupt"
-        if not crashed:  # it has told what it left unfinished
+        if not crashed:  # it has reported what it left unfinished
             mine = [nodeid for nodeid, reports in self._unfinished.items() if reports[0].node is node]
             for nodeid in mine:
                 del self._unfinished[nodeid]
@@ -104,7 +104,7 @@ class ControllerReporter:
     @pytest.hookimpl(tryfirst=True)
     @guarded
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Workers tell about tests, except the one in which they crash."""
+        """Workers report tests, except the one in which they crash."""
         nodeid = self._rename(report.nodeid)
         if report.when == "???":
             attempt = self._reruns.get(nodeid, 0) + 1
@@ -119,7 +119,7 @@ class ControllerReporter:
     @pytest.hookimpl(tryfirst=True)
     @guarded
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """The worker itself has told the whole attempt."""
+        """The worker itself has reported the whole attempt."""
         self._unfinished.pop(self._rename(nodeid), None)
 
 
@@ -147,7 +147,7 @@ class Relay:
         now_ns = now()
         lines = [line for line in map(self._decode, self._splitter.feed(data)) if line is not None]
         for line in lines:
-            # The quickest line so far tells best how far the other clock is behind ours.
+            # The fastest line so far is the best estimate of how far the other clock is behind ours.
             ahead_ns = now_ns - line.t_ns
             self._ahead_ns = ahead_ns if self._ahead_ns is None else min(ahead_ns, self._ahead_ns)
         for line in lines:
@@ -168,7 +168,7 @@ class Relay:
         return line if self._numbers.accept(number_of(raw) if line is None else line.seq) else None
 
     def finish(self) -> None:
-        """Tell what the worker said and did not arrive."""
+        """Report what the worker sent and did not arrive."""
         missing, malformed = self._numbers.missing, self._malformed + self._splitter.oversized
         if missing or malformed:
             self._stream.emit(LinesLost(missing, malformed))

@@ -23,7 +23,7 @@ DRIVERS: Dict[str, str] = {
 
 
 def observe(on_notice: Callable[[str], None]) -> Registry:
-    """Watch every driver from its import on; `on_notice` is told, once a driver, what cannot be watched."""
+    """Watch every driver from its import on; `on_notice` reports, once per driver, what cannot be watched."""
     registry = Registry(on_notice)
     for driver, module in DRIVERS.items():
         after_import(driver, functools.partial(_install, registry, driver, module))
@@ -35,12 +35,12 @@ def observe(on_notice: Callable[[str], None]) -> Registry:
 def _install(registry: Registry, driver: str, module: str) -> None:
     try:
         import_module("%s.%s" % (__name__, module)).install(registry)
-    except Exception as error:  # noqa: BLE001 - other insides than we know
+    except Exception as error:  # noqa: BLE001 - unknown driver internals
         registry.fault(driver, error)
 
 
 def _notice(registry: Registry, module: str) -> None:
     try:
         unwatched.install(registry, module)
-    except Exception as error:  # noqa: BLE001 - other insides than we know
+    except Exception as error:  # noqa: BLE001 - unknown driver internals
         registry.fault(module, error)

@@ -1,4 +1,4 @@
-"""The attempt that is running, and on whose account: what the registry and its tallies share."""
+"""The attempt in progress, and the owner of its statements: what the registry and its tallies share."""
 
 import threading
 from typing import Any, Dict, List

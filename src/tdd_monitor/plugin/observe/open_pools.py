@@ -1,7 +1,7 @@
-"""Which pools are told at every look: some of those that are open, and each that was closed, once.
+"""Which pools each sample reports: some of the open ones, and each closed one, once.
 
-A suite may make thousands. Then most are counted only, closed ones of one name are told together, and a look
-takes the same time however many there are.
+A suite may create thousands. Then most are only counted, closed ones of one name are reported together,
+and a sample takes the same time however many there are.
 """
 
 from collections import deque
@@ -38,7 +38,7 @@ class OpenPools:
             self._hidden.append(tally)
 
     def look(self, all_of_them: bool = False) -> Tuple[Tuple[PoolSample, ...], int]:
-        """The pools to tell, and how many more are open."""
+        """The pools to report, and how many more are open."""
         samples = []
         for tally in list(self._shown):
             sample = tally.sample()

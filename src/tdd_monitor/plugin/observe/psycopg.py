@@ -1,4 +1,4 @@
-"""Hooks for psycopg 3: whatever its cursors run, sync and async, and whoever connects."""
+"""Hooks for psycopg 3: statements of its cursors, sync and async, and its connections."""
 
 import time
 import weakref
@@ -80,7 +80,7 @@ def _text(query: Any, cursor: Any) -> str:
 
 
 def _run(registry: Registry, now: Callable[[], int] = time.perf_counter_ns) -> Tuple[Begin, End]:
-    """A statement; of a stream it is over with the first row, of a copy with its block."""
+    """A statement; a stream ends it with its first row, a copy with its block."""
 
     def begin(cursor: Any, query: Any) -> Any:
         if not registry.enabled or acquiring.get():

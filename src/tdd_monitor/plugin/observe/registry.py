@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tdd_monitor.plugin.observe.tally import PoolState, Tally
     from tdd_monitor.plugin.observe.wrapping import Begin, End, Hooks
 
-_ATTEMPTS_A_LOOK = 32  # between looks for drivers that were imported past us
+_ATTEMPTS_A_LOOK = 32  # between checks for drivers whose import our hooks missed
 ENGINES = ("asyncpg", "psycopg", "sqlalchemy")  # by which queries are counted
 _FEW = 20  # pools of an attempt: more may be too many
 
@@ -31,7 +31,7 @@ class Registry:
         self._faulty: Set[str] = set()
         self.enabled = True
         self.drivers: Set[str] = set()  # whose own hooks count their queries
-        self.unwatched: Tuple[str, ...] = ()  # drivers in use whose queries nobody counts
+        self.unwatched: Tuple[str, ...] = ()  # drivers in use whose queries are not counted
         self.servers = Servers()
         self._attempts = Attempts()
         self._open_pools = OpenPools()
@@ -65,13 +65,13 @@ class Registry:
             self.unwatched += (driver,)
 
     def hooks(self, driver: str) -> "Callable[[Begin, End], Hooks]":
-        """Hooks of that driver: the first that fails is told."""
+        """Hooks of that driver: the first failure is reported."""
         from tdd_monitor.plugin.observe.wrapping import Hooks
 
         return lambda begin, end: Hooks(begin, end, lambda error: self.fault(driver, error))
 
     def fault(self, driver: str, error: BaseException) -> None:
-        """Tell that a hook has failed, once; from now on nobody knows what tests do with the driver."""
+        """Report once that a hook has failed; what tests do with the driver is unknown from now on."""
         if driver not in self._faulty:
             self._faulty.add(driver)
             if driver in ENGINES:
@@ -85,7 +85,7 @@ class Registry:
             self._on_notice(notice)
 
     def begin_attempt(self) -> None:
-        """What was not asked for within an attempt is nobody's."""
+        """What was requested outside an attempt belongs to no test."""
         attempts = self._attempts
         attempts.number += 1
         if attempts.number % _ATTEMPTS_A_LOOK == 0:
@@ -118,7 +118,7 @@ class Registry:
         return tuple(uses)
 
     def look(self, all_of_them: bool = False) -> "Tuple[Tuple[PoolSample, ...], int]":
-        """The pools to tell, and how many more are open."""
+        """The pools to report, and how many more are open."""
         if not self._open_pools:
             return (), 0
         with self._attempts.lock:

@@ -1,4 +1,4 @@
-"""Which PostgreSQL servers the tests connect to, told once each, and how many connections they hold.
+"""Which PostgreSQL servers the tests connect to, reported once each, and how many connections they hold.
 
 The monitor asks them how many connections they have; nothing here sends a query.
 """
@@ -14,7 +14,7 @@ from tdd_monitor.protocol.servers import server_name
 Place = Tuple[str, int, str]  # host (or the directory of the Unix socket), port, user
 Login = Tuple[Any, str, Dict[str, str]]  # password, database, parameters of TLS
 
-MAX_PLACES = 20  # suites that make a role a test would otherwise tell of each
+MAX_PLACES = 20  # suites that create a role per test would otherwise report each
 
 
 class _Held:
@@ -38,7 +38,7 @@ class _Held:
 
 
 class Servers:
-    """Remembers the places that were seen, and tells of each once, as soon as somebody listens."""
+    """Remembers the servers seen, and reports each once, as soon as there is a listener."""
 
     def __init__(self) -> None:
         self._seen: Set[Place] = set()
@@ -48,7 +48,7 @@ class Servers:
         self._lock = threading.RLock()
 
     def tell(self, emit: Callable[[ServerSeen], None]) -> None:
-        """From now on tell `emit`; what was seen before comes first."""
+        """Report to `emit` from now on; servers seen earlier come first."""
         self._emit = emit
         self._hand_over()
 
@@ -60,7 +60,7 @@ class Servers:
         is_closed: Callable[[Any], bool],
     ) -> None:
         """A connection was made. Never raises; a place that is known costs some microseconds."""
-        with contextlib.suppress(Exception):  # a driver with other insides than we know
+        with contextlib.suppress(Exception):  # unknown driver internals
             place = place_of(connection)
             if place not in self._seen and len(self._seen) < MAX_PLACES:
                 self._seen.add(place)

@@ -1,7 +1,7 @@
 """Hooks for SQLAlchemy 1.4 and 2: pools of sync and async engines, and what runs on other drivers.
 
-Statements on asyncpg and psycopg are counted by those drivers' own hooks, which is told them here: a
-connection of this pool is `adopted`. Of psycopg2, which nobody else watches, it tells the server.
+Statements on asyncpg and psycopg are counted by those drivers' own hooks: a
+connection of this pool is `adopted`. For psycopg2, which has no other hooks, the server is reported here.
 """
 
 import functools
@@ -90,7 +90,7 @@ class _Observer:
         made_for = self._made_for.get(pool)
         engine = made_for() if made_for is not None else self._engine_of(pool, self._engines)
         if engine is None and self._searches < _MAX_SEARCHES:
-            # An engine that was made before we came.
+            # An engine created before our hooks.
             self._searches += 1
             engine = self._engine_of(pool, gc.get_objects())
         if engine is None:
@@ -162,7 +162,7 @@ def _itself(engine: Any, _: Any) -> Any:
 
 
 def _connected(acquisition: Any, _: Any) -> None:
-    acquisition.over(None)  # the event of the checkout tells what was taken
+    acquisition.over(None)  # the checkout event reports what was acquired
 
 
 def _must_wait(pool: Any) -> bool:

@@ -47,7 +47,7 @@ def _folded(match: "re.Match[str]") -> str:
 
 @functools.lru_cache(maxsize=2000)
 def kind(sql: str) -> str:
-    """QUERY, DDL, or what is nobody's query: TRANSACTION control, POOL_RESET."""
+    """QUERY, DDL, or what is not a test's query: TRANSACTION control, POOL_RESET."""
     start = _COMMENTS.match(sql)
     position = start.end() if start is not None else 0
     word = _WORD.match(sql, position)

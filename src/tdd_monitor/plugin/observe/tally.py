@@ -1,6 +1,6 @@
-"""One connection pool: who has its connections, what ran on them, for how long.
+"""One connection pool: who holds its connections, what ran on them, for how long.
 
-Imported with the first driver, not before: most of what it needs is dear to import.
+Imported with the first driver, not before: most of what it needs is expensive to import.
 """
 
 import time
@@ -161,14 +161,14 @@ class Tally:
         """The pool now; None when it is gone or was never one."""
         try:
             state = self._look() if self.name else None
-        except Exception:  # noqa: BLE001 - it changes while we look, or has other insides than we know
+        except Exception:  # noqa: BLE001 - it changes while we read it, or its internals are unknown
             state = None
         if state is None:
             return None
         in_use = state.in_use if state.in_use >= 0 else len(self._held)
         waiting = state.waiting if state.waiting >= 0 else self._waiting
         self._max_size = state.max_size
-        # What was taken before we came is in the driver's count only.
+        # What was acquired before our hooks is in the driver's count only.
         self._life_peak = max(self._life_peak, in_use)
         return PoolSample(
             self.name,
@@ -198,7 +198,7 @@ class Tally:
 
 
 class Acquisition:
-    """From the wish for a connection to the connection, or to an error."""
+    """From the request for a connection to its acquisition, or to an error."""
 
     __slots__ = ("_must_wait", "_now", "_site", "_started_ns", "_tally")
 

@@ -1,4 +1,4 @@
-"""Drivers whose queries nobody counts: what a test did with them is unknown, not zero.
+"""Drivers whose queries are not counted: what a test did with them is unknown, not zero.
 
 The rule: from the first connection that the tests (or their code) make with such a driver, to the end of
 the process, any test may use it, so no test's count is known. That it was imported says nothing: coverage
@@ -44,7 +44,7 @@ def install(registry: "Registry", module: str) -> None:
         original = getattr(owner, name)
         wrap(owner, name, registry.hooks(driver)(*_connecting(registry, driver)))
     except (AttributeError, TypeError):
-        registry.note_unwatched(driver)  # other insides than we know: better too early than never
+        registry.note_unwatched(driver)  # unknown driver internals: better too early than never
         return
     for holder, alias in list(_aliases(module, original)):
         setattr(holder, alias, getattr(owner, name))

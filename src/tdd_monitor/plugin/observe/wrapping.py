@@ -1,4 +1,4 @@
-"""Puts hooks around functions of drivers in such a way that no caller can tell.
+"""Wraps driver functions in hooks that are invisible to callers.
 
 A wrapper keeps the kind (plain, coroutine function, generator, context manager), the signature and the
 moment of raising of what it wraps. So it is compiled with the very same parameters: an `async def` with
@@ -12,7 +12,7 @@ import sys
 from types import CodeType
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-# Called with the object and the first argument; None: nobody wants to know this time.
+# Called with the object and the first argument; None: not measured this time.
 Begin = Callable[[Any, Any], Any]
 # Called with what `Begin` returned, and the result, None for an error.
 End = Callable[[Any, Any], None]
@@ -24,7 +24,7 @@ def nothing(token: Any, result: Any) -> None:
 
 
 class Hooks(NamedTuple):
-    """What is called before and after, and who is told when that fails."""
+    """Callbacks before and after a call, and the one for their failures."""
 
     begin: Begin
     end: End
@@ -204,7 +204,7 @@ def _declared(code: CodeType) -> Tuple[str, str, str, str]:
 
 
 class _TimedRows:
-    """An iterator whose first step ends a measurement: the other rows come as they are asked for."""
+    """An iterator whose first step ends a measurement: the other rows come as they are requested."""
 
     __slots__ = ("_hooks", "_rows", "_token")
 
@@ -263,7 +263,7 @@ def _awaiting(inner: Any, hooks: Hooks) -> Callable[..., Any]:
         # As _start and _finish do, without calls: this is on the way of every prepared statement.
         try:
             token = begin(owner, first)
-        except Exception as error:  # noqa: BLE001 - for the hook to tell, not for the caller
+        except Exception as error:  # noqa: BLE001 - the hook reports it, the caller never sees it
             token = None
             fault(error)
         try:
@@ -272,7 +272,7 @@ def _awaiting(inner: Any, hooks: Hooks) -> Callable[..., Any]:
             if token is not None:
                 try:
                     end(token, None)
-                except Exception as error:  # noqa: BLE001 - for the hook to tell, not for the caller
+                except Exception as error:  # noqa: BLE001 - the hook reports it, the caller never sees it
                     fault(error)
 
     wait.__name__, wait.__qualname__ = inner.__name__, inner.__qualname__
@@ -324,7 +324,7 @@ _AROUND: Dict[Callable[[Any], bool], Tuple[str, Optional[_Around]]] = {
 def _start(hooks: Hooks, owner: Any, first: Any) -> Any:
     try:
         return hooks.begin(owner, first)
-    except Exception as error:  # noqa: BLE001 - for the hook to tell, not for the caller
+    except Exception as error:  # noqa: BLE001 - the hook reports it, the caller never sees it
         hooks.fault(error)
         return None
 
@@ -334,5 +334,5 @@ def _finish(hooks: Hooks, token: Any) -> None:
         return
     try:
         hooks.end(token, None)
-    except Exception as error:  # noqa: BLE001 - for the hook to tell, not for the caller
+    except Exception as error:  # noqa: BLE001 - the hook reports it, the caller never sees it
         hooks.fault(error)

@@ -22,13 +22,13 @@ _POLICY = "event_loop_policy"
 
 
 _marked: dict[tuple[Any, str | None], Any] = {}
-_runners: set[str] = set()  # the fixtures of pytest-asyncio's that we have seen
+_runners: set[str] = set()  # pytest-asyncio's fixtures seen so far
 
 
 def set_up(
     fixturedef: Any, request: Any, fixtures: frozenset[str], pools: frozenset[str]
 ) -> Generator[None, object, object]:
-    """Around the set-up of pytest-asyncio's runner, or of a fixture of ours that runs on a loop.
+    """Wrap the set-up of pytest-asyncio's runner, or of a fixture of ours that runs on a loop.
 
     `fixtures` are the names of those; some of them are `pools`.
     """
@@ -78,7 +78,7 @@ def _for_the_runner_of_the_test(fixturedef: Any, request: Any) -> Generator[None
     loop_scope = _loop_scope(item)
     if loop_scope is None and "anyio_backend" in request.fixturenames:
         _refuse_trio(request)
-        fixturedef.func = function  # without the mark, else pytest-asyncio would take it away from anyio
+        fixturedef.func = function  # without the mark, else pytest-asyncio would claim it before anyio
     elif not request.config.pluginmanager.has_plugin("asyncio"):
         pytest.fail(
             f"{fixturedef.argname} needs pytest-asyncio or anyio; plain tests use tdd_sync_context.",
@@ -140,11 +140,11 @@ def _refuse_trio(request: Any) -> None:
 
 
 def _is_default(policy: object) -> bool:
-    """Tell whether the policy is the one that asyncio has when nobody sets another."""
+    """Return whether the policy is asyncio's default."""
     import asyncio
 
     with warnings.catch_warnings():
-        # Policies are going: deprecated in Python 3.14, gone in 3.16. Then everything is default here.
+        # Policies are deprecated in Python 3.14 and removed in 3.16. Then the default always applies.
         warnings.simplefilter("ignore", DeprecationWarning)
         default = getattr(asyncio, "DefaultEventLoopPolicy", None)
         if policy is None and default is not None:

@@ -30,7 +30,7 @@ _ON_ANY_LOOP = _ON_A_LOOP | {"_function_scoped_runner"}  # pytest-asyncio's fixt
 
 _NEED_A_DATABASE = _ON_A_LOOP | {"tdd_sync_context", "tdd_database_url"}
 
-# A pytest that runs inside a test (pytester) configures a second time; the first to come is the last to go.
+# A pytest that runs inside a test (pytester) configures a second time; the first is the last to close.
 _configured: list[pytest.Config] = []
 _USAGE = "tdd_monitor_usage"
 _LEFT = "tdd_monitor_left"
@@ -42,7 +42,7 @@ _workers: "pytest.StashKey[list[dict[str, int]]]" = pytest.StashKey()
 
 @pytest.fixture(scope="session")
 def tdd_schema() -> Any:
-    """The tables that tests find. Override it with anything that `declare_schema` takes; None: no tables."""
+    """The tables for tests. Override it with anything that `declare_schema` takes; None: no tables."""
     return None
 
 
@@ -69,7 +69,7 @@ async def _tdd_test_context(
 async def _tdd_database(
     request: pytest.FixtureRequest, tdd_schema: Any
 ) -> "AsyncGenerator[TDDDatabase, None]":
-    """A database of its own for a test that must commit: `tdd_database.connection`, `tdd_database.url`."""
+    """A separate database for a test that must commit: `tdd_database.connection`, `tdd_database.url`."""
     from tdd_monitor.testing.contexts.own_database import TDDDatabase
 
     async with TDDDatabase(request.node.nodeid, tdd_schema) as database:
@@ -93,7 +93,7 @@ tdd_async_session = pytest.fixture(name="tdd_async_session")(_tdd_async_session)
 
 @pytest.fixture
 def tdd_database_url(request: pytest.FixtureRequest, tdd_schema: Any) -> Generator[str, None, None]:
-    """The URL of a database of its own, for plain tests and other drivers."""
+    """The URL of a separate database, for sync tests and other drivers."""
     from tdd_monitor.testing.contexts.own_database import TDDDatabase
 
     database = TDDDatabase(request.node.nodeid, tdd_schema).acquire()
@@ -186,7 +186,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print one line on how the tests used databases, and what is off for a library's internals."""
+    """Print one line on how the tests used databases, and which features are off."""
     for limit in sorted({*config.stash.get(_limits_of_workers, ()), *_limits()}):
         terminalreporter.write_line(f"tdd-monitor: {limit}")
     manager, workers = _used_manager(), config.stash.get(_workers, [])
@@ -204,7 +204,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Close what tests have opened: connections, databases, the lease of the server."""
+    """Close what tests have opened: connections, databases, the server lease."""
     if config in _configured:
         _configured.remove(config)
     if _configured:
