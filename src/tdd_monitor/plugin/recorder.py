@@ -1,8 +1,8 @@
 """Measures the phases of every attempt at a test and sends its record when it has finished.
 
-The phase hooks are timed here; what became of them is told by the reports, which may come later
+The phase hooks are timed here; their outcomes are in the reports, which may come later
 (pytest-rerunfailures) or without a phase that ran here (--forked). What runs for every test is written
-for speed: guarded by hand, and with as few objects as will do.
+for speed: guarded by hand, and with as few objects as possible.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""A thread that sends what would otherwise wait, and samples the process while something changes.
+"""A thread that sends what is queued, and samples the process while something changes.
 
 It is started below `threading`: suites that look for stray threads (threading.enumerate) do not see
 it. It ends before a fork, because from Python 3.12 on a fork of a process with threads warns, and

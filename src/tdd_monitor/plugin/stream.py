@@ -1,12 +1,12 @@
-"""Sends protocol lines to the monitor without ever hurting pytest.
+"""Sends protocol lines to the monitor without ever disturbing pytest.
 
 Lines wait in memory until the transport takes them; nothing blocks until `MAX_WAITING_BYTES` wait.
 Then outcomes are waited for, as long as the monitor reads: one that takes nothing for `PATIENCE_S` in all
 is given up, and the stream is silent from there on. Samples are dropped, and counted, long before that.
 
-An exception may be raised between any two steps (Ctrl+C, a test's alarm). So every step of the account can be
-repeated, and a send whose result is unknown is in doubt: the lines go out again, and who reads
-drops those numbers that it has had.
+An exception may be raised between any two steps (Ctrl+C, a test's alarm). So every bookkeeping step can be
+repeated, and a send whose result is unknown is in doubt: the lines go out again, and the
+reader drops the numbers that it already has.
 """
 
 import json

@@ -1,5 +1,5 @@
-"""Hooks for asyncpg: `Pool._acquire`, the only place with true wait times, whatever runs SQL, and
-whoever connects.
+"""Hooks for asyncpg: `Pool._acquire`, the only place with true wait times, everything that runs SQL,
+and everything that connects.
 
 `Connection.add_query_logger` costs five times as much and misses prepared statements and cursors, that
 is, all of SQLAlchemy.

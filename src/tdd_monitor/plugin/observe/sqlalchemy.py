@@ -1,7 +1,7 @@
 """Hooks for SQLAlchemy 1.4 and 2: pools of sync and async engines, and what runs on other drivers.
 
-Statements on asyncpg and psycopg are counted by those drivers' own hooks: a
-connection of this pool is `adopted`. For psycopg2, which has no other hooks, the server is reported here.
+Statements on asyncpg and psycopg are counted by those drivers' own hooks, which learn the pool from here: its
+connections are `adopted`. For psycopg2, which has no other hooks, the server is reported here.
 """
 
 import functools

@@ -1,7 +1,7 @@
 """Drivers whose queries are not counted: what a test did with them is unknown, not zero.
 
-The rule: from the first connection that the tests (or their code) make with such a driver, to the end of
-the process, any test may use it, so no test's count is known. That it was imported says nothing: coverage
+The rule: from the first connection that the tests (or their code) make with such a driver, until the end
+of the process, any test may use it, so no test's count is known. That it was imported says nothing: coverage
 and others import sqlite3 for themselves, and what they connect does not count either. What SQLAlchemy
 connects is counted by SQLAlchemy's hooks.
 """

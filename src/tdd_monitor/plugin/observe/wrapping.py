@@ -1,8 +1,8 @@
 """Wraps driver functions in hooks that are invisible to callers.
 
 A wrapper keeps the kind (plain, coroutine function, generator, context manager), the signature and the
-moment of raising of what it wraps. So it is compiled with the very same parameters: an `async def` with
-`*args` would accept wrong arguments until it is awaited. What goes wrong in a hook stays here.
+time of raising of what it wraps. So it is compiled with the same parameters: an `async def` with
+`*args` would accept wrong arguments until it is awaited. Errors in a hook stay here.
 """
 
 import contextlib
