@@ -1,6 +1,7 @@
 """Databases of this process: created, recreated, dropped; and leftovers of dead processes."""
 
 import os
+import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -51,11 +52,11 @@ NO_PROCESS = 4194303
 
 @pytest.fixture
 def another(server: DatabaseServer) -> Iterator[Callable[..., str]]:
-    """Makes databases of other owners."""
+    """Makes databases of other owners; without a key, of an owner that holds no lock."""
     made = []
 
-    def make(key: int, pid: int = NO_PROCESS, made_s: int = 1) -> str:
-        made.append(own("main", pid, made_s, key, 1))
+    def make(key: int | None = None, pid: int = NO_PROCESS, made_s: int = 1) -> str:
+        made.append(own("main", pid, made_s, secrets.randbits(60) if key is None else key, 1))
         server.execute(f"CREATE DATABASE {made[-1]}")
         return made[-1]
 
@@ -71,7 +72,7 @@ def sweep(server: DatabaseServer) -> None:
 
 
 def test_half_dropped_databases_are_dropped(server: DatabaseServer, another: Callable[..., str]) -> None:
-    left = another(1)
+    left = another()
     server.execute(f"UPDATE pg_database SET datconnlimit = -2 WHERE datname = '{left}'")  # as it does
     sweep(server)
     assert left not in names(server)
@@ -114,7 +115,7 @@ def test_a_spare_cannot_be_claimed_before_it_has_its_settings(server: DatabaseSe
 
 
 def test_databases_of_a_dead_owner_are_dropped(server: DatabaseServer, another: Callable[..., str]) -> None:
-    left, reused = another(1), another(2, os.getpid())
+    left, reused = another(), another(pid=os.getpid())
     sweep(server)
     assert not names(server) & {left, reused}
 
@@ -135,7 +136,7 @@ def test_an_owner_on_another_host_is_alive_while_its_session_is(
 def test_an_owner_without_a_session_is_alive_while_its_process_is(
     server: DatabaseServer, another: Callable[..., str]
 ) -> None:
-    ours = another(3, os.getpid(), int(time.time()))
+    ours = another(pid=os.getpid(), made_s=int(time.time()))
     sweep(server)
     assert ours in names(server)
 
@@ -158,14 +159,18 @@ def test_on_the_users_server_only_databases_of_this_run_are_dropped(
     server: DatabaseServer, another: Callable[..., str]
 ) -> None:
     named = DatabaseServer(DatabaseUrl(server.main_url, "a test"))
-    spare = spares(kind("", (("application_name", "named"),))) + "1_1"
-    server.execute(f'DROP DATABASE IF EXISTS "{spare}"', f'CREATE DATABASE "{spare}"')
-    theirs = another(4)
+    settings = (("application_name", f"named-{uuid.uuid4().hex}"),)  # a kind of our own
+    spare = spares(kind("", settings)) + "1_1"
+    server.execute(f'CREATE DATABASE "{spare}"')
+    owner = OwnerSession(server)
+    owner.hold()
+    theirs = another(owner.key)
     databases = WorkerDatabases(named)
-    mine = databases.add("template1", (("application_name", "named"),))
+    mine = databases.add("template1", settings)
     owned = SpareDatabases(named, databases.describe)
-    also_mine, _ = owned.acquire("", (("application_name", "named"),))
+    also_mine, _ = owned.acquire("", settings)
     assert {theirs, spare, mine.name, also_mine.name} <= names(server)
+    owner.close()  # not earlier: any run drops it from now on
     sweep(server)  # a run on the embedded server, which this one is too: it does not know the others
     assert theirs not in names(server)
     assert {spare, mine.name, also_mine.name} <= names(server)
