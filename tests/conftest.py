@@ -1,6 +1,5 @@
 """The environment of every pytest that a test starts."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -9,11 +8,6 @@ import pytest
 # A test whose child needs one of them passes `-p anyio`, say.
 NOT_IN_CHILDREN = ("hypothesispytest", "syrupy", "textual-snapshot", "anyio")
 ADDOPTS = "PYTEST_ADDOPTS"
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Twice as many workers as cores for `-n auto`: half of the time a test waits for other processes."""
-    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session", autouse=True)

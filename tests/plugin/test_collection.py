@@ -138,7 +138,7 @@ def test_a_shared_fixture_that_ends_after_the_last_test(args: tuple[str, ...], s
     run = run_pytest(suite(test_late=text), *args)
     (late,) = run.events(FixtureLate)
     assert (late.name, late.scope, late.first_user) == ("server", "session", "test_late.py::test_one")
-    assert 30 <= late.teardown_ns / MS < 100
+    assert 30 <= late.teardown_ns / MS < 5_000
 
 
 @BOTH

@@ -157,7 +157,7 @@ def test_a_hostile_suite_is_told_whole(args: tuple[str, ...], suite: Suite) -> N
     assert (run.exitcode, outcomes(run)) == (0, {"passed"}), run.output
     assert len(run.records) == 12
     assert run.counted == {"passed": 12} == run.finish.counts
-    assert 50 <= run.phase("::test_sleeps", "call").wall_ns / MS < 200
+    assert 50 <= run.phase("::test_sleeps", "call").wall_ns / MS < 5_000
     assert all(record.phases[-1].rss_bytes > 1 << 20 for record in run.records)
 
 
@@ -203,9 +203,9 @@ def test_frozen_and_travelling_clocks_do_not_reach_us(suite: Suite, newest: str)
     run = run_pytest(suite(test_clocks=CLOCKS), "-p", "time_machine", python=newest)
     run.assert_well_formed()
     assert run.exitcode == 0, run.output
-    assert 50 <= run.phase("::test_frozen", "call").wall_ns / MS < 1000
-    assert 50 <= run.phase("::test_travels", "call").wall_ns / MS < 1000
-    assert 20 <= run.fixture("::test_frozen", "frozen").setup_ns / MS < 1000
+    assert 50 <= run.phase("::test_frozen", "call").wall_ns / MS < 5_000
+    assert 50 <= run.phase("::test_travels", "call").wall_ns / MS < 5_000
+    assert 20 <= run.fixture("::test_frozen", "frozen").setup_ns / MS < 5_000
     times = [line.t_ns for line in run.lines]
     assert times == sorted(times)
 

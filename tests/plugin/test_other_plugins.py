@@ -94,7 +94,7 @@ TIMEOUT = """
 
 
     def test_quick(): pass
-    def test_slow(): time.sleep(5)
+    def test_slow(): time.sleep(60)
     def test_after(): pass
 """
 DJANGO = """
@@ -164,10 +164,10 @@ def test_async_tests_and_fixtures(args: tuple[str, ...], suite: Suite, newest: s
     run.assert_well_formed()
     assert run.counted == counts(run) == {"passed": 2, "failed": 1}
     slow = run.fixture("::test_asyncio", "slow")
-    assert 30 <= slow.self_ns / MS < 180
-    assert 20 <= slow.teardown_ns / MS < 170
-    assert 40 <= run.phase("::test_asyncio", "call").wall_ns / MS < 190
-    assert 40 <= run.phase("::test_anyio", "call").wall_ns / MS < 190
+    assert 30 <= slow.self_ns / MS < 5_000
+    assert 20 <= slow.teardown_ns / MS < 5_000
+    assert 40 <= run.phase("::test_asyncio", "call").wall_ns / MS < 5_000
+    assert 40 <= run.phase("::test_anyio", "call").wall_ns / MS < 5_000
 
 
 def test_forked_tests_are_told_with_what_is_unknown(suite: Suite) -> None:
@@ -181,9 +181,9 @@ def test_forked_tests_are_told_with_what_is_unknown(suite: Suite) -> None:
 
 
 def test_a_timeout_by_signal_is_a_failure(suite: Suite, newest: str) -> None:
-    run = run_pytest(suite(test_timeout=TIMEOUT), "-p", "timeout", "--timeout=0.3", python=newest)
+    run = run_pytest(suite(test_timeout=TIMEOUT), "-p", "timeout", "--timeout=1", python=newest)
     assert run.counted == counts(run) == {"passed": 2, "failed": 1}
-    assert 300 <= run.phase("::test_slow", "call").wall_ns / MS < 900
+    assert run.phase("::test_slow", "call").wall_ns < 60_000 * MS
     assert "Timeout" in run.phase("::test_slow", "call").longrepr
 
 

@@ -148,7 +148,7 @@ def test_a_remote_worker_speaks_through_the_controller(suite: Suite, socket_serv
     assert [hello.role for hello in run.events(Hello)] == ["controller", "worker"]
     assert {line.worker for line in run.lines if not isinstance(line.event, Hello)} == {"", "gw0"}
     assert run.phase("::test_one", "call").sections[0].text == "said\n"
-    assert 30 <= run.fixture("::test_one", "slow").setup_ns / MS < 180
+    assert 30 <= run.fixture("::test_one", "slow").setup_ns / MS < 5_000
     assert run.phase("::test_two", "call").rss_bytes > 1 << 20
     assert any(
         sample.rss_bytes for line in run.lines if isinstance(sample := line.event, Sample) and line.worker
