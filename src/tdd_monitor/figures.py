@@ -1,6 +1,7 @@
-"""Number formats, the same everywhere: durations, sizes, shares, counts."""
+"""Number formats, the same everywhere: durations, sizes, shares, counts; and percentiles."""
 
 import math
+from collections.abc import Sequence
 
 MB = 1024 * 1024
 NS_PER_MS = 1_000_000
@@ -63,6 +64,18 @@ def factor(value: float) -> str:
     return f"{value:.1f}x" if value < 9.95 else f"{min(value, 9999):.0f}x"
 
 
-def plural(count: int, noun: str) -> str:
-    """Format a count with its noun: 1 test, 2 tests, 12,345 tests."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def plural(count: int, noun: str, nouns: str = "") -> str:
+    """Format a count with its noun: 1 test, 2 tests, 12,345 tests; `nouns` if the plural is irregular."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def percentile(ordered: Sequence[float], fraction: float) -> float:
+    """Nearest-rank percentile of values in ascending order; nan when there are none.
+
+    `fraction` is within 0..1. The rank is ceil(fraction * n), as in NIST's e-Handbook 7.2.6.2.
+    """
+    if not ordered:
+        return math.nan
+    # 0.07 * 100 is 7.000000000000001 in floating point.
+    rank = max(1, math.ceil(fraction * len(ordered) - 1e-9))
+    return ordered[min(rank, len(ordered)) - 1]

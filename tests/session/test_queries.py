@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.lines import UNHURRIED
 
+from tdd_monitor import figures
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse, Phase, PoolUse
 from tdd_monitor.session import queries
 from tdd_monitor.session.model import Item, ItemState, Run, RunState, Session, SharedFixture, Worker
@@ -151,11 +152,11 @@ def test_a_percentile_is_the_smallest_value_that_enough_do_not_exceed(
     ordered = sorted(values)
     needed = Fraction(percent, 100) * len(values)
     expected = next(value for value in ordered if sum(other <= value for other in values) >= needed)
-    assert queries.percentile(ordered, percent / 100) == expected
+    assert figures.percentile(ordered, percent / 100) == expected
 
 
 def test_a_percentile_of_nothing_is_unknown() -> None:
-    assert math.isnan(queries.percentile([], 0.5))
+    assert math.isnan(figures.percentile([], 0.5))
 
 
 @UNHURRIED

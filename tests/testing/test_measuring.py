@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tdd_monitor.figures import MB
 from tdd_monitor.testing import (
     BaselineError,
     MemoryGrowthWarning,
     MemoryOptimizer,
     RegressionDetector,
 )
-from tdd_monitor.testing.measuring.memory import MEGABYTE, optimized_memory, warn_of_growth
+from tdd_monitor.testing.measuring.memory import optimized_memory, warn_of_growth
 
 
 class Node:
@@ -41,14 +42,14 @@ def test_growth_is_warned_of_with_what_still_lives(
 ) -> None:
     hoard, told = [], r"test_x left the process 2\d\.\d MB larger, more than 5 MB. Still alive: the node\."
     with pytest.warns(MemoryGrowthWarning, match=told), watch("test_x", 5) as optimizer:
-        hoard += [bytearray(b"x" * 20 * MEGABYTE), node := Node()]
+        hoard += [bytearray(b"x" * 20 * MB), node := Node()]
         optimizer.track_object(node, "the node")
 
 
 def test_a_test_that_frees_what_it_took_is_not_warned_of(
     memory_tracker: MemoryOptimizer, memory_optimized_test: MemoryOptimizer
 ) -> None:
-    assert len(bytearray(b"x" * 20 * MEGABYTE)) == 20 * MEGABYTE
+    assert len(bytearray(b"x" * 20 * MB)) == 20 * MB
 
 
 CHECK_TEN = """

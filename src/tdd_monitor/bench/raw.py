@@ -5,13 +5,9 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 
-from tdd_monitor.testing.benchmark.benchmark import RECORDS_DDL, USERS_DDL, use_users
+from tdd_monitor.testing.benchmark.benchmark import RECORDS_DDL, USERS_DDL, since_ms, use_users
 
 RawSample = Callable[[asyncpg.Connection], Awaitable[float]]
-
-
-def _since_ms(started_ns: int) -> float:
-    return (time.perf_counter_ns() - started_ns) / 1e6
 
 
 async def whole_test(connection: asyncpg.Connection) -> float:
@@ -22,7 +18,7 @@ async def whole_test(connection: asyncpg.Connection) -> float:
     await connection.execute(USERS_DDL)
     await use_users(connection)
     await transaction.rollback()
-    return _since_ms(started_ns)
+    return since_ms(started_ns)
 
 
 async def begin(connection: asyncpg.Connection) -> float:
@@ -30,7 +26,7 @@ async def begin(connection: asyncpg.Connection) -> float:
     transaction = connection.transaction()
     started_ns = time.perf_counter_ns()
     await transaction.start()
-    elapsed_ms = _since_ms(started_ns)
+    elapsed_ms = since_ms(started_ns)
     await transaction.rollback()
     return elapsed_ms
 
@@ -41,7 +37,7 @@ async def rollback(connection: asyncpg.Connection) -> float:
     await transaction.start()
     started_ns = time.perf_counter_ns()
     await transaction.rollback()
-    return _since_ms(started_ns)
+    return since_ms(started_ns)
 
 
 async def create_table(connection: asyncpg.Connection) -> float:
@@ -50,6 +46,6 @@ async def create_table(connection: asyncpg.Connection) -> float:
     await transaction.start()
     started_ns = time.perf_counter_ns()
     await connection.execute(RECORDS_DDL)
-    elapsed_ms = _since_ms(started_ns)
+    elapsed_ms = since_ms(started_ns)
     await transaction.rollback()
     return elapsed_ms

@@ -3,8 +3,8 @@
 from rich.table import Table
 from rich.text import Text
 
+from tdd_monitor import figures
 from tdd_monitor.bench.measurement import Measurement, Report
-from tdd_monitor.testing.benchmark.report import percentile_95
 
 BARS = "▁▂▃▄▅▆▇█"
 BUCKETS = 16
@@ -15,7 +15,7 @@ FULL_WIDTH = 132
 def histogram(samples_ms: tuple[float, ...]) -> str:
     """The samples between their minimum and 95th percentile as a row of bars; slower ones in the last."""
     ordered = sorted(samples_ms)
-    low, high = ordered[0], percentile_95(ordered)
+    low, high = ordered[0], figures.percentile(ordered, 0.95)
     width = (high - low) / BUCKETS or 1.0
     counts = [0] * BUCKETS
     for sample_ms in ordered:

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tdd_monitor import figures
@@ -81,18 +81,6 @@ def running(session: Session) -> list[str]:
     return visible(session, keep=lambda item: item.state is ItemState.RUNNING)
 
 
-def percentile(ordered: Sequence[float], fraction: float) -> float:
-    """Nearest-rank percentile of values in ascending order; nan when there are none.
-
-    `fraction` is within 0..1. The rank is ceil(fraction * n), as in NIST's e-Handbook 7.2.6.2.
-    """
-    if not ordered:
-        return math.nan
-    # 0.07 * 100 is 7.000000000000001 in floating point.
-    rank = max(1, math.ceil(fraction * len(ordered) - 1e-9))
-    return ordered[min(rank, len(ordered)) - 1]
-
-
 @dataclass(frozen=True, slots=True)
 class Durations:
     """Own durations of all finished tests."""
@@ -123,8 +111,8 @@ def distribution(own_ns: Iterable[int]) -> Durations:
     below = [bisect_left(values, edge * figures.NS_PER_MS) for edge in BUCKET_EDGES_MS]
     return Durations(
         len(values),
-        percentile(values, 0.5) / figures.NS_PER_MS,
-        percentile(values, 0.95) / figures.NS_PER_MS,
+        figures.percentile(values, 0.5) / figures.NS_PER_MS,
+        figures.percentile(values, 0.95) / figures.NS_PER_MS,
         (values[-1] if values else math.nan) / figures.NS_PER_MS,
         tuple(upper - lower for lower, upper in zip([0, *below], [*below, len(values)], strict=True)),
     )

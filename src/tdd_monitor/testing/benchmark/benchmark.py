@@ -92,7 +92,7 @@ class TDDPerformanceBenchmark:
         await self._warm_up(operation, turn)
         started_ns = _now_ns()
         times = await turn()
-        total_ms = _since_ms(started_ns)
+        total_ms = since_ms(started_ns)
         for time_ms in times:
             self.record_measurement(operation, time_ms)
         await self._turn_done(operation, counted=True)
@@ -126,7 +126,8 @@ async def _await(sample: Sample) -> float:
     return await sample()
 
 
-def _since_ms(started_ns: int) -> float:
+def since_ms(started_ns: int) -> float:
+    """Return the milliseconds since a reading of `time.perf_counter_ns`."""
     return (_now_ns() - started_ns) / 1e6
 
 
@@ -151,20 +152,20 @@ async def individual_test() -> float:
     async with tdd_test_context("individual_test") as context:
         await context.connection.execute(USERS_DDL)
         await use_users(context.connection)
-    return _since_ms(started_ns)
+    return since_ms(started_ns)
 
 
 async def _fixture_setup() -> float:
     started_ns = _now_ns()
     async with tdd_test_context("fixture_setup"):
-        return _since_ms(started_ns)
+        return since_ms(started_ns)
 
 
 async def _connection_acquire() -> float:
     manager, context = get_database_manager(), TDDTestContext("connection_acquire")
     started_ns = _now_ns()
     await manager.get_test_connection(context)
-    elapsed_ms = _since_ms(started_ns)
+    elapsed_ms = since_ms(started_ns)
     await manager.cleanup_test_connection(context)
     return elapsed_ms
 
@@ -173,10 +174,10 @@ async def _schema_operation() -> float:
     async with tdd_test_context("schema_operation") as context:
         started_ns = _now_ns()
         await context.connection.execute(RECORDS_DDL)
-        return _since_ms(started_ns)
+        return since_ms(started_ns)
 
 
 async def _test_cleanup() -> float:
     async with tdd_test_context("test_cleanup"):
         ended_ns = _now_ns()
-    return _since_ms(ended_ns)
+    return since_ms(ended_ns)

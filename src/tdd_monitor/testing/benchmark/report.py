@@ -3,10 +3,11 @@
 All times are milliseconds.
 """
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
+
+from tdd_monitor import figures
 
 TARGETS_MS: Mapping[str, float] = {
     "individual_test": 100.0,
@@ -135,11 +136,6 @@ def make_report(
     return PerformanceReport(targets=dict(targets), measurements=by_operation, summary=summary)
 
 
-def percentile_95(times: Sequence[float]) -> float:
-    """Nearest-rank 95th percentile of one or more times."""
-    return sorted(times)[math.ceil(0.95 * len(times) - 1e-9) - 1]
-
-
 def _statistics(times: Sequence[float], target: float) -> OperationStatistics:
     mean = statistics.fmean(times)
     return OperationStatistics(
@@ -148,7 +144,7 @@ def _statistics(times: Sequence[float], target: float) -> OperationStatistics:
         median=statistics.median(times),
         min=min(times),
         max=max(times),
-        p95=percentile_95(times),
+        p95=figures.percentile(sorted(times), 0.95),
         std_dev=statistics.stdev(times) if len(times) > 1 else 0.0,
         target=target,
         target_achieved=mean <= target,

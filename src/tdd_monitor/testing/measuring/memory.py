@@ -12,7 +12,7 @@ from typing import TypedDict
 
 import psutil
 
-MEGABYTE = 1024 * 1024
+from tdd_monitor import figures
 
 
 class MemoryGrowthWarning(UserWarning):
@@ -59,7 +59,7 @@ class MemoryOptimizer:
         gc.collect()
         used = self._process.memory_info()
         snapshot = MemorySnapshot(
-            label=label, rss_mb=used.rss / MEGABYTE, vms_mb=used.vms / MEGABYTE, timestamp=self._now()
+            label=label, rss_mb=used.rss / figures.MB, vms_mb=used.vms / figures.MB, timestamp=self._now()
         )
         self.memory_snapshots[label] = snapshot
         return snapshot
@@ -77,7 +77,7 @@ class MemoryOptimizer:
         _trim()
         return MemoryRelief(
             collected=collected,
-            freed_mb=max(0, before - self._process.memory_info().rss) / MEGABYTE,
+            freed_mb=max(0, before - self._process.memory_info().rss) / figures.MB,
             still_alive=[label for label, reference in watched if reference() is not None],
         )
 

@@ -54,7 +54,7 @@ def heading(subject: Subject, width: int) -> list[tuple[Part, ...]]:
     if record is not None:
         facts.append(figures.nanoseconds(own_ns(record)))
         if count := queries(record):
-            facts.append(figures.plural(count, "query").replace("querys", "queries"))
+            facts.append(figures.plural(count, "query", "queries"))
         elif record.unwatched:
             facts.append(f"queries {format.visible(unmeasured_queries(record))}")
         facts.append(figures.size(memory_delta_bytes(record), signed=True))
