@@ -64,8 +64,8 @@ CHANGES: dict[str, tuple[dict[str, tuple[list[str], str]], set[str]]] = {
     "owners": (
         {
             "asyncpg": (["asyncpg.connection:Connection._proxy"], "pools are not measured"),
-            "psycopg_pool": (["psycopg:Connection._pool"], "queries are not counted by pool"),
-            "sqlalchemy": (["sqlalchemy.pool:QueuePool._max_overflow"], "how large pools may become"),
+            "psycopg_pool": (["psycopg:Connection._pool"], "queries are not counted per pool"),
+            "sqlalchemy": (["sqlalchemy.pool:QueuePool._max_overflow"], "the maximum size of pools"),
         },
         set(),
     ),
@@ -130,7 +130,7 @@ def test_pytest(suite: Suite) -> None:
     assert run.events(RunFinish) and run.finish.counts == {"passed": 3}, run.output
     assert "3 passed" in run.output
     fixtures, printed = notices(run)
-    assert fixtures.startswith(f"pytest {run.hello.pytest}: which shared fixtures tests reuse is not known")
-    assert printed.startswith(f"pytest {run.hello.pytest}: what it prints around the tests is not kept")
+    assert fixtures.startswith(f"pytest {run.hello.pytest}: reuse of shared fixtures is not recorded")
+    assert printed.startswith(f"pytest {run.hello.pytest}: output around the tests is not recorded")
     assert [use.name for use in run.test("::test_first").fixtures] == ["shared"]
     assert not run.test("::test_again").fixtures

@@ -43,7 +43,7 @@ def test_a_plugin_that_cannot_be_imported_says_so_and_pytest_runs(suite: Suite) 
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "1 failed, 1 passed" in output
-    assert "tdd-monitor: error: not measured" in output
+    assert "tdd-monitor: error: tests not measured" in output
     assert listener.connections == 0
 
 
@@ -67,5 +67,5 @@ def test_sampling_goes_on_after_an_error(suite: Suite) -> None:
     run = run_pytest(suite(conftest=SAMPLER, test_slow=slow))
     assert run.finish == RunFinish(0, {"passed": 1})
     (warning,) = run.events(WarningRaised)
-    assert "not sampled at times: RuntimeError: dictionary changed size" in warning.message
+    assert "samples of memory and pools are missing: RuntimeError: dictionary" in warning.message
     assert run.events(Sample)

@@ -15,7 +15,7 @@ from support.roles import Role, new_role
 from plugin.conftest import Suite
 from plugin.harness import Run, run_pytest
 from tdd_monitor.plugin.observe import asyncpg as observer
-from tdd_monitor.plugin.observe.servers import MAX_PLACES, Servers, server_url
+from tdd_monitor.plugin.observe.servers import MAX_ENDPOINTS, Servers, server_url
 from tdd_monitor.protocol.events import ServerSeen
 
 WAYS = """
@@ -206,7 +206,7 @@ def test_tls_is_not_weaker_than_the_tests_own(ssl: Any, sslmode: str) -> None:
 def test_a_driver_of_tomorrow_raises_nothing_and_tells_nothing() -> None:
     told: list[ServerSeen] = []
     servers = Servers()
-    servers.tell(told.append)
+    servers.report_to(told.append)
 
     def broken(connection: Any) -> Any:
         return connection.not_there
@@ -219,7 +219,7 @@ def test_a_driver_of_tomorrow_raises_nothing_and_tells_nothing() -> None:
 def test_a_role_a_test_does_not_flood_the_stream() -> None:
     told: list[ServerSeen] = []
     servers = Servers()
-    servers.tell(told.append)
-    for n in range(3 * MAX_PLACES):
+    servers.report_to(told.append)
+    for n in range(3 * MAX_ENDPOINTS):
         servers.connected(n, lambda n: ("db", 1, f"u{n}"), lambda n: ("", "x", {}), bool)
-    assert len(told) == MAX_PLACES
+    assert len(told) == MAX_ENDPOINTS

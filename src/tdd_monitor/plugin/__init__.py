@@ -1,7 +1,7 @@
 """The part of tdd-monitor that runs inside the user's pytest.
 
-A monitor loads it. Tests and the toolkit import it too, for `record_metric` and `shared_work`, so it imports
-almost nothing: everything else is in `activation`, which is imported only at a monitor's request.
+Loaded by a monitor. Tests and the toolkit also import it, for `record_metric` and `shared_work`, so it
+imports almost nothing: the rest is in `activation`, imported only when a monitor requests it.
 PYTEST_DONT_REWRITE: nothing here asserts, and bootstrap.py imports it before pytest could rewrite.
 """
 
@@ -13,35 +13,35 @@ from typing import Any, ContextManager, Dict, Optional
 _PREFIX = "TDD_MONITOR_"
 _WANTED = ("ADDRESS", "TOKEN", "RUN", "MEMORY")
 
-# The monitor's request to this process. None without a monitor, and again once the first Config has
-# claimed it: a pytest that runs inside a test must not report.
+# The monitor's request to this process. None without a monitor, and None again once the first Config has
+# claimed it: a pytest run inside a test must not report.
 _request: Optional[Dict[str, Any]] = None
 _recorder: Any = None
 
 
 def _read_environment() -> None:
-    """Take the request out of the environment, where children and tests would find it."""
+    """Move the request out of the environment, where child processes and tests would find it."""
     global _request
     if _PREFIX + "ADDRESS" in os.environ:
         _request = {name.lower(): os.environ.pop(_PREFIX + name, "") for name in _WANTED}
 
 
-def enlist(request: Dict[str, Any]) -> None:
-    """Make the next Config of this process report; the xdist controller calls this in its workers."""
+def set_request(request: Dict[str, Any]) -> None:
+    """Make the next Config of this process report; called in xdist workers on the controller's behalf."""
     global _request
     _request = request
 
 
 def record_metric(name: str, value: float) -> None:
-    """Add a named value to the metrics of the running test; without a monitor, do nothing."""
+    """Add a named value to the metrics of the running test. A no-op without a monitor."""
     if _recorder is not None:
         _recorder.record_metric(name, value)
 
 
 def shared_work(name: str) -> ContextManager[None]:
-    """Wrap work that one test does for later tests too: it gets its own record, as a fixture does.
+    """Wrap work that one test does for later tests too: like a fixture, it gets its own record.
 
-    Without a monitor, do nothing.
+    A no-op without a monitor.
     """
     if _recorder is None:
         return contextlib.nullcontext()
@@ -56,13 +56,13 @@ def use_shared_work(name: str) -> None:
 
 
 def ignore_thread() -> None:
-    """Attribute this thread's database work to no test from now on: it works for all of them."""
+    """Stop attributing this thread's database work to tests: it works for all of them."""
     if _recorder is not None:
         _recorder.ignore_thread()
 
 
 def pytest_load_initial_conftests(early_config: Any) -> None:
-    """Claim the request before any conftest is imported, so that drivers can be observed from the start."""
+    """Claim the request before any conftest is imported, so that drivers are observed from the start."""
     global _request, _recorder
     if _request is not None:
         request, _request = _request, None
@@ -70,16 +70,18 @@ def pytest_load_initial_conftests(early_config: Any) -> None:
             from tdd_monitor.plugin.activation import activate
 
             _recorder = activate(early_config, request)
-        except Exception as error:  # noqa: BLE001 - the tests must run, even unmeasured
+        except Exception as error:  # noqa: BLE001 - the tests must run even if they cannot be measured
             import atexit
 
-            # At exit: pytest captures and drops earlier output.
-            atexit.register(_tell_unmeasured, "%s: %s" % (type(error).__name__, error))
+            # At exit, because pytest captures and drops earlier output.
+            atexit.register(_print_unmeasured, "%s: %s" % (type(error).__name__, error))
 
 
-def _tell_unmeasured(why: str) -> None:
+def _print_unmeasured(why: str) -> None:
     python = sys.version.split()[0]
-    sys.stderr.write("tdd-monitor: error: not measured, the plugin fails on Python %s: %s\n" % (python, why))
+    sys.stderr.write(
+        "tdd-monitor: error: tests not measured: the plugin failed on Python %s: %s\n" % (python, why)
+    )
 
 
 _read_environment()

@@ -1,7 +1,7 @@
-"""Assembles the plugin in a process that a monitor asked to report.
+"""Assembles the plugin in a process that was asked to report.
 
-Two steps: `activate` before the first conftest is imported, so that database drivers are observed from
-their import on; the rest at session start, when it is known whether xdist distributes the tests.
+In two steps: `activate` before the first conftest is imported, so that database drivers are observed from
+their import; the rest at session start, once it is known whether xdist distributes the tests.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ from tdd_monitor.protocol.events import PROTOCOL, Hello
 
 NAME = "tdd-monitor"
 
-# Python 3.12 counts the threads of a forking process before the hooks in the parent, 3.13.0 after them.
+# On fork, Python 3.12 counts threads before it runs the parent's hooks, 3.13.0 after.
 _MAY_START_AFTER_FORK = sys.version_info < (3, 13)
 
 
@@ -52,7 +52,7 @@ def _transport(request: Dict[str, Any]) -> Any:
 
 
 class Activation:
-    """Pytest plugin that registers the others and handles the end of the run."""
+    """Pytest plugin that registers the other plugins and handles the end of the run."""
 
     def __init__(self, config: Any, request: Dict[str, Any], stream: Stream) -> None:
         self._config = config
@@ -62,7 +62,7 @@ class Activation:
         self.guard.on_fault = self._on_fault
         self._memory = Memory(request.get("memory", ""))
         self._start_rss_bytes = self._memory.rss()
-        self._greeted = False
+        self._hello_sent = False
         self._notices: List[str] = []
         self._registry = observe(self._on_notice)
         self._internals = PytestInternals(self._on_notice)
@@ -96,20 +96,20 @@ class Activation:
         acquiring.set(True)
 
     def _on_fault(self, text: str) -> None:
-        warn(self._stream, "tdd-monitor's plugin failed and is off for the rest of this run. " + text)
+        warn(self._stream, "The tdd-monitor plugin failed and is disabled for the rest of this run: " + text)
 
     def _on_notice(self, text: str) -> None:
-        """Drivers may be imported before the first line can be sent."""
+        """Keep notices until hello is sent: drivers may be imported earlier."""
         self._notices.append(text)
         self._send_notices()
 
     def _send_notices(self) -> None:
-        while self._greeted and self._notices:
+        while self._hello_sent and self._notices:
             warn(self._stream, self._notices.pop(0))
 
     @guarded
     def pytest_enter_pdb(self) -> None:
-        """--pdb, --trace or breakpoint(): its standard input is empty, so it ends at once."""
+        """--pdb, --trace or breakpoint(): standard input is empty, so the debugger exits at once."""
         from tdd_monitor.plugin.debugger import advice
 
         if not self._sent_to_terminal:
@@ -118,7 +118,7 @@ class Activation:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self) -> Generator[None, Any, Any]:
-        """Wrap the whole run: the result is the exit code, which plugins may change until the end."""
+        """Wrap the whole run: the result is the exit code, which plugins may still change."""
         exitstatus = 1
         try:
             result = yield
@@ -136,14 +136,14 @@ class Activation:
     @pytest.hookimpl(tryfirst=True)
     @guarded
     def pytest_sessionstart(self) -> None:
-        """Register the reporters, before collection."""
+        """Register the reporters before collection."""
         role = self._role()
         self._stream.greet(lambda: self._hello(role))
-        self._greeted = True
+        self._hello_sent = True
         self._send_notices()
         if self._request.get("channel") is None:
-            # On another machine, a worker's "localhost" would be a different server.
-            self._registry.servers.tell(self._stream.emit)
+            # A worker on another machine has a different "localhost".
+            self._registry.servers.report_to(self._stream.emit)
         if role != "worker":
             self._run = RunReporter(self.guard, self._stream, self._config)
             self._register("run", self._run)
@@ -169,7 +169,7 @@ class Activation:
     def _observe_tests(self, rename: Callable[[str], str]) -> None:
         work = SharedWork(self._memory, self._registry.charge)
         fixtures = self._fixtures = FixtureClock(
-            self.guard, self._stream.emit, work, self._registry.take, self._internals
+            self.guard, self._stream.emit, work, self._registry.collect, self._internals
         )
         instruments = Instruments(self.guard, self._stream, self._memory, self._registry, self._sampler)
         self._recorder = Recorder(instruments, fixtures, rename)
@@ -201,7 +201,7 @@ class Activation:
             self._registry.enabled = False
             self._sampler.finish()
             if self._run is None and not self._request.get("worker"):
-                # --help and the like, or a usage error: there was no session.
+                # No session: --help and the like, or a usage error.
                 self._stream.greet(lambda: self._hello("single"))
                 self._run = RunReporter(self.guard, self._stream, self._config)
             if self._terminal is not None:
@@ -209,20 +209,20 @@ class Activation:
             if self._run is not None:
                 self._run.finish(exitstatus)
             self._stream.close()
-        except Exception as error:  # noqa: BLE001 - not @guarded: the stream is closed after a fault too
+        except Exception as error:  # noqa: BLE001 - not @guarded: the stream must close after a fault too
             self.guard.fault(error)
 
     def before_fork(self) -> None:
-        """Python 3.12 and later warn when a process with threads forks."""
+        """Stop the sampler: Python 3.12 and later warn when a process with threads forks."""
         self._sampler.stop()
 
     def after_fork_in_parent(self) -> None:
-        """Restart the sampler now, or with the next test where Python would still count the new thread."""
+        """Restart the sampler; with the next test where Python would still count the new thread."""
         if _MAY_START_AFTER_FORK:
             self._sampler.start()
 
     def after_fork_in_child(self) -> None:
-        """Mute the child, which may return into pytest: only the process that sent hello may report."""
+        """Mute the child, which may continue in pytest: only the process that sent hello may report."""
         self.guard.off = True
         self._sampler.forget()
         self._registry.forget_threads()
@@ -233,7 +233,7 @@ _active: Optional[Activation] = None
 
 
 def _follow_forks(activation: Activation) -> None:
-    """Hooks cannot be unregistered, so they are registered once and look up the active one."""
+    """Fork hooks cannot be unregistered, so they are registered once and look up the active plugin."""
     global _active
     first, _active = _active is None, activation
     if first and hasattr(os, "register_at_fork"):

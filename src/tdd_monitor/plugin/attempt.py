@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 from tdd_monitor.plugin import outcomes
 from tdd_monitor.protocol.events import Phase, Subtest
 
-MEASURED_ELSEWHERE = "cpu time, memory, fixtures and queries: it ran in a process of its own"
+MEASURED_ELSEWHERE = "cpu time, memory, fixtures and queries: the test ran in a separate process"
 
 
 class Reading(NamedTuple):
@@ -24,7 +24,7 @@ class Reading(NamedTuple):
 
 
 class Attempt:
-    """What is known so far: readings as phases end, reports as pytest publishes them."""
+    """Collects readings as phases end, and reports as pytest publishes them."""
 
     __slots__ = ("metrics", "nodeid", "number", "readings", "reports", "seen_sections", "started_ns")
 
@@ -41,11 +41,11 @@ class Attempt:
 
     @property
     def unmeasured(self) -> Tuple[str, ...]:
-        """What was not measured, in words."""
+        """What was not measured, as text for the user."""
         return () if self.readings else (MEASURED_ELSEWHERE,)
 
     def cut_short(self) -> bool:
-        """Drop phases that pytest has not reported; True when the reported ones count in its summary."""
+        """Drop the phases that pytest has not reported; True if the others count in its summary."""
         reported = {report.when for report in self.reports}
         self.readings = [reading for reading in self.readings if reading.when in reported]
         return any(report.when == "call" or report.outcome != "passed" for report in self.reports)
@@ -63,14 +63,14 @@ class Attempt:
             if report is not None:
                 reports.remove(report)
             phases.append(self._phase(reading, report))
-        # From a child process, or from plugins that report what did not run.
+        # Reports of a child process, or of plugins that report tests they did not run.
         phases += [self._phase(_from_report(report), report) for report in reports]
         return tuple(phases)
 
     def _phase(self, reading: Reading, report: Any) -> Phase:
         phase = Phase(
             reading.when,
-            # A plugin that reruns does not publish every report of an attempt that it repeats.
+            # A rerun plugin does not publish every report of an attempt that it repeats.
             "rerun" if reading.raised else "passed",
             reading.wall_ns,
             reading.cpu_ns,
@@ -94,7 +94,7 @@ def _from_report(report: Any) -> Reading:
 
 
 def of_attempt(phases: Sequence[Phase], subtests: Sequence[Subtest]) -> str:
-    """Outcome of the attempt: rerun, failed, error, then the outcome of the test itself."""
+    """Outcome of the attempt, by precedence: rerun, failed, error, then the test's own outcome."""
     words = {(phase.when in ("setup", "teardown"), phase.outcome) for phase in phases}
     found = {outcome for _, outcome in words}
     if "rerun" in found:

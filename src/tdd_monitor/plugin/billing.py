@@ -1,7 +1,7 @@
-"""Separates work that is shared by many tests from the test in which it runs.
+"""Separates work shared by many tests from the test in which it happens to run.
 
-A stack, because a shared fixture may request another while it is set up. Between two changes of the stack
-CPU time, memory and statements belong to what is on top; with an empty stack, to the test.
+A stack, because a shared fixture may request another during its setup. CPU time, memory and statements
+belong to the fixture on top; with an empty stack, to the test.
 """
 
 import time
@@ -11,9 +11,9 @@ from tdd_monitor.plugin.memory import Memory
 
 
 class SharedWork:
-    """The shared fixtures that are being set up or torn down, and what that took of the phase.
+    """The shared fixtures being set up or torn down, and their share of the phase.
 
-    `charge` is called with the owner of the next statements: a fixture's use, or None for the test.
+    `charge` is called with the account of the next statements: a fixture's use, or None for the test.
     """
 
     def __init__(self, memory: Memory, charge: Callable[[Any], None]) -> None:
@@ -33,11 +33,11 @@ class SharedWork:
             self.clear()
 
     def clear(self) -> None:
-        """Reset the totals, which a phase has recorded."""
+        """Reset the totals once a phase has recorded them."""
         self.ns = self.cpu_ns = self.rss_delta_bytes = 0
 
     def begin(self, use: Any, now: Callable[[], int] = time.perf_counter_ns) -> None:
-        """Charge work to `use` from now on, by adding to its `cpu_ns` and `rss_delta_bytes`."""
+        """Start charging work to `use`, by adding to its `cpu_ns` and `rss_delta_bytes`."""
         self.done = True
         self._settle()
         outermost = not self._stack
@@ -49,7 +49,7 @@ class SharedWork:
             self._since_ns = now()
 
     def end(self, use: Any, now: Callable[[], int] = time.perf_counter_ns) -> None:
-        """Stop charging `use`; what it interrupted continues."""
+        """Stop charging `use`; the fixture below it on the stack is charged again."""
         ended_ns = now()
         if use not in self._stack:
             return

@@ -1,8 +1,8 @@
-"""Runs pytest as `python -m pytest ARGS` would, with the monitor's plugin in it.
+"""Runs pytest as `python -m pytest ARGS` would, with the monitor's plugin loaded.
 
-Executed by path, in the user's interpreter. It makes `tdd_monitor` importable without touching
-sys.path, so that nothing else of the monitor's environment can be imported there. It must parse on
-any Python: on an interpreter that is too old, it prints a message instead of a SyntaxError.
+Executed by path in the user's interpreter. It makes `tdd_monitor` importable without touching
+sys.path, so that nothing else from the monitor's environment can be imported there. It must parse on
+any Python, to print a message on an old interpreter instead of a SyntaxError.
 """
 
 import os
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 OLDEST_PYTHON = (3, 9)
 OLDEST_PYTEST = (7, 4)
 OLDEST_PLUGGY = (1, 2)
-BRINGS_PLUGGY = (8, 0)  # the pytest that cannot be installed with an older one
-USAGE_ERROR = 4  # pytest's own exit code for it
+REQUIRES_PLUGGY = (8, 0)  # the first pytest that itself requires OLDEST_PLUGGY
+USAGE_ERROR = 4  # pytest's exit code
 ARGUMENTS_OPTION = "--arguments-from="
 
 
 def main():
     # type: () -> None
-    """Check the interpreter, load the plugin, become pytest."""
+    """Check the interpreter, load the plugin, run pytest."""
     problem = _too_old_python()
     if problem is None:
         _set_path_like_dash_m()
@@ -37,8 +37,8 @@ def main():
     import importlib
     import runpy
 
-    # Imported now, before pytest's import hook is there: it would compile all of it a second time. Where that
-    # fails, the plugin says so, and pytest starts.
+    # Before pytest installs its import hook, which would compile everything again. If the import fails,
+    # the plugin reports it and pytest still starts.
     with contextlib.suppress(Exception):
         importlib.import_module("tdd_monitor.plugin.activation")
     runpy.run_module("pytest", run_name="__main__", alter_sys=True)
@@ -48,7 +48,7 @@ def _too_old_python():
     # type: () -> Optional[str]
     if sys.version_info >= OLDEST_PYTHON:
         return None
-    return "%s is Python %s, the tests need Python %s or newer: choose another with --python PATH" % (
+    return "%s is Python %s, but Python %s or newer is required: choose another with --python PATH" % (
         sys.executable,
         _dotted(sys.version_info[:2]),
         _dotted(OLDEST_PYTHON),
@@ -57,7 +57,7 @@ def _too_old_python():
 
 def _set_path_like_dash_m():
     # type: () -> None
-    """`python -m` puts the working directory where `python FILE` puts the directory of the file."""
+    """`python -m` puts the working directory on sys.path where `python FILE` puts the file's directory."""
     if not getattr(sys.flags, "safe_path", False) and not sys.flags.isolated:
         sys.path[0] = os.getcwd()
 
@@ -71,10 +71,10 @@ def _unusable_pytest():
     import pytest
 
     problem = _outdated(pytest, OLDEST_PYTEST)
-    if problem is None and _numbers(getattr(pytest, "__version__", "")) < BRINGS_PLUGGY:
+    if problem is None and _numbers(getattr(pytest, "__version__", "")) < REQUIRES_PLUGGY:
         import pluggy
 
-        # Only here: pluggy reads its version from its metadata, which takes a millisecond.
+        # Only if needed: pluggy reads its version from its metadata, which takes a millisecond.
         problem = _outdated(pluggy, OLDEST_PLUGGY)
     return problem
 
@@ -84,7 +84,7 @@ def _outdated(module, oldest):
     version = getattr(module, "__version__", "")
     if not _numbers(version) or _numbers(version) >= oldest:
         return None
-    return "%s %s is too old, %s or newer is needed: %s -m pip install --upgrade pytest pluggy" % (
+    return "%s %s is too old, %s or newer is required: %s -m pip install --upgrade pytest pluggy" % (
         module.__name__,
         version,
         _dotted(oldest),
@@ -94,7 +94,7 @@ def _outdated(module, oldest):
 
 def _numbers(version):
     # type: (str) -> Tuple[int, ...]
-    """(7, 4) of "7.4.2", () when the version is not of that form."""
+    """Parse "7.4.2" to (7, 4); () for a version of another form."""
     parts = version.split(".")[:2]
     return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else ()
 
@@ -106,7 +106,7 @@ def _dotted(version):
 
 def _arguments(given):
     # type: (List[str]) -> List[str]
-    """Arguments for pytest; a command line that would be too long is passed as a JSON file."""
+    """Arguments for pytest; those too long for a command line come in a JSON file."""
     if len(given) == 1 and given[0].startswith(ARGUMENTS_OPTION):
         import io
         import json
@@ -118,7 +118,7 @@ def _arguments(given):
 
 def import_monitor(directory):
     # type: (str) -> None
-    """Import the copy of tdd_monitor in `directory`, also where another version is installed."""
+    """Import the copy of tdd_monitor in `directory`, even if another version is installed."""
     import importlib.util
 
     spec = importlib.util.spec_from_file_location(
@@ -128,7 +128,7 @@ def import_monitor(directory):
     module = importlib.util.module_from_spec(spec)
     sys.modules["tdd_monitor"] = module
     spec.loader.exec_module(module)
-    # pytest rewrites the assertions of plugins and warns when they are imported already.
+    # pytest rewrites the assertions of plugins and warns about those already imported.
     module.__doc__ = "%s PYTEST_DONT_REWRITE" % (module.__doc__ or "")
 
 

@@ -1,7 +1,7 @@
-"""Private names of other libraries: whether the installed version has them, and the notice when it does not.
+"""Checks whether installed libraries still have the private names that we use, and reports missing ones.
 
-Code that uses such names checks here first and does without missing ones: a test must never see an
-AttributeError of ours.
+Code that uses such names checks here first and works without missing ones: an AttributeError of ours must
+never reach a test.
 """
 
 import sys
@@ -17,25 +17,25 @@ class Compat:
         self._absent: List[str] = []
 
     def has(self, lost: str, *names: str) -> bool:
-        """Whether the library has all names, such as "pool.Pool._acquire"; `lost` is what needs them."""
+        """Whether the library has all names, such as "pool.Pool._acquire"; `lost` is what depends on them."""
         absent = [name for name in names if not _reaches(sys.modules[self.library], name)]
         if absent:
             self.lose(lost, absent)
         return not absent
 
     def lose(self, lost: str, absent: Sequence[str]) -> None:
-        """Record what is lost without names that exist only on instances, not on classes."""
+        """Record a loss directly, for names that exist on instances but not on classes."""
         self._lost.append(lost)
         self._absent += [name for name in absent if name not in self._absent]
 
     def notice(self) -> str:
-        """What was lost since the last notice, in one message; "" for nothing."""
+        """One message on everything lost since the last notice; "" for nothing."""
         lost, absent = "; ".join(self._lost), ", ".join([_short(name) for name in self._absent])
         self._lost.clear()
         self._absent.clear()
         if not lost:
             return ""
-        return "%s: %s. This version has no %s, which tdd-monitor needs for that: upgrade tdd-monitor." % (
+        return "%s: %s, because this version has no %s. Upgrade tdd-monitor." % (
             named(self.library),
             lost,
             absent,

@@ -1,12 +1,12 @@
-"""File descriptors that do not get in the way of tests."""
+"""Keeps our file descriptors out of the tests' way."""
 
 import os
 
-_HIGHEST = 1000  # higher ones enlarge the kernel's table and make every fork more expensive
+_HIGHEST = 1000  # higher numbers enlarge the kernel's table, which makes every fork more expensive
 
 
 def move_up(fd: int) -> int:
-    """Move an open file to a high number: tests close, count and reuse the low ones."""
+    """Move an open file to a high descriptor: tests close, count and reuse low ones."""
     if os.name != "posix":
         return fd
     import fcntl

@@ -1,11 +1,11 @@
-"""Times every fixture: its set-up without the fixtures it requests, and its teardown.
+"""Times every fixture: its setup, excluding the fixtures it requests, and its teardown.
 
-Arguments of a fixture are set up before `pytest_fixture_setup` runs; what it requests dynamically
-runs inside, and is subtracted with a stack. A finalizer that is added after the set-up runs first
-of the fixture's own, and so marks the start of its teardown.
+A fixture's arguments are set up before its `pytest_fixture_setup` runs; fixtures requested dynamically
+run inside it and are subtracted by means of a stack. A finalizer added after the setup runs before the
+fixture's own and so marks the start of its teardown.
 
-Shared fixtures outlive the test that they are set up for: their CPU time, memory and statements are
-counted apart too (see `SharedWork`).
+Shared fixtures outlive the test they are set up for, so their CPU time, memory and statements are also
+counted separately (see `SharedWork`).
 """
 
 import contextlib
@@ -23,8 +23,8 @@ from tdd_monitor.protocol.events import FixtureLate, FixtureUse, PoolUse
 _NO_ATTEMPT = 0
 
 
-class _Named(NamedTuple):
-    """Shared work that is not done by a pytest fixture."""
+class _SharedWorkDefinition(NamedTuple):
+    """Stands in for the definition of a fixture in shared work that no fixture does."""
 
     argname: str
     scope: str = "session"
@@ -32,7 +32,7 @@ class _Named(NamedTuple):
 
 
 class Use:
-    """One life of a fixture, or the part of it that one attempt sees."""
+    """One setup and teardown of a fixture, or the part of it within one attempt."""
 
     __slots__ = (
         "attempt",
@@ -99,13 +99,13 @@ class FixtureClock:
         guard: Guard,
         emit: Callable[[Any], None],
         work: SharedWork,
-        take: Callable[[Any], Tuple[PoolUse, ...]],
+        collect_db: Callable[[Any], Tuple[PoolUse, ...]],
         internals: PytestInternals,
     ) -> None:
         self.guard = guard
         self.work = work
         self._emit = emit
-        self._take = take
+        self._collect_db = collect_db
         self._internals = internals
         self._attempt = _NO_ATTEMPT
         self._attempts = 0
@@ -113,13 +113,13 @@ class FixtureClock:
         self._origin_ns = 0
         self._uses: List[Use] = []
         self._live: Dict[Any, Use] = {}
-        self._endings: Dict[Any, Use] = {}
+        self._teardowns: Dict[Any, Use] = {}
         self._named: Dict[str, Use] = {}
         self._children_ns: List[int] = []
-        self.worked = False  # a fixture was set up or torn down since this was last cleared
+        self.worked = False  # whether a fixture was set up or torn down since this was last cleared
 
     def begin_attempt(self, nodeid: str, origin_ns: int) -> None:
-        """Attribute fixture use to this attempt from now on; offsets count from `origin_ns`."""
+        """Start attributing fixture use to this attempt; offsets count from `origin_ns`."""
         self._attempts += 1
         self._attempt = self._attempts
         self._nodeid, self._origin_ns = nodeid, origin_ns
@@ -127,14 +127,14 @@ class FixtureClock:
         if self._children_ns:
             self._children_ns.clear()
 
-    def note_cached(self, item: Any) -> None:
-        """Before teardown, record the fixtures that the item reused."""
+    def record_cached(self, item: Any) -> None:
+        """Record the fixtures that the item reused; called before teardown."""
         for fixturedef in self._internals.used_fixtures(item):
             use = self._live.get(fixturedef)
             if use is not None and use.attempt != self._attempt:
-                self._see_again(fixturedef, use)
+                self._record_reuse(fixturedef, use)
 
-    def _see_again(self, fixturedef: Any, use: Use, unused: bool = False) -> Use:
+    def _record_reuse(self, fixturedef: Any, use: Use, unused: bool = False) -> Use:
         for seen in self._uses:
             if (
                 seen.cached
@@ -149,7 +149,7 @@ class FixtureClock:
         return again
 
     def end_attempt(self) -> Sequence[Use]:
-        """What fixtures cost within the attempt, in order of their start."""
+        """Return the fixture uses of the attempt, in order of their start."""
         self._attempt = _NO_ATTEMPT
         if not self._uses:
             return ()
@@ -157,14 +157,14 @@ class FixtureClock:
         if self.work.done:
             for use in uses:
                 if use.shared and (use.teardown_ns or not use.cached):
-                    use.db = self._take(use)
+                    use.db = self._collect_db(use)
         return uses
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(
         self, fixturedef: Any, now: Callable[[], int] = time.perf_counter_ns
     ) -> Generator[None, object, object]:
-        """Time the set-up."""
+        """Time the setup."""
         if getattr(fixturedef.func, "__name__", "") == PARAMETER:
             return (yield)
         use = self._begin(fixturedef)
@@ -202,19 +202,19 @@ class FixtureClock:
 
     @guarded
     def _begin_teardown(self, fixturedef: Any, use: Use) -> None:
-        """Within the attempt that set it up, within a later one, or after all."""
-        ending = use
+        """Called within the attempt that set it up, within a later one, or after the last."""
+        teardown = use
         if not self._attempt:
-            ending = Use(fixturedef, self._attempt, use.first_user)
+            teardown = Use(fixturedef, self._attempt, use.first_user)
         elif use.attempt != self._attempt:
-            ending = self._see_again(fixturedef, use, unused=True)
-        self._endings[fixturedef] = ending
-        self.work.begin(ending)
-        ending.mark_teardown()
+            teardown = self._record_reuse(fixturedef, use, unused=True)
+        self._teardowns[fixturedef] = teardown
+        self.work.begin(teardown)
+        teardown.mark_teardown()
 
     @contextlib.contextmanager
     def shared_work(self, name: str, now: Callable[[], int] = time.perf_counter_ns) -> Iterator[None]:
-        """Around work that is done once for all tests: as if a session fixture of that name was set up."""
+        """Record work done once for all tests, as the setup of a session fixture of that name."""
         use = self._begin_named(name)
         started_ns = now()
         try:
@@ -227,7 +227,7 @@ class FixtureClock:
         self.worked = True
         use = self._named.get(name)
         if use is None or use.attempt != self._attempt:
-            use = self._named[name] = Use(_Named(name), self._attempt, self._nodeid)
+            use = self._named[name] = Use(_SharedWorkDefinition(name), self._attempt, self._nodeid)
             if self._attempt:
                 self._uses.append(use)
         self.work.begin(use)
@@ -244,22 +244,22 @@ class FixtureClock:
 
     @guarded
     def use_shared_work(self, name: str) -> None:
-        """Count the running test as a user of that work."""
+        """Record that the running test uses the result of that work."""
         use = self._named.get(name)
         if use is not None and use.attempt != self._attempt:
-            self._see_again(_Named(name), use)
+            self._record_reuse(_SharedWorkDefinition(name), use)
 
     @pytest.hookimpl(trylast=True)
     def pytest_fixture_post_finalizer(self, fixturedef: Any) -> None:
-        """End of a teardown; called for parameters too, and by pytest 7.4 where nothing is torn down."""
+        """End of a teardown; also called for parameters, and by pytest 7.4 when nothing is torn down."""
         use = self._live.get(fixturedef)
         if use is not None:
-            use = self._endings.pop(fixturedef, use)
+            use = self._teardowns.pop(fixturedef, use)
             if use.marked_ns:
-                self._torn_down(fixturedef, use)
+                self._end_teardown(fixturedef, use)
 
     @guarded
-    def _torn_down(self, fixturedef: Any, use: Use, now: Callable[[], int] = time.perf_counter_ns) -> None:
+    def _end_teardown(self, fixturedef: Any, use: Use, now: Callable[[], int] = time.perf_counter_ns) -> None:
         self.worked = True
         del self._live[fixturedef]
         use.teardown_ns = now() - use.marked_ns
@@ -272,7 +272,7 @@ class FixtureClock:
             self._emit(self._late(use))
 
     def _late(self, use: Use) -> FixtureLate:
-        db = self._take(use)
+        db = self._collect_db(use)
         return FixtureLate(
             use.name,
             use.scope,

@@ -1,4 +1,4 @@
-"""A fault in the plugin turns it off; it never reaches pytest."""
+"""Contains faults: one turns the plugin off and never reaches pytest."""
 
 import contextlib
 import functools
@@ -8,7 +8,7 @@ Hook = TypeVar("Hook", bound=Callable[..., Any])
 
 
 class Guard:
-    """Shared by all hooks of the plugin. `on_fault` is called with the first fault."""
+    """Shared by all hooks of the plugin; `on_fault` is called with the first fault."""
 
     def __init__(self) -> None:
         self.off = False
@@ -20,12 +20,12 @@ class Guard:
             return
         self.off = True
         if self.on_fault is not None:
-            with contextlib.suppress(Exception):  # the last line of defence
+            with contextlib.suppress(Exception):  # nothing may reach pytest
                 self.on_fault(describe(error))
 
 
 def describe(error: BaseException) -> str:
-    """Type, message and innermost location of an error, in one line."""
+    """Type, message and innermost location of an error, on one line."""
     where, traceback = "", error.__traceback__
     while traceback is not None:
         where = " at %s:%d" % (traceback.tb_frame.f_code.co_filename, traceback.tb_lineno)
@@ -34,7 +34,7 @@ def describe(error: BaseException) -> str:
 
 
 def guarded(method: Hook) -> Hook:
-    """A method of an object with a `guard`: does nothing once it is off, and contains its faults."""
+    """Decorate a method of an object with a `guard`: a no-op once that is off; its faults are contained."""
 
     @functools.wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -43,7 +43,7 @@ def guarded(method: Hook) -> Hook:
             return None
         try:
             return method(self, *args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - the rule, for all that is not written for speed
+        except Exception as error:  # noqa: BLE001 - the plugin's rule; hot paths follow it by hand
             guard.fault(error)
             return None
 

@@ -1,6 +1,6 @@
 """Memory of the process, read cheaply enough for six readings per test.
 
-`rss` reads resident memory only; `tracemalloc` and `gc` say what Python objects keep, at a cost
+`rss` reads resident memory only; `tracemalloc` and `gc` measure what Python objects hold, at a cost
 (see `PythonMemory`).
 """
 
@@ -16,7 +16,7 @@ MODES = ("rss", "tracemalloc", "gc")
 
 
 class Memory:
-    """Reads the memory of this process; `unmeasured` says in words what cannot be read."""
+    """Reads the memory of this process; `unmeasured` lists what cannot be read, as text for the user."""
 
     def __init__(self, mode: str = "rss") -> None:
         self.mode = mode if mode in MODES else "rss"
@@ -24,7 +24,7 @@ class Memory:
         self.rss: Callable[[], int] = _rss_reader() or self._no_rss
         self.peak: Callable[[], int] = _peak_reader() or _zero
         if self.rss == self._no_rss:
-            self.unmeasured.append("memory: install psutil beside pytest")
+            self.unmeasured.append("memory: install psutil in pytest's environment")
         self.python: Optional[PythonMemory] = None
         if self.mode != "rss":
             self.python = Tracemalloc() if self.mode == "tracemalloc" else Collected()
@@ -48,7 +48,7 @@ def _rss_reader() -> Optional[Callable[[], int]]:
         psutil = importlib.import_module("psutil")
 
         process = psutil.Process()
-    except Exception:  # noqa: BLE001 - absent, or broken in one of many ways: memory is unmeasured then
+    except Exception:  # noqa: BLE001 - absent or broken: memory is unmeasured
         return None
 
     def read() -> int:
@@ -58,7 +58,7 @@ def _rss_reader() -> Optional[Callable[[], int]]:
 
 
 class _Statm:
-    """/proc/self/statm through a descriptor that stays open: 1.6 us, psutil takes 11."""
+    """Reads /proc/self/statm through an open descriptor: 1.6 us, where psutil takes 11."""
 
     def __init__(self) -> None:
         self._page = os.sysconf("SC_PAGESIZE")
@@ -74,11 +74,11 @@ class _Statm:
         return int(self._pread(self._fd, 64, 0).split(b" ", 2)[1]) * self._page
 
     def read(self) -> int:
-        """Resident bytes; 0 when they can no longer be read."""
+        """Resident bytes; 0 if they can no longer be read."""
         try:
             return self._read()
         except (OSError, ValueError, IndexError):
-            # A test closed our descriptor (and perhaps opened another file under its number).
+            # A test closed our descriptor, and may have opened another file under its number.
             try:
                 self._open()
                 return self._read()
@@ -101,33 +101,33 @@ def _peak_reader() -> Optional[Callable[[], int]]:
 
 
 class PythonMemory:
-    """Memory held by Python objects, on request. `begin` and `end` bracket a phase.
+    """Memory held by Python objects. `begin` and `end` bracket a phase.
 
-    What comes between `pause` and `resume` is not the phase's.
+    What happens between `pause` and `resume` does not count towards the phase.
     """
 
     def collection_finished(self) -> None:
-        """After collection: objects that exist now belong to no test."""
+        """Called after collection: existing objects belong to no test."""
 
     def begin(self) -> Any:
-        """Before a phase; returns what `end` needs."""
+        """Begin a phase; returns what `end` needs."""
         raise NotImplementedError
 
     def pause(self) -> None:
-        """Exclude shared work from now on."""
+        """Begin to exclude shared work."""
         raise NotImplementedError
 
     def resume(self) -> None:
-        """The shared work has ended."""
+        """End the exclusion of shared work."""
         raise NotImplementedError
 
     def end(self, begun: Any) -> Tuple[int, int]:
-        """After a phase: growth and peak in bytes."""
+        """End a phase; returns its growth and its peak in bytes."""
         raise NotImplementedError
 
 
 class Tracemalloc(PythonMemory):
-    """Every allocation traced: exact, also the peak; tests take about 2.9 times as long."""
+    """Traces every allocation: exact, peak included; tests take about 2.9 times as long."""
 
     def __init__(self) -> None:
         self._tracemalloc = tracemalloc = importlib.import_module("tracemalloc")
@@ -136,24 +136,24 @@ class Tracemalloc(PythonMemory):
         self._base = self._paused = self._peak = 0
 
     def begin(self) -> int:
-        """Bytes in use now; the peak counts from here."""
+        """Bytes in use; the peak counts from here."""
         self._peak = 0
         self._reset_peak()
         self._base = int(self._tracemalloc.get_traced_memory()[0])
         return self._base
 
     def pause(self) -> None:
-        """Keep the peak so far."""
+        """Record the peak so far."""
         self._paused, peak = self._tracemalloc.get_traced_memory()
         self._peak = max(self._peak, peak - self._base)
 
     def resume(self) -> None:
-        """Count from a base that is higher by what has been added."""
+        """Raise the base by what was added since `pause`."""
         self._base += self._tracemalloc.get_traced_memory()[0] - self._paused
         self._reset_peak()
 
     def end(self, begun: Any) -> Tuple[int, int]:
-        """Growth since `begin`, and how far above it the peak was."""
+        """Growth since `begin`, and the peak relative to it."""
         current, peak = self._tracemalloc.get_traced_memory()
         return current - self._base, max(0, self._peak, peak - self._base)
 
@@ -163,9 +163,9 @@ class Tracemalloc(PythonMemory):
 
 
 class Collected(PythonMemory):
-    """Garbage collected around every phase, so that growth of RSS is what is really kept.
+    """Collects garbage around every phase, so that only live objects count.
 
-    About 0.9 ms a collection, because everything older than the tests is frozen (16 ms otherwise).
+    About 0.9 ms per collection, because everything older than the tests is frozen (16 ms otherwise).
     """
 
     def __init__(self) -> None:
@@ -182,11 +182,11 @@ class Collected(PythonMemory):
         return self._base
 
     def pause(self) -> None:
-        """Exclude objects of shared work from now on."""
+        """Begin to exclude objects created by shared work."""
         self._paused = self._held()
 
     def resume(self) -> None:
-        """Count from a base that is higher by what has been added."""
+        """Raise the base by what was added since `pause`."""
         self._base += self._held() - self._paused
 
     def end(self, begun: Any) -> Tuple[int, int]:

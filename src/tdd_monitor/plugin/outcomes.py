@@ -1,4 +1,4 @@
-"""Outcomes as pytest's summary line counts them. Pure functions of reports and phases."""
+"""Outcomes as pytest's summary line counts them: pure functions of reports and phases."""
 
 from typing import Any, List, Tuple
 
@@ -14,7 +14,7 @@ def is_subtest(report: Any) -> bool:
 
 
 def of_report(report: Any) -> str:
-    """Outcome of a phase. The reason of an xfail may be an empty string."""
+    """Outcome of a phase. The reason for an xfail may be an empty string."""
     if hasattr(report, "wasxfail"):
         if report.outcome == "skipped":
             return "xfailed"
@@ -34,7 +34,7 @@ def subtest(report: Any) -> Subtest:
 
 
 def longrepr(report: Any) -> str:
-    """Traceback, or why it was skipped or expected to fail."""
+    """The traceback, or the reason for a skip or xfail."""
     where = report.longrepr
     skipped = isinstance(where, tuple) and len(where) == 3
     text = "%s:%s: %s" % where if skipped else _text(report)
@@ -45,7 +45,7 @@ def longrepr(report: Any) -> str:
 
 
 def _text(report: Any) -> str:
-    """The traceback as pytest prints it: `longreprtext` has lost the indent of its first line."""
+    """The traceback as pytest prints it: `longreprtext` strips the indent of its first line."""
     text = str(report.longreprtext)
     try:
         first = report.longrepr.chain[0][0].reprentries[0].lines[0]
@@ -56,7 +56,7 @@ def _text(report: Any) -> str:
 
 
 def sections(report: Any, seen: int) -> Tuple[Section, ...]:
-    """Captured output of this phase alone: a report repeats the sections of the phases before it."""
+    """Captured output of this phase alone: a report repeats the sections of earlier phases."""
     found: List[Tuple[str, str]] = report.sections
     if not found:
         return ()

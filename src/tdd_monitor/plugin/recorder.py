@@ -1,8 +1,8 @@
-"""Measures the phases of every attempt at a test and sends its record when it has finished.
+"""Measures the phases of every attempt at a test and sends its record when it finishes.
 
-The phase hooks are timed here; their outcomes are in the reports, which may come later
-(pytest-rerunfailures) or without a phase that ran here (--forked). What runs for every test is written
-for speed: guarded by hand, and with as few objects as possible.
+The phase hooks are timed here. Outcomes come from the reports, which may arrive later
+(pytest-rerunfailures) or without a phase in this process (--forked). Code that runs for every test is
+written for speed: guarded by hand, with as few objects as possible.
 """
 
 import math
@@ -21,13 +21,13 @@ from tdd_monitor.plugin.sampler import Sampler
 from tdd_monitor.plugin.stream import Stream
 from tdd_monitor.protocol.events import FinishedTest
 
-# A set-up or teardown without fixtures that is shorter is nothing but pytest at work: its CPU time is its
-# wall time, and it keeps no memory worth a reading (3 us).
-_PYTESTS_OWN_NS = 1_000_000
+# A shorter setup or teardown without fixtures is only pytest's overhead: its CPU time is its wall time,
+# and its memory is not worth a reading (3 us).
+_PYTEST_OVERHEAD_NS = 1_000_000
 
 
 def _phase_hook(when: str) -> Any:
-    """The hook around one phase; outermost, as pytest's own durations are."""
+    """The hook around one phase."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def hook(
@@ -45,7 +45,7 @@ def _phase_hook(when: str) -> Any:
             return result
         finally:
             wall_ns = wall() - wall_ns
-            measured = self._fixtures.worked or raised or wall_ns > _PYTESTS_OWN_NS
+            measured = self._fixtures.worked or raised or wall_ns > _PYTEST_OVERHEAD_NS
             cpu_ns = cpu() - cpu_ns if measured else wall_ns
             self._after_phase(when, raised, wall_ns, cpu_ns, measured, begun)
 
@@ -74,9 +74,9 @@ class Recorder:
         self._rename = rename
         self._attempt: Optional[Attempt] = None
         self._previous: Optional[Attempt] = None
-        self._raised = False  # the last phase did
-        self._rss_bytes = 0  # where the running phase began
-        self._last_rss_bytes = 0  # where the last phase ended, of whichever test
+        self._raised = False  # in the last phase
+        self._rss_bytes = 0  # at the start of the running phase
+        self._last_rss_bytes = 0  # at the end of the last phase, of any test
         self._drift_bytes = 0
 
     @property
@@ -86,7 +86,7 @@ class Recorder:
 
     @guarded
     def record_metric(self, name: str, value: float) -> None:
-        """Add to the named values of the running attempt; ignores what is not a finite number."""
+        """Add to the named values of the running attempt; ignores anything but finite numbers."""
         try:
             number = float(value)
         except (TypeError, ValueError):
@@ -97,13 +97,13 @@ class Recorder:
     @pytest.hookimpl(trylast=True)
     @guarded
     def pytest_collection_finish(self) -> None:
-        """Objects that exist now belong to no test."""
+        """Existing objects belong to no test."""
         if self._memory.python is not None:
             self._memory.python.collection_finished()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Report the start of an attempt together with the previous record, in one send."""
+        """Report the start of an attempt, with the previous record in the same send."""
         try:
             self._begin(nodeid)
         except Exception as error:  # noqa: BLE001 - @guarded by hand
@@ -129,16 +129,16 @@ class Recorder:
     pytest_runtest_teardown = _phase_hook("teardown")
 
     def _before_phase(self, when: str, item: Any) -> Any:
-        """Take the readings that a phase is compared with; returns what `_after_phase` needs."""
+        """Take the readings at the start of a phase; returns what `_after_phase` needs."""
         try:
             if self._attempt is None:
-                self._begin(item.nodeid)  # a plugin with its own protocol
+                self._begin(item.nodeid)  # a plugin with its own runtest protocol
             elif when == "teardown":
-                self._fixtures.note_cached(item)
+                self._fixtures.record_cached(item)
             self._fixtures.worked = when == "call"
             memory = self._memory
             if when == "setup" or self._raised:
-                # Later phases start where the one before ended, unless there was an error to describe.
+                # Other phases start where the previous one ended, unless pytest had an error to format.
                 self._rss_bytes = memory.rss()
                 if when == "setup" and self._last_rss_bytes:
                     self._drift_bytes = self._rss_bytes - self._last_rss_bytes
@@ -167,7 +167,7 @@ class Recorder:
             self.guard.fault(error)
 
     def _without_shared(self, reading: Reading) -> Reading:
-        """The phase's own: shared fixtures report their own share."""
+        """The phase without shared fixtures, which report their own share."""
         work = self._work
         own = reading._replace(
             cpu_ns=max(0, reading.cpu_ns - work.cpu_ns),
@@ -179,18 +179,18 @@ class Recorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Keep the report. Its outcome is read later: other plugins still change it (subtests do)."""
+        """Keep the report. Its outcome is read later: other plugins (subtests) may still change it."""
         if self._attempt is not None:
             self._attempt.reports.append(report)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self) -> None:
-        """Queue the record of a finished attempt, sent with the next start or soon after."""
+        """Queue the record of a finished attempt; it is sent with the next start, or soon after."""
         try:
             attempt = self._attempt
             if attempt is not None and not self.guard.off:
                 self._finish(attempt)
-                # Only now: when Ctrl+C comes in between, `_abandon` reports it.
+                # Only now: on Ctrl+C before this, `_abandon` reports the attempt.
                 self._attempt, self._previous = None, attempt
                 attempt.reports.clear()
         except Exception as error:  # noqa: BLE001 - @guarded by hand
@@ -198,7 +198,7 @@ class Recorder:
 
     def _finish(self, attempt: Attempt) -> None:
         fixtures = self._fixtures.end_attempt()
-        db, unwatched = self._registry.take(), self._registry.unwatched
+        db, unwatched = self._registry.collect(), self._registry.unwatched
         drift_bytes, self._drift_bytes = self._drift_bytes, 0
         peak_bytes = self._memory.peak()
         if not db and not self._work.done and self._memory.python is None and wire.is_plain(attempt):
@@ -226,18 +226,18 @@ class Recorder:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self) -> Generator[None, object, object]:
-        """Wrap the teardown of shared fixtures that an interrupted test left behind."""
+        """Finish an interrupted attempt, then wrap the teardown of the shared fixtures it left."""
         self._abandon()
         try:
             return (yield)
         finally:
-            # Within xdist's own wrapper: a worker's lines are on their way before it says that it is done.
+            # Inside xdist's wrapper, so that a worker's lines are sent before it reports that it is done.
             self._stream.drain()
 
     @guarded
     def _abandon(self) -> None:
         attempt, self._attempt = self._attempt, None
         if attempt is not None and attempt.cut_short():
-            self._finish(attempt)  # interrupted in its teardown: pytest counts it
+            self._finish(attempt)  # interrupted in teardown: pytest counts it
         else:
             self._fixtures.end_attempt()

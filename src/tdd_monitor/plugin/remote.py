@@ -1,7 +1,7 @@
-"""Executed by execnet in an xdist worker, as text, before the worker's pytest starts.
+"""Executed as text by execnet in an xdist worker, before the worker's pytest starts.
 
-Makes `tdd_monitor.plugin` importable there, from our files or from sources that the controller sends,
-and enlists the worker. Whatever fails, the worker's pytest must find a plugin of that name.
+Makes `tdd_monitor.plugin` importable there, from our files or from sources sent by the controller, and
+sets the worker's request. Even on failure the worker's pytest must find a plugin of that name.
 """
 
 import os
@@ -19,7 +19,7 @@ NAME = "tdd_monitor.plugin"
 
 def enter(channel):
     # type: (Any) -> None
-    """Follow the controller's request; answers end with READY or with what went wrong."""
+    """Handle the controller's request; the last answer is READY or an error."""
     order = channel.receive()
     try:
         if sys.version_info < (3, 9):
@@ -32,7 +32,7 @@ def enter(channel):
             request["channel"] = channel.receive()
         import importlib
 
-        importlib.import_module(NAME).enlist(request)
+        importlib.import_module(NAME).set_request(request)
         answer = READY
     except Exception as error:  # noqa: BLE001 - the controller reports it
         answer = "%s: %s" % (type(error).__name__, error)
@@ -45,7 +45,7 @@ def enter(channel):
 
 def _import_files(directory):
     # type: (str) -> bool
-    """False where our files cannot be seen, or are not to be looked for."""
+    """False if our files are not accessible here; an empty `directory` means not to look for them."""
     bootstrap = os.path.join(directory, "plugin", "bootstrap.py")
     if not directory or not os.path.isfile(bootstrap):
         return False
@@ -63,7 +63,7 @@ def _import_sources(sources):
 
 
 class SourceFinder:
-    """Imports modules from texts; a name that ends with a dot is a package."""
+    """Imports modules from source text; a name that ends with a dot is a package."""
 
     def __init__(self, sources):
         # type: (Dict[str, str]) -> None
@@ -85,7 +85,7 @@ class SourceFinder:
 
     def exec_module(self, module):
         # type: (Any) -> None
-        """Execute the text, under a name that tracebacks can show."""
+        """Execute the source, under a name that tracebacks can show."""
         name = module.__name__
         text = self.sources.get(name + ".", self.sources.get(name, ""))
         exec(compile(text, "<%s>" % name, "exec", dont_inherit=True), module.__dict__)

@@ -1,4 +1,4 @@
-"""Reports on the run as a whole: collection, warnings, why it stops, how it ends."""
+"""Reports on the run as a whole: collection, warnings, why it stops and how it ends."""
 
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
@@ -19,7 +19,7 @@ from tdd_monitor.protocol.events import (
     WarningRaised,
 )
 
-# Of one line of collected tests: node ids may have thousands of characters, a line at most 1 MiB.
+# Limits of one line of collected tests: node ids may have thousands of characters, a line at most 1 MiB.
 CHUNK_TESTS = 500
 CHUNK_CHARS = 100_000
 
@@ -38,7 +38,7 @@ def _chunks(tests: List[CollectedTest]) -> Iterator[Tuple[CollectedTest, ...]]:
 
 
 class CollectReporter:
-    """Pytest plugin of the process whose collection is shown: the single one or the first worker."""
+    """Pytest plugin in the process whose collection is shown: the only one, or the first worker."""
 
     def __init__(self, guard: Guard, stream: Stream, rename: Callable[[str], str]) -> None:
         self.guard = guard
@@ -67,7 +67,7 @@ class CollectReporter:
 
 
 class RunReporter:
-    """Pytest plugin of the process that decides the exit code: the single one or the xdist controller."""
+    """Pytest plugin in the process that decides the exit code: the only one, or the xdist controller."""
 
     def __init__(self, guard: Guard, stream: Stream, config: Any) -> None:
         self.guard = guard
@@ -78,7 +78,7 @@ class RunReporter:
     @pytest.hookimpl(tryfirst=True)
     @guarded
     def pytest_collectreport(self, report: Any) -> None:
-        """A file or node that failed or skipped itself; xdist reports each only once."""
+        """A file or node that failed or was skipped; xdist reports each only once."""
         if report.failed:
             self._stream.emit(CollectError(report.nodeid, shorten(report.longreprtext)))
         elif report.skipped:
@@ -86,7 +86,7 @@ class RunReporter:
 
     @guarded
     def pytest_warning_recorded(self, warning_message: Any, nodeid: str, location: Any) -> None:
-        """A warning; they may be lost, since a suite can raise millions."""
+        """A warning; may be dropped, since a suite can raise millions."""
         category = getattr(warning_message.category, "__name__", "")
         self._stream.emit_sample(
             WarningRaised(
@@ -100,7 +100,7 @@ class RunReporter:
 
     @guarded
     def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
-        """Not only Ctrl+C: pytest.exit, collection errors and xdist's --maxfail pass here too."""
+        """Ctrl+C, but also pytest.exit, collection errors and xdist's --maxfail."""
         kind, detail = excinfo.type.__name__, str(excinfo.value)
         if kind == "Interrupted":
             reason = "collection" if "during collection" in detail else _stop_reason(detail)
@@ -116,7 +116,7 @@ class RunReporter:
     @pytest.hookimpl(tryfirst=True)
     @guarded
     def pytest_sessionfinish(self, session: Any) -> None:
-        """-x, --maxfail and session timeouts end the run without a hook of their own."""
+        """-x, --maxfail and session timeouts stop the run without calling a hook."""
         for attribute in ("shouldfail", "shouldstop"):
             detail = getattr(session, attribute, False)
             if detail:
@@ -129,7 +129,7 @@ class RunReporter:
             self._stream.flush()
 
     def finish(self, exitstatus: int) -> None:
-        """The last line."""
+        """Send the last line."""
         self._stream.emit(RunFinish(exitstatus, self._counts(), self._stream.dropped))
 
     def _counts(self) -> Dict[str, int]:
@@ -149,6 +149,6 @@ def _stop_reason(detail: str) -> str:
 
 
 def warn(stream: Stream, message: str) -> None:
-    """Send our own message, shown beside pytest's warnings."""
+    """Send a message of our own, shown among pytest's warnings."""
     stream.emit(WarningRaised(shorten(message, 4096), "tdd-monitor"))
     stream.flush()

@@ -1,8 +1,8 @@
-"""A thread that sends what is queued, and samples the process while something changes.
+"""A thread that flushes the stream and samples the process when something changes.
 
-It is started below `threading`: suites that look for stray threads (threading.enumerate) do not see
-it. It ends before a fork, because from Python 3.12 on a fork of a process with threads warns, and
-warnings are errors in many suites; it starts again afterwards, at the latest with the next test.
+It is started with `_thread`, so that suites that check for stray threads (threading.enumerate) do not see
+it. It stops before a fork, because Python 3.12 and later warn when a process with threads forks, and many
+suites turn warnings into errors; it restarts afterwards, at the latest with the next test.
 """
 
 import _thread
@@ -20,14 +20,14 @@ from tdd_monitor.protocol.events import Sample
 if TYPE_CHECKING:
     from tdd_monitor.plugin.observe.registry import Registry
 
-# Between samples, and how long at most a record waits for the start of the next test. Not more often: a
-# thread that wakes up costs the tests up to 1 ms, because it takes the core of the main thread, which
-# continues on another with cold caches.
+# The time between samples, and the longest that a record waits for the start of the next test. Not shorter:
+# each wake-up costs the tests up to 1 ms, because it takes the core of the main thread, which continues on
+# another core with cold caches.
 TICK_S = 0.1
 _RSS_STEP_BYTES = 256 << 10
 _CPU_STEP_NS = 5_000_000
-_GONE_S = 0.05
-_POOLS = Sample._fields.index("pools")  # from here on a change is always reported
+_EXIT_TIMEOUT_S = 0.05
+_POOLS = Sample._fields.index("pools")  # any change in this or a later field is reported
 
 
 class Sampler:
@@ -40,11 +40,11 @@ class Sampler:
         self._stop: Any = None
         self._stopped: Any = None
         self._last = Sample()
-        self._told = False  # what went wrong: once is enough
+        self._warned = False
         self.paused = False  # by a fork
 
     def start(self) -> None:
-        """Start the thread; without one (resource limits) records may wait for the next start."""
+        """Start the thread; if that fails (resource limits), records may wait for the next test."""
         self.paused = False
         if self._stop is not None or not self._stream.open:
             return
@@ -54,7 +54,7 @@ class Sampler:
         try:
             _thread.start_new_thread(self._run, (stop, stopped))
         except RuntimeError as error:
-            self._tell("Memory and pools are not sampled, no thread can be started: %s." % error)
+            self._warn_once("Memory and pools are not sampled: cannot start a thread (%s)." % error)
             return
         self._stop, self._stopped = stop, stopped
 
@@ -70,7 +70,7 @@ class Sampler:
         _wait_for_exit(threads)
 
     def forget(self) -> None:
-        """In a forked child, to which the thread was not copied."""
+        """Called in a forked child, which does not have the thread."""
         self._stop = None
 
     def _run(self, stop: Any, stopped: Any) -> None:
@@ -86,20 +86,20 @@ class Sampler:
             stopped.release()
 
     def _tick(self, last: bool = False) -> None:
-        """Sample; continue after an error: records await the flush, and pools may be readable next time."""
+        """Sample; on an error, go on: records need the flush, and the next sample may succeed."""
         try:
             self._sample(last)
-        except Exception as error:  # noqa: BLE001 - reported, and retried
-            self._tell("Memory and pools were not sampled at times: " + describe(error))
+        except Exception as error:  # noqa: BLE001 - reported and retried
+            self._warn_once("Some samples of memory and pools are missing: " + describe(error))
         self._stream.flush()
 
-    def _tell(self, message: str) -> None:
-        if not self._told:
-            self._told = True
+    def _warn_once(self, message: str) -> None:
+        if not self._warned:
+            self._warned = True
             warn(self._stream, message)
 
     def finish(self) -> None:
-        """Stop after a last sample, which reports the pools closed since the previous one."""
+        """Stop, after a last sample that reports the pools closed since the previous one."""
         started = self._stop is not None or self.paused
         self.stop()
         if started:
@@ -107,7 +107,7 @@ class Sampler:
 
     def _sample(self, last: bool, cpu: Callable[[], int] = time.process_time_ns) -> None:
         registry, before, dropped = self._registry, self._last, self._stream.dropped
-        pools, more_pools = registry.look(last)
+        pools, more_pools = registry.sample_pools(last)
         sample = Sample(self._memory.rss(), cpu(), pools, more_pools, registry.servers.held())
         if (
             sample[_POOLS:] != before[_POOLS:]
@@ -117,11 +117,11 @@ class Sampler:
             self._last = sample
             self._stream.emit_sample(sample)
         if self._stream.dropped == dropped:
-            registry.told()
+            registry.mark_reported()
 
 
 def _count_threads() -> int:
-    """As the fork warning counts them; 0 where it does not."""
+    """The number of threads as the fork warning counts them; 0 where there is no such warning."""
     if sys.platform != "linux" or sys.version_info < (3, 12):
         return 0
     try:
@@ -131,8 +131,8 @@ def _count_threads() -> int:
 
 
 def _wait_for_exit(threads: int, clock: Callable[[], float] = time.monotonic) -> None:
-    """A thread that has returned is still counted for some microseconds."""
+    """Wait until the finished thread is no longer counted, which takes some microseconds."""
     if threads:
-        deadline = clock() + _GONE_S
+        deadline = clock() + _EXIT_TIMEOUT_S
         while _count_threads() >= threads and clock() < deadline:
             pass

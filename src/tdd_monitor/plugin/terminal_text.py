@@ -1,6 +1,6 @@
-"""Keeps what pytest and its plugins print around the tests: a coverage table, a seed, why it exits.
+"""Records what pytest and its plugins print around the tests: a coverage table, a seed, a reason for exit.
 
-Failures, errors and the line of counts are reported by other events and omitted here.
+Failures, errors and the summary line are omitted: other events report them.
 """
 
 from collections import deque
@@ -14,20 +14,20 @@ from tdd_monitor.plugin.stream import Stream
 from tdd_monitor.protocol.codec import shorten
 from tdd_monitor.protocol.events import Printed
 
-# The end matters most: it has the reason for an exit code.
+# The end matters most: it contains the reason for an exit code.
 HEAD_CHARS = 32_000
 TAIL_CHARS = 96_000
 HEADER_CHARS = 8_000
-# Lines of pytest's own header that `hello` reports too.
+# Lines of pytest's own header, which `hello` covers.
 _KNOWN = ("rootdir:", "configfile:", "testpaths:", "plugins:", "cachedir:")
 # Methods of the terminal reporter that print what other events report.
-_TOLD_OTHERWISE = ("summary_errors", "summary_failures")
-# Of -r: failed, errors, and warnings, which have a section of their own.
+_REPORTED_ELSEWHERE = ("summary_errors", "summary_failures")
+# Values of -r: failed, errors, and warnings (which are reported separately).
 _FAILURES_ONLY = frozenset("fEw")
 
 
 class Excerpt:
-    """The beginning and the end of a text of any length, in bounded memory."""
+    """The start and the end of a text of any length, in bounded memory."""
 
     def __init__(self) -> None:
         self._head: List[str] = []
@@ -37,12 +37,12 @@ class Excerpt:
         self._cut_chars = 0
 
     def add(self, text: str) -> None:
-        """Append."""
-        room = max(0, HEAD_CHARS - self._head_chars)
-        if room:
-            self._head.append(text[:room])
+        """Append to the text."""
+        free_chars = max(0, HEAD_CHARS - self._head_chars)
+        if free_chars:
+            self._head.append(text[:free_chars])
             self._head_chars += len(self._head[-1])
-        rest = text[room:]
+        rest = text[free_chars:]
         if rest:
             self._tail.append(rest)
             self._tail_chars += len(rest)
@@ -52,21 +52,21 @@ class Excerpt:
             self._cut_chars += dropped
 
     def text(self) -> str:
-        """The kept text, with a mark where something was cut."""
+        """The kept text, with a mark where text was cut."""
         mark = ["\n... [%s characters cut] ...\n" % format(self._cut_chars, ",")] if self._cut_chars else []
         return shorten("".join([*self._head, *mark, *self._tail]), HEAD_CHARS + TAIL_CHARS)
 
 
 class _Tee:
-    """A file that reports what is written to it and passes everything else through."""
+    """Wraps a file and calls back with everything written to it."""
 
-    def __init__(self, file: Any, hear: Callable[[str], None]) -> None:
+    def __init__(self, file: Any, on_write: Callable[[str], None]) -> None:
         self._file = file
-        self._hear = hear
+        self._on_write = on_write
 
     def write(self, text: str) -> Any:
         written = self._file.write(text)
-        self._hear(text)
+        self._on_write(text)
         return written
 
     def __getattr__(self, name: str) -> Any:
@@ -74,33 +74,33 @@ class _Tee:
 
 
 class TerminalText:
-    """Pytest plugin of the process that has the terminal: the single one or the xdist controller."""
+    """Pytest plugin in the process that has the terminal: the only one, or the xdist controller."""
 
     def __init__(self, guard: Guard, stream: Stream, config: Any, internals: PytestInternals) -> None:
         self.guard = guard
         self._stream = stream
         self._internals = internals
         self._config = config
-        self._heard = Excerpt()
+        self._excerpt = Excerpt()
         self._muted = 0
         self._restore: List[Callable[[], None]] = []
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_report_header(self) -> Generator[None, Any, Any]:
-        """The lines that plugins put above the tests, such as the seed of a random order."""
+        """Lines that plugins print above the tests, such as the seed of a random order."""
         lines = yield
-        self._tell_header(lines)
+        self._report_header(lines)
         return lines
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_report_collectionfinish(self) -> Generator[None, Any, Any]:
-        """The lines that plugins put below "collected 3 items"."""
+        """Lines that plugins print below "collected 3 items"."""
         lines = yield
-        self._tell_header(lines)
+        self._report_header(lines)
         return lines
 
     @guarded
-    def _tell_header(self, found: List[Any]) -> None:
+    def _report_header(self, found: List[Any]) -> None:
         lines: List[str] = []
         for each in reversed(found):  # the order in which pytest prints them
             lines += [each] if isinstance(each, str) else [str(line) for line in each]
@@ -111,24 +111,24 @@ class TerminalText:
     @pytest.hookimpl(tryfirst=True)
     @guarded
     def pytest_collection_finish(self) -> None:
-        """With --collect-only, the list that follows is all there is."""
+        """With --collect-only, the list of tests is the only output."""
         if self._config.option.collectonly:
-            self._listen()
+            self._capture()
 
     @pytest.hookimpl(tryfirst=True)
     @guarded
     def pytest_sessionfinish(self) -> None:
-        """What is printed from now on is about the run as a whole."""
-        self._listen()
+        """Output from here on is about the run as a whole."""
+        self._capture()
 
-    def _listen(self) -> None:
-        # Asked for now: plugins put reporters of their own in its place.
+    def _capture(self) -> None:
+        # Looked up late, because plugins may replace the reporter.
         terminal = self._config.pluginmanager.getplugin("terminalreporter")
         restore = None if self._restore else self._internals.redirect(terminal, self._tee)
         if restore is None:
             return
         self._restore.append(restore)
-        names = list(_TOLD_OTHERWISE)
+        names = list(_REPORTED_ELSEWHERE)
         if not self._config.option.collectonly:
             names.append("summary_stats")
         if _FAILURES_ONLY.issuperset(getattr(terminal, "reportchars", "")):
@@ -137,7 +137,7 @@ class TerminalText:
             self._mute(terminal, name)
 
     def _tee(self, file: Any) -> Any:
-        return _Tee(file, self._hear)
+        return _Tee(file, self._on_write)
 
     def _mute(self, terminal: Any, name: str) -> None:
         method = getattr(terminal, name, None)
@@ -146,7 +146,7 @@ class TerminalText:
         own: Dict[str, Any] = vars(terminal)
         before = own.get(name)
 
-        def unheard(*args: Any, **kwargs: Any) -> Any:
+        def muted(*args: Any, **kwargs: Any) -> Any:
             self._muted += 1
             try:
                 return method(*args, **kwargs)
@@ -159,22 +159,22 @@ class TerminalText:
             else:
                 own[name] = before
 
-        own[name] = unheard
+        own[name] = muted
         self._restore.append(restore)
 
     @guarded
-    def _hear(self, text: str) -> None:
+    def _on_write(self, text: str) -> None:
         if not self._muted:
-            self._heard.add(text)
+            self._excerpt.add(text)
 
     def finish(self) -> None:
-        """Restore the terminal and report its text."""
+        """Restore the terminal reporter and report its text."""
         while self._restore:
             self._restore.pop()()
-        self._tell_summary()
+        self._report_summary()
 
     @guarded
-    def _tell_summary(self) -> None:
-        text = self._heard.text()
+    def _report_summary(self) -> None:
+        text = self._excerpt.text()
         if text.strip():
             self._stream.emit(Printed("summary", text.strip("\n") + "\n"))

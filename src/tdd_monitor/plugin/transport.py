@@ -1,7 +1,7 @@
 """The socket under the stream: survives tests that close every file descriptor.
 
-Not `socket.socket` but the type below it: tests replace and patch the former (pytest-socket), and
-it warns when it is collected without having been closed.
+Uses the base type `_socket.socket`: tests and plugins (pytest-socket) patch `socket.socket`, which also
+warns when it is garbage-collected unclosed.
 """
 
 import _socket
@@ -14,14 +14,14 @@ from tdd_monitor.plugin.descriptors import move_up
 
 CONNECT_TIMEOUT_S = 5.0
 _MAX_RECONNECTS = 100
-_NO_SIGNAL = getattr(_socket, "MSG_NOSIGNAL", 0)  # tests may have set SIGPIPE to its deadly default
-_SO_NOSIGPIPE = 0x1022  # the same on macOS, where the socket module does not name it
+_NO_SIGNAL = getattr(_socket, "MSG_NOSIGNAL", 0)  # tests may restore SIGPIPE's default, which kills
+_SO_NOSIGPIPE = 0x1022  # the equivalent on macOS, missing from the socket module
 
 
 class SocketTransport:
-    """A non-blocking connection to the monitor's address, `unix:PATH` or `tcp:HOST:PORT`.
+    """A non-blocking connection to the monitor, at `unix:PATH` or `tcp:HOST:PORT`.
 
-    `connection` counts them: each starts afresh, without what was sent on earlier ones.
+    `connection` counts connections: a new one has received nothing that was sent on earlier ones.
     """
 
     def __init__(self, address: str) -> None:
@@ -53,7 +53,7 @@ class SocketTransport:
             connection.close()
             raise
         fd = move_up(connection.detach())
-        # First: whatever is raised below, nothing is sent on it as if it were the old one.
+        # First, so that after an exception below the new socket is not mistaken for the old one.
         self.connection += 1
         self._used = False
         self._socket = _socket.socket(connection.family, connection.type, connection.proto, fileno=fd)
@@ -61,9 +61,9 @@ class SocketTransport:
         self._identity = _identity(fd)
 
     def send(self, data: bytes) -> int:
-        """Bytes taken; none when it had to reconnect, for what a connection begins with.
+        """Send; returns the number of bytes accepted, 0 after a reconnect (the caller sends hello first).
 
-        Raises BlockingIOError when its buffer is full, another OSError when the monitor is gone.
+        Raises BlockingIOError when the buffer is full, another OSError when the monitor is gone.
         """
         if not self._is_ours():
             self._reconnect()
@@ -73,14 +73,14 @@ class SocketTransport:
         except (BrokenPipeError, ConnectionResetError):
             if self._used:
                 raise
-            # The monitor does not wait forever for the first line, which may follow slow imports.
+            # Slow imports may precede the first line, and the monitor's wait for it is limited.
             self._reconnect()
             return 0
         self._used = True
         return sent
 
     def _is_ours(self) -> bool:
-        """False when our descriptor was closed, even if its number has since been reused."""
+        """False if a test closed our descriptor, even if its number has since been reused."""
         if self._identity is None:
             return True
         try:
@@ -91,11 +91,11 @@ class SocketTransport:
     def _reconnect(self) -> None:
         self.close()
         if self.connection > _MAX_RECONNECTS:
-            raise OSError("the monitor's socket was closed too often")
+            raise OSError("the connection to the monitor was closed too often")
         self._connect()
 
     def wait(self, timeout_s: float) -> None:
-        """Return when it may take more, at the latest after the time."""
+        """Wait until the socket is writable, at most `timeout_s`."""
         if not self._is_ours():
             return
         if hasattr(select, "poll"):
@@ -106,7 +106,7 @@ class SocketTransport:
             select.select([], [self._socket.fileno()], [], timeout_s)
 
     def close(self) -> None:
-        """Close the connection, if the descriptor is still ours."""
+        """Close the connection if the descriptor is still ours."""
         if self._is_ours():
             self._socket.close()
         else:

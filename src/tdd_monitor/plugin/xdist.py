@@ -1,7 +1,7 @@
-"""pytest-xdist: what the controller does for its workers, and how they report.
+"""pytest-xdist: how the controller sets up its workers, and how they report.
 
-Workers that see our files connect to the monitor themselves. Others (--tx ssh, --tx socket) get the
-sources over execnet and send their lines back over a channel of it; the controller passes them on.
+Workers that can read our files connect to the monitor themselves. Others (--tx ssh, --tx socket) receive
+the sources over execnet and send their lines over an execnet channel; the controller forwards them.
 """
 
 import os
@@ -32,7 +32,7 @@ SHIPPED = ("tdd_monitor.plugin", "tdd_monitor.protocol")
 
 
 class ControllerReporter:
-    """Pytest plugin of the xdist controller: enlists workers, reports when they start and stop."""
+    """Pytest plugin in the xdist controller: sets up workers, reports when they start and stop."""
 
     def __init__(self, guard: Guard, stream: Stream, request: Dict[str, Any], rename: Callable[[str], str]):
         self.guard = guard
@@ -43,12 +43,12 @@ class ControllerReporter:
         self._collected = False
         self._reruns: Dict[str, int] = {}
         self._relays: Dict[str, Relay] = {}
-        self._unfinished: Dict[str, List[Any]] = {}  # what pytest counts of tests in progress
+        self._unfinished: Dict[str, List[Any]] = {}  # reports that pytest counts, of tests in progress
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
     def pytest_configure_node(self, node: Any) -> None:
-        """Before the worker's pytest starts: make the plugin importable there, set where to report."""
+        """Make the plugin importable in the worker and set its request, before its pytest starts."""
         if self._collector is None:
             self._collector = node
         gateway = node.gateway
@@ -82,19 +82,19 @@ class ControllerReporter:
     @pytest.hookimpl(optionalhook=True)
     @guarded
     def pytest_xdist_node_collection_finished(self) -> None:
-        """A worker has collected: workers that start later need not report it."""
+        """A worker has collected: workers that start later need not report their collection."""
         self._collected = True
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
-        """The worker is gone; without an error, as it should."""
+        """The worker has exited; without an `error`, normally."""
         if node is self._collector and not self._collected:
             self._collector = None
         if node.gateway.id in self._relays:
             self._relays.pop(node.gateway.id).finish()
         crashed = error is not None and error != "keyboard-interrupt"
-        if not crashed:  # it has reported what it left unfinished
+        if not crashed:  # the worker itself has reported its unfinished tests
             mine = [nodeid for nodeid, reports in self._unfinished.items() if reports[0].node is node]
             for nodeid in mine:
                 del self._unfinished[nodeid]
@@ -104,7 +104,7 @@ class ControllerReporter:
     @pytest.hookimpl(tryfirst=True)
     @guarded
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Workers report tests, except the one in which they crash."""
+        """Report the test in which a worker crashed; workers report all others."""
         nodeid = self._rename(report.nodeid)
         if report.when == "???":
             attempt = self._reruns.get(nodeid, 0) + 1
@@ -119,7 +119,7 @@ class ControllerReporter:
     @pytest.hookimpl(tryfirst=True)
     @guarded
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """The worker itself has reported the whole attempt."""
+        """The worker has reported the whole attempt."""
         self._unfinished.pop(self._rename(nodeid), None)
 
 
@@ -130,7 +130,7 @@ def _phase(report: Any) -> Phase:
 
 
 class Relay:
-    """Passes on the lines of one remote worker, its times translated to the controller's clock."""
+    """Forwards the lines of one remote worker, with times translated to the controller's clock."""
 
     def __init__(self, guard: Guard, stream: Stream, worker: str) -> None:
         self.guard = guard
@@ -147,7 +147,7 @@ class Relay:
         now_ns = now()
         lines = [line for line in map(self._decode, self._splitter.feed(data)) if line is not None]
         for line in lines:
-            # The fastest line so far is the best estimate of how far the other clock is behind ours.
+            # The line with the least delay gives the best estimate of the offset between the clocks.
             ahead_ns = now_ns - line.t_ns
             self._ahead_ns = ahead_ns if self._ahead_ns is None else min(ahead_ns, self._ahead_ns)
         for line in lines:
@@ -159,7 +159,7 @@ class Relay:
         self._stream.flush()
 
     def _decode(self, raw: bytes) -> Optional[Line]:
-        """None for what this controller cannot read, and for what it has had already."""
+        """None for a line that this controller cannot read or has already received."""
         try:
             line = decode(raw)
         except ProtocolError:
@@ -168,47 +168,47 @@ class Relay:
         return line if self._numbers.accept(number_of(raw) if line is None else line.seq) else None
 
     def finish(self) -> None:
-        """Report what the worker sent and did not arrive."""
+        """Report lines that the worker sent but that did not arrive."""
         missing, malformed = self._numbers.missing, self._malformed + self._splitter.oversized
         if missing or malformed:
             self._stream.emit(LinesLost(missing, malformed))
 
 
 class ChannelTransport:
-    """The stream's transport in a worker that reaches the monitor through its controller only."""
+    """The stream's transport in a worker that can reach the monitor only through its controller."""
 
-    kept: Any = None  # a channel that is collected says so to the other side, even in a forked child
+    kept: Any = None  # a garbage-collected channel notifies the other side, even from a forked child
     connection = 1
 
     def __init__(self, channel: Any) -> None:
         self._channel = ChannelTransport.kept = channel
 
     def send(self, data: bytes) -> int:
-        """Takes everything; raises OSError when the controller is gone."""
+        """Accepts everything; raises OSError when the controller is gone."""
         self._channel.send(data)
         return len(data)
 
     def wait(self, timeout_s: float) -> None:
-        """Never full."""
+        """A no-op: the channel is never full."""
 
     def close(self) -> None:
-        """The channel ends with the worker."""
+        """A no-op: the channel closes with the worker."""
 
 
 def without_group(nodeid: str) -> str:
-    """--dist loadgroup appends "@group" to node ids, with which pytest itself cannot find the test."""
+    """Strip the "@group" that --dist loadgroup appends: pytest cannot find a test by such a node id."""
     at = nodeid.rfind("@")
     return nodeid[:at] if at > max(nodeid.rfind("]"), nodeid.find("::")) > 0 else nodeid
 
 
 def renamer(config: Any) -> Callable[[str], str]:
-    """How node ids of this process become those that the monitor knows."""
+    """Return the function that turns this process's node ids into those the monitor knows."""
     grouped = getattr(config.option, "loadgroup", False) or getattr(config.option, "dist", "") == "loadgroup"
     return without_group if grouped else str
 
 
 def _sources() -> Dict[str, str]:
-    """Text of every module that a remote worker needs, by name; packages end with a dot."""
+    """Source of every module that a remote worker needs, by name; package names end with a dot."""
     found = {"tdd_monitor.": ""}
     for package in SHIPPED:
         directory = os.path.join(os.path.dirname(tdd_monitor.__file__), *package.split(".")[1:])

@@ -1,8 +1,8 @@
-"""Watches connection pools and queries of database drivers, without changing the user's code.
+"""Observes the connection pools and queries of database drivers, without changes to the user's code.
 
-Nothing here imports a driver: hooks go in when the tests do, or at once for what is imported already.
-A query counts once: asyncpg and psycopg are watched themselves, also below SQLAlchemy; for every other
-driver SQLAlchemy's own events count, and without SQLAlchemy it is only noticed that they are used.
+Nothing here imports a driver: hooks are installed when the tests import it, or at once if it is already
+imported. Each query counts once: asyncpg and psycopg are hooked directly, including below SQLAlchemy.
+For other drivers SQLAlchemy's events count; without SQLAlchemy only the use of the driver is noted.
 """
 
 import functools
@@ -13,7 +13,7 @@ from tdd_monitor.plugin.observe import unwatched
 from tdd_monitor.plugin.observe.imports import after_import
 from tdd_monitor.plugin.observe.registry import Registry
 
-# Module whose import calls for hooks: our module that has them.
+# Driver module: our module with its hooks.
 DRIVERS: Dict[str, str] = {
     "asyncpg": "asyncpg",
     "psycopg": "psycopg",
@@ -23,7 +23,7 @@ DRIVERS: Dict[str, str] = {
 
 
 def observe(on_notice: Callable[[str], None]) -> Registry:
-    """Watch every driver from its import on; `on_notice` reports, once per driver, what cannot be watched."""
+    """Hook every driver on import; `on_notice` is called once per driver that cannot be fully measured."""
     registry = Registry(on_notice)
     for driver, module in DRIVERS.items():
         after_import(driver, functools.partial(_install, registry, driver, module))

@@ -1,8 +1,7 @@
-"""Hooks for asyncpg: `Pool._acquire`, the only place with true wait times, everything that runs SQL,
-and everything that connects.
+"""Hooks for asyncpg: `Pool._acquire`, the only source of true wait times, and all that runs SQL or connects.
 
-`Connection.add_query_logger` costs five times as much and misses prepared statements and cursors, that
-is, all of SQLAlchemy.
+`Connection.add_query_logger` is five times as expensive and misses prepared statements and cursors, which
+means everything SQLAlchemy runs.
 """
 
 import functools
@@ -12,10 +11,10 @@ import weakref
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from tdd_monitor.plugin.compat import Compat
-from tdd_monitor.plugin.observe.hooks import announcing
+from tdd_monitor.plugin.observe.hooks import connecting
 from tdd_monitor.plugin.observe.names import pool_name
 from tdd_monitor.plugin.observe.registry import Registry
-from tdd_monitor.plugin.observe.servers import Login, Place
+from tdd_monitor.plugin.observe.servers import Endpoint, Login
 from tdd_monitor.plugin.observe.sites import call_site
 from tdd_monitor.plugin.observe.tally import PoolState, Tally, acquiring
 from tdd_monitor.plugin.observe.wrapping import Begin, End, nothing, wrap
@@ -23,7 +22,7 @@ from tdd_monitor.plugin.observe.wrapping import Begin, End, nothing, wrap
 ENGINE = "asyncpg"
 _CONNECTION = ("execute", "executemany", "fetch", "fetchval", "fetchrow", "fetchmany")
 _COPY = ("_copy_in", "_copy_out")
-_RECORDS = ("copy_records_to_table",)  # the one copy that does not pass through those
+_RECORDS = ("copy_records_to_table",)  # the only copy that uses neither
 _PREPARED = ("fetch", "fetchval", "fetchrow", "fetchmany", "executemany")
 
 _NEEDS_OF_SERVERS = ("connection.Connection._addr", "connection.Connection._params")
@@ -40,22 +39,25 @@ _NEEDS_OF_QUERIES = (
 )
 _TallyOf = Callable[[Registry, Any], Tally]
 
-# Any: the `data` of a weak dictionary is not declared. Pools have slots and no weak references; the queue of
-# their free connections has, and lives as long.
+# Keyed by the queue of a pool's free connections, which lives as long: pools do not support weak references.
+# Any, because the `data` of a weak dictionary is not in its type stub.
 _tallies: Any = weakref.WeakKeyDictionary()
-# Connections that another library's pool has taken over (SQLAlchemy).
+# Connections managed by another library's pool (SQLAlchemy).
 adopted: Any = weakref.WeakKeyDictionary()
 
 
 def install(registry: Registry) -> None:
-    """Wrap the classes of asyncpg, which are imported, as far as this version has what we need."""
+    """Wrap the classes of asyncpg, as far as the imported version has the names we need."""
     import asyncpg
 
     compat, hooks = Compat("asyncpg"), registry.hooks(ENGINE)
     if compat.has("connections to servers are not counted", *_NEEDS_OF_SERVERS):
-        announce = announcing(registry, _place, _login, _is_closed)
-        wrap(asyncpg.connection.Connection, "__init__", hooks(*announce))
-    tally_of = _loose
+        wrap(
+            asyncpg.connection.Connection,
+            "__init__",
+            hooks(*connecting(registry, _endpoint, _login, _is_closed)),
+        )
+    tally_of = _unpooled
     if compat.has("pools are not measured", *_NEEDS_OF_POOLS):
         wrap(asyncpg.pool.Pool, "_acquire", hooks(*_acquire(registry)))
         wrap(asyncpg.pool.PoolConnectionHolder, "_release", hooks(*_release(registry)))
@@ -65,26 +67,26 @@ def install(registry: Registry) -> None:
         registry.drivers.add(ENGINE)
     else:
         registry.note_unwatched(ENGINE)
-    registry.limited(compat)
+    registry.report_limits(compat)
 
 
 def _watch_queries(registry: Registry, tally_of: _TallyOf) -> None:
     import asyncpg
 
     connection, hooks = asyncpg.connection.Connection, registry.hooks(ENGINE)
-    for names, owner, place in (
+    for names, owner, statement_of in (
         (_CONNECTION + _COPY, connection, _of_connection),
         (_RECORDS, connection, _of_records),
         (_PREPARED, asyncpg.prepared_stmt.PreparedStatement, _of_prepared),
     ):
         for name in names:
             if hasattr(owner, name):
-                wrap(owner, name, hooks(*_run(registry, tally_of, place)))
+                wrap(owner, name, hooks(*_run(registry, tally_of, statement_of)))
     for name, calls in (("_bind_exec", 1), ("_bind", 1), ("_exec", 0)):
         wrap(asyncpg.cursor.BaseCursor, name, hooks(*_run(registry, tally_of, _of_cursor, calls)))
 
 
-def _place(connection: Any) -> Place:
+def _endpoint(connection: Any) -> Endpoint:
     address, user = connection._addr, connection._params.user
     if isinstance(address, str):
         directory, _, port = address.rpartition("/.s.PGSQL.")
@@ -93,7 +95,7 @@ def _place(connection: Any) -> Place:
 
 
 def _login(connection: Any) -> Login:
-    """As asyncpg resolved it: of the URL, keywords, PG* variables or the password file."""
+    """The login as asyncpg resolved it, from the URL, keywords, PG* variables or the password file."""
     params = connection._params
     return params.password, params.database, _tls(params)
 
@@ -103,7 +105,7 @@ def _is_closed(connection: Any) -> bool:
 
 
 def _tls(params: Any) -> Dict[str, str]:
-    """What must not be weaker when the monitor sends the same password over the same network."""
+    """TLS parameters that must not be weaker when the monitor sends the same password."""
     if not params.ssl:
         return {}
     if params.ssl.check_hostname:
@@ -133,19 +135,19 @@ def _of_cursor(cursor: Any, _: Any) -> Tuple[Any, str]:
 def _run(
     registry: Registry,
     tally_of: _TallyOf,
-    place: Callable[[Any, Any], Tuple[Any, str]],
+    statement_of: Callable[[Any, Any], Tuple[Any, str]],
     calls: int = 1,
     now: Callable[[], int] = time.perf_counter_ns,
 ) -> Tuple[Begin, End]:
     def begin(owner: Any, first: Any) -> Any:
         if not registry.enabled or acquiring.get():
             return None
-        connection, sql = place(owner, first)
+        connection, sql = statement_of(owner, first)
         return tally_of(registry, connection), sql, now()
 
     def end(token: Any, result: Any) -> None:
         tally, sql, started_ns = token
-        tally.ran(sql, now() - started_ns, calls)
+        tally.executed(sql, now() - started_ns, calls)
 
     return begin, end
 
@@ -156,12 +158,12 @@ def _tally_of(registry: Registry, connection: Any) -> Tally:
         tally: Optional[Tally] = _tallies.data.get(weakref.ref(proxy._holder._pool._queue))
         if tally is not None:
             return tally
-    # Looked at first: a weak dictionary takes longer to ask than all the rest.
-    return (adopted.get(connection) if adopted.data else None) or registry.loose(ENGINE)
+    # `data` first: a lookup in a weak dictionary takes longer than all the rest.
+    return (adopted.get(connection) if adopted.data else None) or registry.unpooled(ENGINE)
 
 
-def _loose(registry: Registry, connection: Any) -> Tally:
-    return (adopted.get(connection) if adopted.data else None) or registry.loose(ENGINE)
+def _unpooled(registry: Registry, connection: Any) -> Tally:
+    return (adopted.get(connection) if adopted.data else None) or registry.unpooled(ENGINE)
 
 
 def _acquire(registry: Registry) -> Tuple[Begin, End]:
@@ -171,12 +173,12 @@ def _acquire(registry: Registry) -> Tuple[Begin, End]:
             return None
         tally = _tallies.get(queue)
         if tally is None:
-            look = functools.partial(_look, weakref.ref(queue))
-            tally = _tallies[queue] = registry.pool(ENGINE, _name(pool), look)
+            read_state = functools.partial(_read_state, weakref.ref(queue))
+            tally = _tallies[queue] = registry.pool(ENGINE, _name(pool), read_state)
         return tally.acquire(queue.empty(), call_site(sys._getframe(1)))
 
     def end(acquisition: Any, proxy: Any) -> None:
-        acquisition.over(None if proxy is None else id(proxy._holder))
+        acquisition.finish(None if proxy is None else id(proxy._holder))
 
     return begin, end
 
@@ -185,12 +187,12 @@ def _release(registry: Registry) -> Tuple[Begin, End]:
     def begin(holder: Any, _: Any) -> None:
         tally = _tallies.get(holder._pool._queue) if registry.enabled else None
         if tally is not None:
-            tally.gave(id(holder))
+            tally.released(id(holder))
 
     return begin, nothing
 
 
-def _look(reference: "weakref.ref[Any]") -> Optional[PoolState]:
+def _read_state(reference: "weakref.ref[Any]") -> Optional[PoolState]:
     queue = reference()
     if queue is None:
         return None

@@ -1,24 +1,24 @@
-"""Hooks that drivers have in common."""
+"""Hooks common to several drivers."""
 
 from typing import Any, Callable, Tuple
 
 from tdd_monitor.plugin.observe.registry import Registry
-from tdd_monitor.plugin.observe.servers import Login, Place
+from tdd_monitor.plugin.observe.servers import Endpoint, Login
 from tdd_monitor.plugin.observe.wrapping import Begin, End
 
 
-def announcing(
+def connecting(
     registry: Registry,
-    place_of: Callable[[Any], Place],
+    endpoint_of: Callable[[Any], Endpoint],
     login_of: Callable[[Any], Login],
     is_closed: Callable[[Any], bool],
 ) -> Tuple[Begin, End]:
-    """Around the `__init__` of a driver's connections, which are made when the server has let them in."""
+    """Hooks for the `__init__` of a driver's connections, which runs once the server has accepted them."""
 
     def begin(connection: Any, _: Any) -> Any:
         return connection if registry.enabled else None
 
     def end(connection: Any, _: Any) -> None:
-        registry.servers.connected(connection, place_of, login_of, is_closed)
+        registry.servers.connected(connection, endpoint_of, login_of, is_closed)
 
     return begin, end

@@ -1,4 +1,4 @@
-"""Calls back when a module has been imported."""
+"""Callbacks after the import of a module."""
 
 import importlib.util
 import sys
@@ -6,14 +6,14 @@ from typing import Any, Callable, Dict, Optional
 
 
 class _Finder:
-    """First on sys.meta_path, it finds nothing itself: it lets the real loader call back."""
+    """First on sys.meta_path; finds nothing itself, but makes the real loader call back."""
 
     def __init__(self) -> None:
-        self.waiting: Dict[str, Callable[[], None]] = {}
+        self.pending: Dict[str, Callable[[], None]] = {}
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Optional[Any]:
         """Part of the import protocol."""
-        callback = self.waiting.pop(name, None)
+        callback = self.pending.pop(name, None)
         if callback is None:
             return None
         spec = importlib.util.find_spec(name)
@@ -28,10 +28,10 @@ class _Finder:
             callback()
 
         try:
-            # On this one loader, rather than a loader of ours: `module.__loader__` stays what it is.
+            # On the real loader, not on one of ours, so that `module.__loader__` is unchanged.
             loader.exec_module = exec_module  # type: ignore[union-attr]
         except AttributeError:
-            self.waiting[name] = callback
+            self.pending[name] = callback
         return spec
 
 
@@ -39,16 +39,16 @@ _finder = _Finder()
 
 
 def after_import(name: str, callback: Callable[[], None]) -> None:
-    """Call once `name` is imported: now, if it is already."""
+    """Call back once `name` is imported, at once if it already is."""
     if name in sys.modules:
         callback()
         return
-    _finder.waiting[name] = callback
+    _finder.pending[name] = callback
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
 
 
 def catch_up() -> None:
-    """For modules that were imported past the finder, by tests that replace sys.meta_path."""
-    for name in [name for name in _finder.waiting if name in sys.modules]:
-        _finder.waiting.pop(name)()
+    """Call back for modules whose import bypassed the finder, in tests that replace sys.meta_path."""
+    for name in [name for name in _finder.pending if name in sys.modules]:
+        _finder.pending.pop(name)()

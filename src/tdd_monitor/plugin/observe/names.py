@@ -1,11 +1,11 @@
-"""Names for pools: the database and where it is, never who connects or with which password."""
+"""Names for pools: database and host, never the user or password."""
 
 from typing import Any, Dict
 from urllib.parse import parse_qs, unquote, urlsplit
 
 
 def pool_name(dsn: Any, host: str = "", database: str = "") -> str:
-    """`shop@localhost` of a URL or of key=value pairs; "" when neither says anything."""
+    """Return a name such as `shop@localhost` from a URL or key=value pairs; "" if neither has any part."""
     known = _parts(dsn) if isinstance(dsn, str) else {}
     database = database or known.get("database", "")
     host = host or known.get("host", "")

@@ -1,13 +1,13 @@
-"""Hooks for psycopg 3: statements of its cursors, sync and async, and its connections."""
+"""Hooks for psycopg 3: its connections, and the statements of its sync and async cursors."""
 
 import time
 import weakref
 from typing import Any, Callable, Tuple
 
 from tdd_monitor.plugin.compat import Compat
-from tdd_monitor.plugin.observe.hooks import announcing
+from tdd_monitor.plugin.observe.hooks import connecting
 from tdd_monitor.plugin.observe.registry import Registry
-from tdd_monitor.plugin.observe.servers import Login, Place
+from tdd_monitor.plugin.observe.servers import Endpoint, Login
 from tdd_monitor.plugin.observe.tally import Tally, acquiring
 from tdd_monitor.plugin.observe.wrapping import Begin, End, wrap
 
@@ -15,21 +15,22 @@ ENGINE = "psycopg"
 _TLS_DEMANDED = ("require", "verify-ca", "verify-full")
 _TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 
-# Pools by identity of their kind: psycopg_pool's tallies, and connections that SQLAlchemy has taken over.
+# Tallies of psycopg_pool's pools.
 pools: "weakref.WeakKeyDictionary[Any, Tally]" = weakref.WeakKeyDictionary()
-adopted: Any = weakref.WeakKeyDictionary()  # Any: its `data` is not declared
+# Connections managed by SQLAlchemy's pools. Any, because `data` is not in the type stub.
+adopted: Any = weakref.WeakKeyDictionary()
 
 
 def install(registry: Registry) -> None:
-    """Wrap the cursors of psycopg, which is imported; server-side cursors have methods of their own."""
+    """Wrap connections and cursors of the imported psycopg; server-side cursors override the methods."""
     import psycopg
 
     compat, hooks = Compat("psycopg"), registry.hooks(ENGINE)
     for connection in (psycopg.Connection, psycopg.AsyncConnection):
-        wrap(connection, "__init__", hooks(*announcing(registry, place, login, is_closed)))
+        wrap(connection, "__init__", hooks(*connecting(registry, endpoint, login, is_closed)))
     if not compat.has("queries are not counted", "Cursor._conn", "AsyncCursor._conn"):
         registry.note_unwatched(ENGINE)
-        registry.limited(compat)
+        registry.report_limits(compat)
         return
     cursors = (psycopg.Cursor, psycopg.ServerCursor, psycopg.AsyncCursor, psycopg.AsyncServerCursor)
     for owner in cursors:
@@ -39,16 +40,16 @@ def install(registry: Registry) -> None:
     registry.drivers.add(ENGINE)
 
 
-def place(connection: Any) -> Place:
-    """Where a connection of psycopg or psycopg2 goes, as libpq knows it."""
+def endpoint(connection: Any) -> Endpoint:
+    """The endpoint of a psycopg or psycopg2 connection, as libpq knows it."""
     info = connection.info
     return info.host, info.port, info.user
 
 
 def login(connection: Any) -> Login:
-    """How it logged in there, as libpq resolved it."""
+    """The login of a psycopg or psycopg2 connection, as libpq resolved it."""
     info = connection.info
-    # psycopg's name, psycopg2's name.
+    # psycopg has the method, psycopg2 the attribute.
     parameters = info.get_parameters() if hasattr(info, "get_parameters") else info.dsn_parameters
     if info.host.startswith("/") or parameters.get("sslmode") not in _TLS_DEMANDED:
         return info.password, info.dbname, {}
@@ -56,7 +57,7 @@ def login(connection: Any) -> Login:
 
 
 def is_closed(connection: Any) -> bool:
-    """Of psycopg or psycopg2."""
+    """Whether a psycopg or psycopg2 connection is closed."""
     return bool(connection.closed)
 
 
@@ -64,8 +65,8 @@ def _tally_of(registry: Registry, cursor: Any) -> Tally:
     connection = cursor._conn
     pool = getattr(connection, "_pool", None)
     tally = pools.get(pool) if pool is not None else None
-    # Looked at first: a weak dictionary takes longer to ask than all the rest.
-    return tally or (adopted.get(connection) if adopted.data else None) or registry.loose(ENGINE)
+    # `data` first: a lookup in a weak dictionary takes longer than all the rest.
+    return tally or (adopted.get(connection) if adopted.data else None) or registry.unpooled(ENGINE)
 
 
 def _text(query: Any, cursor: Any) -> str:
@@ -75,12 +76,12 @@ def _text(query: Any, cursor: Any) -> str:
         return query.decode("utf-8", "replace")
     try:
         return str(query.as_string(cursor._conn))
-    except Exception:  # noqa: BLE001 - a template string, or something else that is no Composable
+    except Exception:  # noqa: BLE001 - a template string, or anything else that is not a Composable
         return repr(query)
 
 
 def _run(registry: Registry, now: Callable[[], int] = time.perf_counter_ns) -> Tuple[Begin, End]:
-    """A statement; a stream ends it with its first row, a copy with its block."""
+    """Hooks for a statement, which ends with a stream's first row or with a copy's block."""
 
     def begin(cursor: Any, query: Any) -> Any:
         if not registry.enabled or acquiring.get():
@@ -90,6 +91,6 @@ def _run(registry: Registry, now: Callable[[], int] = time.perf_counter_ns) -> T
     def end(token: Any, result: Any) -> None:
         tally, cursor, query, started_ns = token
         took_ns = now() - started_ns
-        tally.ran(_text(query, cursor), took_ns)
+        tally.executed(_text(query, cursor), took_ns)
 
     return begin, end

@@ -1,4 +1,4 @@
-"""Hooks for psycopg_pool: connections taken from and given back to its pools, sync and async."""
+"""Hooks for psycopg_pool: acquisition and release of connections, sync and async."""
 
 import functools
 import re
@@ -15,11 +15,11 @@ from tdd_monitor.plugin.observe.tally import PoolState, Tally
 from tdd_monitor.plugin.observe.wrapping import Begin, End, nothing, wrap
 
 _COUNTS = ("ConnectionPool._pool", "ConnectionPool._nconns", "ConnectionPool._max_size")
-_NAMED_BY_ITSELF = re.compile(r"pool-\d+$")
+_DEFAULT_NAME = re.compile(r"pool-\d+$")
 
 
 def install(registry: Registry) -> None:
-    """Wrap the pools of psycopg_pool, which is imported."""
+    """Wrap the pools of the imported psycopg_pool."""
     import psycopg_pool
 
     hooks, compat = registry.hooks("psycopg_pool"), Compat("psycopg_pool")
@@ -31,8 +31,8 @@ def install(registry: Registry) -> None:
 def _tally_of(registry: Registry, pool: Any) -> Tally:
     tally = psycopg.pools.get(pool)
     if tally is None:
-        look = functools.partial(_look, weakref.ref(pool))
-        tally = psycopg.pools[pool] = registry.pool(psycopg.ENGINE, _name(pool), look)
+        read_state = functools.partial(_read_state, weakref.ref(pool))
+        tally = psycopg.pools[pool] = registry.pool(psycopg.ENGINE, _name(pool), read_state)
     return tally
 
 
@@ -43,10 +43,10 @@ def _get(registry: Registry, compat: Compat) -> Tuple[Begin, End]:
         if what not in lost:
             lost.add(what)
             compat.lose(what, names)
-            registry.limited(compat)
+            registry.report_limits(compat)
 
     def must_wait(pool: Any) -> bool:
-        # Only objects have these names, not their classes, so it shows with the first one.
+        # Instance attributes: missing ones show only with the first pool.
         try:
             return not pool._pool and pool._nconns >= pool._max_size
         except AttributeError:
@@ -59,9 +59,9 @@ def _get(registry: Registry, compat: Compat) -> Tuple[Begin, End]:
         return _tally_of(registry, pool).acquire(must_wait(pool), call_site(sys._getframe(1)))
 
     def end(acquisition: Any, connection: Any) -> None:
-        acquisition.over(None if connection is None else id(connection))
+        acquisition.finish(None if connection is None else id(connection))
         if connection is not None and not hasattr(connection, "_pool"):
-            lose("queries are not counted by pool", "Connection._pool")
+            lose("queries are not counted per pool", "Connection._pool")
 
     return begin, end
 
@@ -69,12 +69,12 @@ def _get(registry: Registry, compat: Compat) -> Tuple[Begin, End]:
 def _put(registry: Registry) -> Tuple[Begin, End]:
     def begin(pool: Any, connection: Any) -> None:
         if registry.enabled:
-            _tally_of(registry, pool).gave(id(connection))
+            _tally_of(registry, pool).released(id(connection))
 
     return begin, nothing
 
 
-def _look(reference: "weakref.ref[Any]") -> Optional[PoolState]:
+def _read_state(reference: "weakref.ref[Any]") -> Optional[PoolState]:
     pool = reference()
     if pool is None or pool.closed:
         return None
@@ -85,7 +85,7 @@ def _look(reference: "weakref.ref[Any]") -> Optional[PoolState]:
 
 
 def _name(pool: Any) -> str:
-    if not _NAMED_BY_ITSELF.match(pool.name):
+    if not _DEFAULT_NAME.match(pool.name):
         return str(pool.name)
     keywords = pool.kwargs if isinstance(getattr(pool, "kwargs", None), dict) else {}
     named = pool_name(pool.conninfo, keywords.get("host", ""), keywords.get("dbname", ""))

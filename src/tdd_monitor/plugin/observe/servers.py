@@ -1,6 +1,6 @@
-"""Which PostgreSQL servers the tests connect to, reported once each, and how many connections they hold.
+"""Tracks the PostgreSQL servers that the tests connect to, and how many connections they hold.
 
-The monitor asks them how many connections they have; nothing here sends a query.
+Each server is reported once. The monitor queries their total connections; nothing here sends a query.
 """
 
 import contextlib
@@ -11,14 +11,14 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 from tdd_monitor.protocol.events import HeldConnections, ServerSeen
 from tdd_monitor.protocol.servers import server_name
 
-Place = Tuple[str, int, str]  # host (or the directory of the Unix socket), port, user
-Login = Tuple[Any, str, Dict[str, str]]  # password, database, parameters of TLS
+Endpoint = Tuple[str, int, str]  # host (or directory of the Unix socket), port, user
+Login = Tuple[Any, str, Dict[str, str]]  # password, database, TLS parameters
 
-MAX_PLACES = 20  # suites that create a role per test would otherwise report each
+MAX_ENDPOINTS = 20  # a suite may create a role per test
 
 
 class _Held:
-    """Connections to one server that are open, as far as their driver knows."""
+    """Open connections to one server, according to their driver."""
 
     __slots__ = ("open", "peak")
 
@@ -27,7 +27,7 @@ class _Held:
         self.peak = 0
 
     def count(self) -> int:
-        """How many. It forgets the others: so they are never many more than the server allows."""
+        """Count the open connections and drop the rest, which bounds the list by the server's limit."""
         alive = []
         for reference, is_closed in self.open:
             connection = reference()
@@ -38,50 +38,50 @@ class _Held:
 
 
 class Servers:
-    """Remembers the servers seen, and reports each once, as soon as there is a listener."""
+    """Remembers servers, and reports each once as soon as `report_to` was called."""
 
     def __init__(self) -> None:
-        self._seen: Set[Place] = set()
-        self._untold: List[ServerSeen] = []
+        self._seen: Set[Endpoint] = set()
+        self._pending: List[ServerSeen] = []
         self._emit: Optional[Callable[[ServerSeen], None]] = None
         self._held: Dict[str, _Held] = {}
         self._lock = threading.RLock()
 
-    def tell(self, emit: Callable[[ServerSeen], None]) -> None:
-        """Report to `emit` from now on; servers seen earlier come first."""
+    def report_to(self, emit: Callable[[ServerSeen], None]) -> None:
+        """Report to `emit` from now on, starting with the servers seen so far."""
         self._emit = emit
-        self._hand_over()
+        self._report()
 
     def connected(
         self,
         connection: Any,
-        place_of: Callable[[Any], Place],
+        endpoint_of: Callable[[Any], Endpoint],
         login_of: Callable[[Any], Login],
         is_closed: Callable[[Any], bool],
     ) -> None:
-        """A connection was made. Never raises; a place that is known costs some microseconds."""
+        """Record a new connection. Never raises; takes some microseconds for a known endpoint."""
         with contextlib.suppress(Exception):  # unknown driver internals
-            place = place_of(connection)
-            if place not in self._seen and len(self._seen) < MAX_PLACES:
-                self._seen.add(place)
-                url = server_url(place, login_of(connection))
-                self._untold.append(ServerSeen(url, _superuser(connection)))
-                self._hand_over()
-            self._hold(place, connection, is_closed)
+            endpoint = endpoint_of(connection)
+            if endpoint not in self._seen and len(self._seen) < MAX_ENDPOINTS:
+                self._seen.add(endpoint)
+                url = server_url(endpoint, login_of(connection))
+                self._pending.append(ServerSeen(url, _superuser(connection)))
+                self._report()
+            self._hold(endpoint, connection, is_closed)
 
-    def _hold(self, place: Place, connection: Any, is_closed: Callable[[Any], bool]) -> None:
-        name = server_name(place[0].lower() if place[0][:1] != "/" else place[0], place[1])
+    def _hold(self, endpoint: Endpoint, connection: Any, is_closed: Callable[[Any], bool]) -> None:
+        name = server_name(endpoint[0].lower() if endpoint[0][:1] != "/" else endpoint[0], endpoint[1])
         with self._lock:
             held = self._held.get(name)
             if held is None:
-                if len(self._held) >= MAX_PLACES:
+                if len(self._held) >= MAX_ENDPOINTS:
                     return
                 held = self._held[name] = _Held()
             held.open.append((weakref.ref(connection), is_closed))
             held.peak = max(held.peak, held.count())
 
     def held(self) -> Tuple[HeldConnections, ...]:
-        """How many connections to each server are open now, and were at once."""
+        """Connections to each server: open now, and the peak."""
         if not self._held:
             return ()
         with self._lock:
@@ -89,33 +89,33 @@ class Servers:
                 [HeldConnections(name, held.count(), held.peak) for name, held in self._held.items()]
             )
 
-    def _hand_over(self) -> None:
+    def _report(self) -> None:
         if self._emit is not None:
-            untold, self._untold = self._untold, []
-            for seen in untold:
+            pending, self._pending = self._pending, []
+            for seen in pending:
                 self._emit(seen)
 
 
 def _superuser(connection: Any) -> bool:
-    """What the server reported when it let the connection in; False when that is not known."""
+    """Whether the server reported a superuser on connect; False if unknown."""
     if hasattr(connection, "get_settings"):  # asyncpg
         return bool(connection.get_settings().is_superuser == "on")
     info: Any = getattr(connection, "info", None)
     return hasattr(info, "parameter_status") and info.parameter_status("is_superuser") == "on"
 
 
-def server_url(place: Place, login: Login) -> str:
-    """The URL by which asyncpg and libpq find the same server, with the same rights."""
-    from urllib.parse import quote, urlencode  # most suites never get here, and start-up counts
+def server_url(endpoint: Endpoint, login: Login) -> str:
+    """Return a URL with which asyncpg and libpq reach the same server with the same login."""
+    from urllib.parse import quote, urlencode  # not at start-up: most suites never need it
 
-    host, port, user = place
+    host, port, user = endpoint
     password, database, parameters = login
-    who = quote(user, safe="")
-    if password and isinstance(password, str):  # asyncpg also takes a function, which only it may call
-        who += ":" + quote(password, safe="")
+    userinfo = quote(user, safe="")
+    if password and isinstance(password, str):  # asyncpg also accepts a function, which only it may call
+        userinfo += ":" + quote(password, safe="")
     if host.startswith("/"):
-        where, parameters = "", dict(parameters, host=host, port=str(port))
+        netloc, parameters = "", dict(parameters, host=host, port=str(port))
     else:
-        where = "%s:%d" % ("[%s]" % host if ":" in host else host, port)
+        netloc = "%s:%d" % ("[%s]" % host if ":" in host else host, port)
     query = "?" + urlencode(parameters, safe="/", quote_via=quote) if parameters else ""
-    return "postgresql://%s@%s/%s%s" % (who, where, quote(database, safe=""), query)
+    return "postgresql://%s@%s/%s%s" % (userinfo, netloc, quote(database, safe=""), query)

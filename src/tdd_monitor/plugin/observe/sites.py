@@ -1,4 +1,4 @@
-"""Where in the user's code a connection was taken."""
+"""Finds where in the user's code a connection was acquired."""
 
 import sys
 from types import FrameType
@@ -17,12 +17,12 @@ _DRIVER, _LIBRARY, _USER = range(3)
 
 
 def call_site(frame: Optional[FrameType]) -> Site:
-    """File and line of the innermost frame of the user's code, else of any library but the driver."""
+    """File and line of the innermost frame in the user's code, else in any library but the driver."""
     fallback: Optional[Site] = None
-    outside = _outside_of_greenlets()
+    greenlet_parents = _greenlet_parents()
     for _ in range(_DEPTH):
         if frame is None:
-            frame = next(outside, None)
+            frame = next(greenlet_parents, None)
         if frame is None:
             break
         file = frame.f_code.co_filename
@@ -37,8 +37,8 @@ def call_site(frame: Optional[FrameType]) -> Site:
     return fallback or NOWHERE
 
 
-def _outside_of_greenlets() -> Iterator[FrameType]:
-    """Where the greenlets were entered that we are in: SQLAlchemy's asynchronous side runs in one."""
+def _greenlet_parents() -> Iterator[FrameType]:
+    """Frames from which the current greenlets were entered: SQLAlchemy runs async code in one."""
     greenlet = sys.modules.get("greenlet")
     current = greenlet.getcurrent() if greenlet is not None else None
     while current is not None:

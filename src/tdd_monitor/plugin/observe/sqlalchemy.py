@@ -1,7 +1,7 @@
-"""Hooks for SQLAlchemy 1.4 and 2: pools of sync and async engines, and what runs on other drivers.
+"""Hooks for SQLAlchemy 1.4 and 2: pools of sync and async engines, and statements on other drivers.
 
-Statements on asyncpg and psycopg are counted by those drivers' own hooks, which learn the pool from here: its
-connections are `adopted`. For psycopg2, which has no other hooks, the server is reported here.
+Statements on asyncpg and psycopg are counted by those drivers' own hooks, which find the pool of a connection
+in `adopted`. For psycopg2, which has no hooks of its own, the server is reported here.
 """
 
 import functools
@@ -20,13 +20,13 @@ from tdd_monitor.plugin.observe.tally import PoolState, Tally, acquiring
 from tdd_monitor.plugin.observe.wrapping import wrap
 
 ENGINE = "sqlalchemy"
-_AUTHORITIES = {"asyncpg": asyncpg.adopted, "psycopg": psycopg.adopted, "psycopg_async": psycopg.adopted}
+_ADOPTED = {"asyncpg": asyncpg.adopted, "psycopg": psycopg.adopted, "psycopg_async": psycopg.adopted}
 _MAX_SEARCHES = 3
 _STARTED = "_tdd_monitor_started_ns"
 
 
 def install(registry: Registry) -> None:
-    """Listen to all pools and engines, also those that exist already."""
+    """Listen to all pools and engines, including existing ones."""
     _Observer(registry).install()
 
 
@@ -35,12 +35,12 @@ class _Observer:
         self._registry = registry
         self._tallies: "weakref.WeakKeyDictionary[Any, Tally]" = weakref.WeakKeyDictionary()
         self._engines: "weakref.WeakSet[Any]" = weakref.WeakSet()
-        # Engines by pool, so that thousands are not searched; dispose() gives an engine another pool.
-        self._made_for: "weakref.WeakKeyDictionary[Any, Any]" = weakref.WeakKeyDictionary()
+        # Engines by pool, to avoid a search of thousands; dispose() gives an engine a new pool.
+        self._engine_refs: "weakref.WeakKeyDictionary[Any, Any]" = weakref.WeakKeyDictionary()
         self._held: Dict[int, Tally] = {}
         self._searches = 0
         self._compat = Compat("sqlalchemy")
-        self._told_overflow = False
+        self._overflow_reported = False
 
     def install(self) -> None:
         from sqlalchemy import event, pool
@@ -49,20 +49,20 @@ class _Observer:
         hooks = self._registry.hooks(ENGINE)
         for owner in (pool.Pool, pool.SingletonThreadPool):
             wrap(owner, "connect", hooks(self._connecting, _connected))
-        wrap(Engine, "__init__", hooks(_itself, self._made))
+        wrap(Engine, "__init__", hooks(_itself, self._created))
         event.listen(pool.Pool, "connect", self._connected)
         if self._compat.has("connections in use are not counted", "pool.base._ConnectionFairy._pool"):
             event.listen(pool.Pool, "checkout", self._checkout)
             event.listen(pool.Pool, "checkin", self._checkin)
             event.listen(pool.Pool, "detach", self._checkin)
-        self._registry.limited(self._compat)
+        self._registry.report_limits(self._compat)
         event.listen(Engine, "before_cursor_execute", self._before)
         event.listen(Engine, "after_cursor_execute", self._after)
         event.listen(Engine, "handle_error", self._failed)
 
-    def _made(self, engine: Any, _: Any) -> None:
+    def _created(self, engine: Any, _: Any) -> None:
         self._engines.add(engine)
-        self._made_for[engine.pool] = weakref.ref(engine)
+        self._engine_refs[engine.pool] = weakref.ref(engine)
 
     def _connecting(self, pool: Any, _: Any) -> Any:
         if not self._registry.enabled or acquiring.get():
@@ -72,23 +72,23 @@ class _Observer:
     def _tally(self, pool: Any) -> Tally:
         tally = self._tallies.get(pool)
         if tally is None:
-            look = functools.partial(_look, weakref.ref(pool))
-            tally = self._tallies[pool] = self._registry.pool(ENGINE, self._name(pool), look)
+            read_state = functools.partial(_read_state, weakref.ref(pool))
+            tally = self._tallies[pool] = self._registry.pool(ENGINE, self._name(pool), read_state)
             self._check(pool)
         return tally
 
     def _check(self, pool: Any) -> None:
-        """Only pools themselves have this name, not their classes."""
+        """Check for a name that exists only on instances."""
         from sqlalchemy.pool import QueuePool
 
-        if isinstance(pool, QueuePool) and not hasattr(pool, "_max_overflow") and not self._told_overflow:
-            self._told_overflow = True
-            self._compat.lose("how large pools may become is not known", ["QueuePool._max_overflow"])
-            self._registry.limited(self._compat)
+        if isinstance(pool, QueuePool) and not hasattr(pool, "_max_overflow") and not self._overflow_reported:
+            self._overflow_reported = True
+            self._compat.lose("the maximum size of pools is unknown", ["QueuePool._max_overflow"])
+            self._registry.report_limits(self._compat)
 
     def _name(self, pool: Any) -> str:
-        made_for = self._made_for.get(pool)
-        engine = made_for() if made_for is not None else self._engine_of(pool, self._engines)
+        engine_ref = self._engine_refs.get(pool)
+        engine = engine_ref() if engine_ref is not None else self._engine_of(pool, self._engines)
         if engine is None and self._searches < _MAX_SEARCHES:
             # An engine created before our hooks.
             self._searches += 1
@@ -96,9 +96,9 @@ class _Observer:
         if engine is None:
             return type(pool).__name__
         url = engine.url
-        place = url.database.rpartition("/")[2] if url.database else ""
+        database = url.database.rpartition("/")[2] if url.database else ""
         host = url.host or url.query.get("host", "")
-        return pool_name(None, host if isinstance(host, str) else "", place) or str(url.drivername)
+        return pool_name(None, host if isinstance(host, str) else "", database) or str(url.drivername)
 
     @staticmethod
     def _engine_of(pool: Any, candidates: Any) -> Any:
@@ -113,7 +113,7 @@ class _Observer:
         is_psycopg2 = hasattr(getattr(dbapi_connection, "info", None), "dsn_parameters")
         if is_psycopg2 and self._registry.enabled:
             self._registry.servers.connected(
-                dbapi_connection, psycopg.place, psycopg.login, psycopg.is_closed
+                dbapi_connection, psycopg.endpoint, psycopg.login, psycopg.is_closed
             )
 
     def _checkout(self, dbapi_connection: Any, record: Any, proxy: Any) -> None:
@@ -121,16 +121,16 @@ class _Observer:
             return
         tally = self._tally(proxy._pool)
         self._held[id(record)] = tally
-        tally.took(id(record), call_site(sys._getframe(1)))
+        tally.acquired(id(record), call_site(sys._getframe(1)))
         driver_connection = getattr(record, "driver_connection", dbapi_connection)
-        for driver, adopted in _AUTHORITIES.items():
+        for driver, adopted in _ADOPTED.items():
             if type(driver_connection).__module__.partition(".")[0] == driver:
                 adopted[driver_connection] = tally
 
     def _checkin(self, dbapi_connection: Any, record: Any) -> None:
         tally = self._held.pop(id(record), None)
         if tally is not None:
-            tally.gave(id(record))
+            tally.released(id(record))
 
     def _before(self, conn: Any, *args: Any, now: Callable[[], int] = time.perf_counter_ns) -> None:
         context = args[-2]
@@ -150,11 +150,11 @@ class _Observer:
     ) -> None:
         started_ns = context.__dict__.pop(_STARTED, 0) if context is not None else 0
         if started_ns:
-            self._tally(conn.engine.pool).ran(str(statement), now() - started_ns)
+            self._tally(conn.engine.pool).executed(str(statement), now() - started_ns)
 
     def _counted_by_driver(self, conn: Any) -> bool:
         driver = conn.dialect.driver
-        return driver in _AUTHORITIES and driver.partition("_")[0] in self._registry.drivers
+        return driver in _ADOPTED and driver.partition("_")[0] in self._registry.drivers
 
 
 def _itself(engine: Any, _: Any) -> Any:
@@ -162,7 +162,7 @@ def _itself(engine: Any, _: Any) -> Any:
 
 
 def _connected(acquisition: Any, _: Any) -> None:
-    acquisition.over(None)  # the checkout event reports what was acquired
+    acquisition.finish(None)  # the checkout event reports the connection
 
 
 def _must_wait(pool: Any) -> bool:
@@ -170,7 +170,7 @@ def _must_wait(pool: Any) -> bool:
     return state is not None and state.idle == 0 and 0 < state.max_size <= state.in_use
 
 
-def _look(reference: "weakref.ref[Any]") -> Optional[PoolState]:
+def _read_state(reference: "weakref.ref[Any]") -> Optional[PoolState]:
     pool = reference()
     if pool is None:
         return None
@@ -178,7 +178,7 @@ def _look(reference: "weakref.ref[Any]") -> Optional[PoolState]:
 
 
 def _counts(pool: Any) -> Optional[PoolState]:
-    """None for pools that keep no queue (NullPool, StaticPool, SingletonThreadPool)."""
+    """The state of a pool; None for pools without a queue (NullPool, StaticPool, SingletonThreadPool)."""
     if not all(hasattr(pool, name) for name in ("checkedout", "checkedin", "size")):
         return None
     overflow = getattr(pool, "_max_overflow", -1)

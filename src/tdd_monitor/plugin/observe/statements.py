@@ -1,10 +1,10 @@
-"""What a statement is, whatever its literals: pure functions of SQL text."""
+"""Normalizes and classifies statements: pure functions of SQL text."""
 
 import functools
 import re
 
 MAX_CHARS = 2000
-_LONGEST = 20_000  # bulk statements: what is beyond looks like what was before
+_MAX_SCANNED_CHARS = 20_000  # the rest of a longer (bulk) statement repeats its beginning
 
 _TOKENS = re.compile(
     r"""
@@ -25,15 +25,15 @@ _WORD = re.compile(r"[A-Za-z]+")
 
 _DDL = frozenset({"CREATE", "ALTER", "DROP", "TRUNCATE", "COMMENT", "GRANT", "REVOKE", "REINDEX"})
 _TRANSACTION = frozenset({"BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "END", "ABORT"})
-_RESET = "SELECT pg_advisory_unlock_all();"  # what asyncpg's pools send when a connection comes back
+_RESET = "SELECT pg_advisory_unlock_all();"  # sent by asyncpg's pools when a connection is released
 
 QUERY, DDL, TRANSACTION, POOL_RESET = "query", "ddl", "transaction", "pool reset"
 
 
 @functools.lru_cache(maxsize=2000)
 def fold(sql: str) -> str:
-    """The statement with literals as `?`, lists of them as one, comments gone, white space plain."""
-    text = _TOKENS.sub(_folded, sql[:_LONGEST])
+    """Normalize: literals become `?`, lists of them `(...)`; comments and extra white space are removed."""
+    text = _TOKENS.sub(_folded, sql[:_MAX_SCANNED_CHARS])
     text = _LISTS.sub(r"\1 (...)", text)
     text = _SPACES.sub(" ", text).strip().rstrip(";")
     return text if len(text) <= MAX_CHARS else text[: MAX_CHARS - 4] + " ..."
@@ -47,7 +47,7 @@ def _folded(match: "re.Match[str]") -> str:
 
 @functools.lru_cache(maxsize=2000)
 def kind(sql: str) -> str:
-    """QUERY, DDL, or what is not a test's query: TRANSACTION control, POOL_RESET."""
+    """Return QUERY or DDL, or for statements that are no query of the test, TRANSACTION or POOL_RESET."""
     start = _COMMENTS.match(sql)
     position = start.end() if start is not None else 0
     word = _WORD.match(sql, position)

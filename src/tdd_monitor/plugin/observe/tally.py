@@ -1,6 +1,6 @@
-"""One connection pool: who holds its connections, what ran on them, for how long.
+"""Counts for one connection pool: who holds its connections, what ran on them and for how long.
 
-Imported with the first driver, not before: most of what it needs is expensive to import.
+Imported only with the first driver: its imports are expensive.
 """
 
 import time
@@ -12,16 +12,16 @@ from tdd_monitor.plugin.observe.attempts import Attempts
 from tdd_monitor.plugin.observe.sites import Site
 from tdd_monitor.protocol.events import PoolSample, PoolUse, Statement
 
-MAX_STATEMENTS = 1000  # distinct texts kept per attempt and pool; beyond that they are folded early
+MAX_STATEMENTS = 1000  # distinct texts kept per attempt and pool; beyond that they are folded at once
 REPEATED_FROM = 3
 TOP = 5
 
-# True while a connection is being acquired: what the driver runs then is part of the acquisition.
+# True while a connection is being acquired: statements that the driver runs then are part of the acquisition.
 acquiring: "ContextVar[bool]" = ContextVar("tdd_monitor_acquiring", default=False)
 
 
 class PoolState(NamedTuple):
-    """A pool as its own driver sees it; `waiting` -1 where the driver does not know."""
+    """A pool according to its driver; `waiting` is -1 if the driver does not know."""
 
     in_use: int
     idle: int
@@ -35,8 +35,8 @@ class _Held(NamedTuple):
     site: Site
 
 
-class _Book:
-    """What was done with a pool on one account."""
+class _Usage:
+    """The use of a pool by one account."""
 
     __slots__ = ("acquires", "peak", "statements", "waits")
 
@@ -48,105 +48,105 @@ class _Book:
 
 
 class Tally:
-    """One pool. With the name "", the connections of a driver that belong to no pool."""
+    """The counts of one pool, or, with the name "", of a driver's connections outside pools."""
 
     def __init__(
         self,
         attempts: Attempts,
         engine: str,
         name: str,
-        look: Callable[[], Optional[PoolState]],
+        read_state: Callable[[], Optional[PoolState]],
         id: int = 0,
     ) -> None:
         self._attempts = attempts
         self.engine = engine
         self.name = name
         self.id = id
-        self._look = look
+        self._read_state = read_state
         self._max_size = 0
         self._life_peak = self._life_peak_waiting = 0
         self._held: Dict[Any, _Held] = {}
         self._waiting = 0
-        self._books: Dict[Any, _Book] = {}
+        self._usages: Dict[Any, _Usage] = {}
 
-    def _book(self) -> _Book:
+    def _usage(self) -> _Usage:
         account = self._attempts.account
-        book = self._books.get(account)
-        if book is None:
-            book = self._books[account] = _Book(len(self._held))
+        usage = self._usages.get(account)
+        if usage is None:
+            usage = self._usages[account] = _Usage(len(self._held))
             self._attempts.touched.setdefault(account, []).append(self)
-        return book
+        return usage
 
     def acquire(self, must_wait: bool, site: Site) -> "Acquisition":
-        """Somebody wants a connection; what the driver runs until it is there is part of that."""
+        """A connection is requested; statements until `Acquisition.finish` are part of the acquisition."""
         with self._attempts.lock:
             if must_wait:
                 self._waiting += 1
-                self._book().waits += 1
+                self._usage().waits += 1
                 self._life_peak_waiting = max(self._life_peak_waiting, self._waiting)
         acquiring.set(True)
         return Acquisition(self, must_wait, site)
 
-    def answered(self, must_wait: bool, took_ns: int) -> None:
-        """He got one, or an error."""
+    def acquire_ended(self, must_wait: bool, took_ns: int) -> None:
+        """The request was met, or failed."""
         with self._attempts.lock:
             if must_wait:
                 self._waiting -= 1
-            self._book().acquires.append(took_ns)
+            self._usage().acquires.append(took_ns)
 
-    def took(self, key: Any, site: Site) -> None:
-        """A connection is out."""
+    def acquired(self, key: Any, site: Site) -> None:
+        """A connection was acquired."""
         attempts = self._attempts
         with attempts.lock:
             self._held[key] = _Held(attempts.number, attempts.account is not None, site)
-            book = self._book()
-            book.peak = max(book.peak, len(self._held))
+            usage = self._usage()
+            usage.peak = max(usage.peak, len(self._held))
             self._life_peak = max(self._life_peak, len(self._held))
 
-    def gave(self, key: Any) -> None:
-        """It is back."""
+    def released(self, key: Any) -> None:
+        """A connection was released."""
         with self._attempts.lock:
             self._held.pop(key, None)
 
-    def ran(self, sql: str, took_ns: int, calls: int = 1) -> None:
-        """A statement is done, also with an error. `calls` 0 adds time to one that was counted."""
+    def executed(self, sql: str, took_ns: int, calls: int = 1) -> None:
+        """A statement finished or failed. `calls` 0 adds time to one already counted."""
         with self._attempts.lock:
-            book = self._books.get(self._attempts.account) or self._book()
-            entry = book.statements.get(sql)
+            usage = self._usages.get(self._attempts.account) or self._usage()
+            entry = usage.statements.get(sql)
             if entry is None:
-                if len(book.statements) >= MAX_STATEMENTS:
-                    book.statements = _folded(book.statements)
+                if len(usage.statements) >= MAX_STATEMENTS:
+                    usage.statements = _folded(usage.statements)
                     sql = statements.fold(sql)
-                entry = book.statements.setdefault(sql, [0, 0, 0])
+                entry = usage.statements.setdefault(sql, [0, 0, 0])
             entry[0] += calls
             entry[1] += took_ns
             if took_ns > entry[2]:  # noqa: PLR1730  (max() takes 0.2 us a query)
                 entry[2] = took_ns
 
-    def forget(self) -> None:
-        """Count from zero, on every account."""
-        self._books.clear()
+    def reset(self) -> None:
+        """Reset the counts of all accounts."""
+        self._usages.clear()
 
-    def take(self, attempt: int, account: Any) -> Optional[PoolUse]:
-        """What was done on the account, None for nothing; it counts from zero afterwards."""
-        book = self._books.pop(account, None) or _Book(len(self._held))
-        # The pool's own work when a connection comes back, perhaps one that another attempt had taken.
+    def collect(self, attempt: int, account: Any) -> Optional[PoolUse]:
+        """Return and reset the use by the account; None for no use."""
+        usage = self._usages.pop(account, None) or _Usage(len(self._held))
+        # The pool resets a released connection, which may have been acquired in another attempt.
         texts = {
             sql: sums
-            for sql, sums in book.statements.items()
+            for sql, sums in usage.statements.items()
             if statements.kind(sql) != statements.POOL_RESET
         }
         leaks = self._leaks(attempt) if account is None else []
-        if not book.acquires and not texts and not leaks:
+        if not usage.acquires and not texts and not leaks:
             return None
         return PoolUse(
             self.engine,
             self.name,
-            len(book.acquires),
-            sum(book.acquires),
-            max(book.acquires, default=0),
-            book.waits,
-            book.peak,
+            len(usage.acquires),
+            sum(usage.acquires),
+            max(usage.acquires, default=0),
+            usage.waits,
+            usage.peak,
             len(leaks),
             tuple(["%s:%d" % leak.site for leak in leaks[:TOP]]),
             id=self.id,
@@ -154,21 +154,21 @@ class Tally:
         )
 
     def _leaks(self, attempt: int) -> List[_Held]:
-        """What a shared fixture takes, it may keep."""
+        """Connections acquired in the attempt and not released; a shared fixture may keep its own."""
         return [held for held in self._held.values() if held.attempt == attempt and not held.shared]
 
     def sample(self) -> Optional[PoolSample]:
-        """The pool now; None when it is gone or was never one."""
+        """The current state of the pool; None if it is closed, or for connections outside pools."""
         try:
-            state = self._look() if self.name else None
-        except Exception:  # noqa: BLE001 - it changes while we read it, or its internals are unknown
+            state = self._read_state() if self.name else None
+        except Exception:  # noqa: BLE001 - it changed while being read, or its internals are unknown
             state = None
         if state is None:
             return None
         in_use = state.in_use if state.in_use >= 0 else len(self._held)
         waiting = state.waiting if state.waiting >= 0 else self._waiting
         self._max_size = state.max_size
-        # What was acquired before our hooks is in the driver's count only.
+        # Connections acquired before our hooks are only in the driver's count.
         self._life_peak = max(self._life_peak, in_use)
         return PoolSample(
             self.name,
@@ -183,8 +183,8 @@ class Tally:
             self._life_peak_waiting,
         )
 
-    def closing(self) -> PoolSample:
-        """The pool after its end: its peaks are what is left of it."""
+    def closed_sample(self) -> PoolSample:
+        """The last sample of a closed pool, with its peaks."""
         return PoolSample(
             self.name,
             self.engine,
@@ -198,7 +198,7 @@ class Tally:
 
 
 class Acquisition:
-    """From the request for a connection to its acquisition, or to an error."""
+    """One acquisition, from the request for a connection to its success or failure."""
 
     __slots__ = ("_must_wait", "_now", "_site", "_started_ns", "_tally")
 
@@ -208,12 +208,12 @@ class Acquisition:
         self._tally, self._must_wait, self._site, self._now = tally, must_wait, site, now
         self._started_ns = now()
 
-    def over(self, key: Any) -> None:
-        """With the `key` of what was taken, None for nothing."""
+    def finish(self, key: Any) -> None:
+        """End it with the `key` of the acquired connection, None if there is none."""
         acquiring.set(False)  # not reset: a coroutine may be closed in another context
-        self._tally.answered(self._must_wait, self._now() - self._started_ns)
+        self._tally.acquire_ended(self._must_wait, self._now() - self._started_ns)
         if key is not None:
-            self._tally.took(key, self._site)
+            self._tally.acquired(key, self._site)
 
 
 def _folded(texts: Dict[str, List[int]]) -> Dict[str, List[int]]:

@@ -1,9 +1,8 @@
-"""Drivers whose queries are not counted: what a test did with them is unknown, not zero.
+"""Drivers whose queries are not counted: a test's number of queries is then unknown, not zero.
 
-The rule: from the first connection that the tests (or their code) make with such a driver, until the end
-of the process, any test may use it, so no test's count is known. That it was imported says nothing: coverage
-and others import sqlite3 for themselves, and what they connect does not count either. What SQLAlchemy
-connects is counted by SQLAlchemy's hooks.
+Once the tests (or the code under test) connect with such a driver, any later test in the process may use it,
+so no count is known. An import alone means nothing, nor does a connection by a library: coverage and
+others use sqlite3 themselves. SQLAlchemy's connections are counted by its hooks.
 """
 
 import sys
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from tdd_monitor.plugin.observe.registry import Registry
     from tdd_monitor.plugin.observe.wrapping import Begin, End
 
-# Module: driver, and what is called to connect. Below SQLite's package: others take it from there.
+# Module: driver and callable that connects. For sqlite3 the submodule, from which others import it.
 DRIVERS: Dict[str, Tuple[str, str]] = {
     "psycopg2": ("psycopg2", "connect"),
     "sqlite3.dbapi2": ("sqlite3", "connect"),
@@ -27,12 +26,12 @@ DRIVERS: Dict[str, Tuple[str, str]] = {
     "pyodbc": ("pyodbc", "connect"),
     "duckdb": ("duckdb", "connect"),
 }
-# Not the tests: who counts for himself, who keeps his own data, and drivers built on another driver.
-_OTHERS = ("sqlalchemy", "coverage", "testmon", "aiosqlite", "aiomysql", "aiopg")
+# Callers other than the tests: measured themselves, with data of their own, or built on another driver.
+_NOT_TESTS = ("sqlalchemy", "coverage", "testmon", "aiosqlite", "aiomysql", "aiopg")
 
 
 def install(registry: "Registry", module: str) -> None:
-    """Notice the connections of a driver, which is imported."""
+    """Watch for connections of an imported driver."""
     from tdd_monitor.plugin.observe.wrapping import wrap
 
     driver, path = DRIVERS[module]
@@ -44,14 +43,14 @@ def install(registry: "Registry", module: str) -> None:
         original = getattr(owner, name)
         wrap(owner, name, registry.hooks(driver)(*_connecting(registry, driver)))
     except (AttributeError, TypeError):
-        registry.note_unwatched(driver)  # unknown driver internals: better too early than never
+        registry.note_unwatched(driver)  # unknown internals: assume that it is used
         return
     for holder, alias in list(_aliases(module, original)):
         setattr(holder, alias, getattr(owner, name))
 
 
 def _aliases(module: str, original: Any) -> Iterator[Tuple[Any, str]]:
-    """Where else the same function is: in its module and in the package that has it from there."""
+    """Other names of the same function, in its module and in the package that imports it from there."""
     for name in (module, module.partition(".")[0]):
         holder = sys.modules.get(name)
         for alias, value in list(vars(holder).items()) if holder is not None else ():
@@ -63,7 +62,7 @@ def _connecting(registry: "Registry", driver: str) -> "Tuple[Begin, End]":
     package = driver.partition(".")[0]
 
     def begin(first: Any, second: Any) -> Any:
-        return driver if registry.enabled and _by_the_tests(sys._getframe(2), package) else None
+        return driver if registry.enabled and _called_by_tests(sys._getframe(2), package) else None
 
     def end(driver: Any, connection: Any) -> None:
         registry.note_unwatched(driver)
@@ -71,11 +70,11 @@ def _connecting(registry: "Registry", driver: str) -> "Tuple[Begin, End]":
     return begin, end
 
 
-def _by_the_tests(frame: Any, driver: str) -> bool:
-    """Whoever called the driver decides."""
+def _called_by_tests(frame: Any, driver: str) -> bool:
+    """Whether the caller of the driver is the tests or their code."""
     while frame is not None:
         package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
         if package != driver:
-            return package not in _OTHERS
+            return package not in _NOT_TESTS
         frame = frame.f_back
     return True

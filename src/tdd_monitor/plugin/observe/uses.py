@@ -1,4 +1,4 @@
-"""Keeps the record of an attempt within bounds, however many pools it used."""
+"""Bounds the size of an attempt's record, however many pools it used."""
 
 from typing import Dict, Sequence, Tuple
 
@@ -10,18 +10,18 @@ _TOP = 5
 
 
 def bounded(uses: Sequence[PoolUse]) -> Tuple[PoolUse, ...]:
-    """The first ones as they are, the others added up by name: at most twice MAX_USES and one."""
+    """Keep the first MAX_USES and sum the others by name: at most 2 * MAX_USES + 1 in all."""
     more: Dict[Tuple[str, str], PoolUse] = {}
     for use in uses[MAX_USES:]:
         key = (use.engine, use.pool)
         if key not in more and len(more) >= MAX_USES:
             key = (use.engine, OTHERS)
         known = more.get(key)
-        more[key] = use._replace(pool=key[1], id=0, pools=1) if known is None else _together(known, use)
+        more[key] = use._replace(pool=key[1], id=0, pools=1) if known is None else _sum(known, use)
     return (*uses[:MAX_USES], *more.values())
 
 
-def _together(one: PoolUse, other: PoolUse) -> PoolUse:
+def _sum(one: PoolUse, other: PoolUse) -> PoolUse:
     return one._replace(
         acquires=one.acquires + other.acquires,
         acquire_ns=one.acquire_ns + other.acquire_ns,

@@ -1,8 +1,8 @@
-"""Wraps driver functions in hooks that are invisible to callers.
+"""Wraps driver functions in hooks that callers do not notice.
 
-A wrapper keeps the kind (plain, coroutine function, generator, context manager), the signature and the
-time of raising of what it wraps. So it is compiled with the same parameters: an `async def` with
-`*args` would accept wrong arguments until it is awaited. Errors in a hook stay here.
+A wrapper preserves the kind of function (plain, coroutine, generator, context manager), its signature and
+when it raises. It is therefore compiled with the same parameters: an `async def` with `*args` would accept
+wrong arguments until awaited. Errors in a hook never reach the caller.
 """
 
 import contextlib
@@ -12,19 +12,19 @@ import sys
 from types import CodeType
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-# Called with the object and the first argument; None: not measured this time.
+# Called with the object and the first argument; returns a token, or None to skip this call.
 Begin = Callable[[Any, Any], Any]
-# Called with what `Begin` returned, and the result, None for an error.
+# Called with the token and the result; None for an error.
 End = Callable[[Any, Any], None]
 Fault = Callable[[BaseException], None]
 
 
 def nothing(token: Any, result: Any) -> None:
-    """An `End` for hooks that have only a beginning."""
+    """The `End` of hooks that have only a `Begin`."""
 
 
 class Hooks(NamedTuple):
-    """Callbacks before and after a call, and the one for their failures."""
+    """Callbacks before and after a call, and for their failures."""
 
     begin: Begin
     end: End
@@ -39,7 +39,7 @@ class Wrapped(NamedTuple):
     original: Any
 
 
-# Everything that was replaced, for tests of that promise.
+# Everything that was replaced; tests check each wrapper against its original.
 replaced: List[Wrapped] = []
 
 _BEGIN = """
@@ -80,7 +80,7 @@ def {name}({parameters}):"""
     return (yield from (_tdd_rows if _tdd_token is None else _tdd_timed(_tdd_rows, _tdd_token)))
 """
 )
-# PEP 380 by hand: there is no `yield from` for asynchronous generators.
+# PEP 380 spelled out: asynchronous generators have no `yield from`.
 _ASYNC_GENERATOR = (
     """
 async def {name}({parameters}):"""
@@ -117,22 +117,22 @@ def {name}({parameters}):
 """
 
 
-_ANY = ("*args, **kwargs", "*args, **kwargs", "", "")  # of a function that is not written in Python
+_ANY = ("*args, **kwargs", "*args, **kwargs", "", "")  # for functions not written in Python
 _AWAITABLE = _AROUND_RESULT.replace("_tdd_method({passed})", "_tdd_unawaited(_tdd_method({passed}))")
 
 
 def wrap(owner: Any, name: str, hooks: Hooks) -> None:
-    """Replace `owner.name`. Raises AttributeError when there is none."""
+    """Replace `owner.name`. Raises AttributeError if it does not exist."""
     method = getattr(owner, name)
     setattr(owner, name, wrapper(method, hooks))
     replaced.append(Wrapped(owner, name, method))
 
 
 def wrapper(method: Any, hooks: Hooks) -> Any:
-    """What behaves as `method` does, and calls the hooks."""
+    """Return a function that behaves like `method` and calls the hooks."""
     template, extras = _shape(method, hooks)
     names = {
-        "__name__": __name__,  # where a connection was taken: not here
+        "__name__": __name__,  # so that call_site() skips these frames
         "_tdd_method": method,
         "_tdd_begin": hooks.begin,
         "_tdd_end": hooks.end,
@@ -140,10 +140,7 @@ def wrapper(method: Any, hooks: Hooks) -> Any:
         **extras,
     }
     code = getattr(method, "__code__", None)
-    declared = (
-        _declared(code) if isinstance(code, CodeType) else ("*args, **kwargs", "*args, **kwargs", "", "")
-    )
-    parameters, passed, first, second = declared
+    parameters, passed, first, second = _declared(code) if isinstance(code, CodeType) else _ANY
     text = template.format(
         name=method.__name__ if method.__name__.isidentifier() else "call",
         parameters=parameters,
@@ -152,10 +149,10 @@ def wrapper(method: Any, hooks: Hooks) -> Any:
         first=second or "None",
     )
     exec(compile(text, "<tdd-monitor around %s>" % method.__qualname__, "exec"), names)
-    made = names[method.__name__]
-    made.__defaults__ = getattr(method, "__defaults__", None)
-    made.__kwdefaults__ = getattr(method, "__kwdefaults__", None)
-    return functools.update_wrapper(made, method)
+    replacement = names[method.__name__]
+    replacement.__defaults__ = getattr(method, "__defaults__", None)
+    replacement.__kwdefaults__ = getattr(method, "__kwdefaults__", None)
+    return functools.update_wrapper(replacement, method)
 
 
 def _shape(method: Any, hooks: Hooks) -> Tuple[str, Dict[str, Any]]:
@@ -165,7 +162,7 @@ def _shape(method: Any, hooks: Hooks) -> Tuple[str, Dict[str, Any]]:
             "_tdd_first": _first,
             "_tdd_timed": functools.partial(_TimedRows, hooks),
         }
-    # Decorated: called, it checks or prepares something, and returns what the function inside makes.
+    # A decorator's plain function may return the coroutine, generator or manager of the one inside.
     inner = inspect.unwrap(method)
     template, around = _AROUND.get(_kind(inner), (_TEMPLATES[_plain], None))
     extras = {"_tdd_unawaited": _Unawaited}
@@ -181,7 +178,7 @@ def _kind(method: Any) -> Callable[[Any], bool]:
 
 
 def _declared(code: CodeType) -> Tuple[str, str, str, str]:
-    """Parameters as they are declared, as they are passed on, the name of the first and of the second."""
+    """Parameters as declared and as passed on, and the names of the first and second."""
     count, names = code.co_argcount, code.co_varnames
     positional = list(names[:count])
     named = list(names[count : count + code.co_kwonlyargcount])
@@ -204,7 +201,7 @@ def _declared(code: CodeType) -> Tuple[str, str, str, str]:
 
 
 class _TimedRows:
-    """An iterator whose first step ends a measurement: the other rows come as they are requested."""
+    """An iterator whose first step ends the measurement: the caller sets the pace of later rows."""
 
     __slots__ = ("_hooks", "_rows", "_token")
 
@@ -234,7 +231,7 @@ class _TimedRows:
 
 
 def _first(rows: Any) -> Any:
-    """The first step of a generator inside another: only the outer one is the event loop's to close."""
+    """Start an inner generator hidden from the event loop, which must close only the outer one."""
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)
     try:
@@ -244,7 +241,7 @@ def _first(rows: Any) -> Any:
 
 
 class _Unawaited:
-    """A coroutine inside another, which alone is to warn that it was never awaited."""
+    """Holds an inner coroutine and closes it unawaited: only the outer one may warn about that."""
 
     __slots__ = ("coroutine",)
 
@@ -260,7 +257,7 @@ def _awaiting(inner: Any, hooks: Hooks) -> Callable[..., Any]:
 
     async def wait(pending: _Unawaited, owner: Any, first: Any) -> Any:
         __tracebackhide__ = True
-        # As _start and _finish do, without calls: this is on the way of every prepared statement.
+        # _start and _finish inlined: every prepared statement passes here.
         try:
             token = begin(owner, first)
         except Exception as error:  # noqa: BLE001 - the hook reports it, the caller never sees it
