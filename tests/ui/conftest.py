@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
+from support.settling import settle_when_idle
 
 from tdd_monitor.config import Settings
 from tdd_monitor.protocol.events import Line
@@ -66,6 +67,12 @@ class PlayedControl:
 _: Control = PlayedControl()  # mypy checks that it is one
 
 MakeApp = Callable[..., MonitorApp]
+
+
+@pytest.fixture(autouse=True)
+def _settles_when_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pilot continues as soon as the event loop has nothing left to do."""
+    settle_when_idle(monkeypatch)
 
 
 @pytest.fixture
