@@ -110,7 +110,7 @@ async def _entered(schema: str | None) -> Any:
 
 
 async def single_goals(raw: Any, raw_beside_schema: Any) -> list[Line]:
-    """Set-up, clean-up, acquisition; a test with its own table, and with a declared schema."""
+    """Setup, clean-up, acquisition; a test with its own table, and with a declared schema."""
     setup_ms: list[float] = []
     cleanup_ms: list[float] = []
     acquired_ms: list[float] = []
@@ -162,7 +162,7 @@ async def single_goals(raw: Any, raw_beside_schema: Any) -> list[Line]:
     return [
         Line("fixture_setup against raw BEGIN/ROLLBACK", ratio(times, "setup", "raw"), 1.3),
         Line("test_cleanup against raw BEGIN/ROLLBACK", ratio(times, "cleanup", "raw"), None),
-        Line("set-up and clean-up together against raw BEGIN/ROLLBACK", ratio(times, "both", "raw"), 1.3),
+        Line("setup and clean-up together against raw BEGIN/ROLLBACK", ratio(times, "both", "raw"), 1.3),
         Line("individual_test: own table, against raw", ratio(tests, "context", "raw"), 1.15),
         Line(
             "individual_test: declared schema, against raw", ratio(tests, "schema", "raw_beside_schema"), 0.35

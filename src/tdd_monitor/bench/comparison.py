@@ -151,7 +151,7 @@ async def _individual_test_cached() -> float:
 
 
 async def _schema_operation_cached() -> float:
-    """The whole set-up of the context: an upper bound for the cost of its tables."""
+    """The whole setup of the context: an upper bound for the cost of its tables."""
     async with tdd_test_context("schema_operation_cached", SCHEMA) as context:
         await context.connection.execute("SELECT FROM bench_records")
     return context.timings.context_setup_ms

@@ -118,7 +118,7 @@ class FixtureUse(Record):
     first_user: str = ""  # node id of the test that it was set up for
     baseid: str = ""  # where it is defined
     unused: bool = False  # the attempt only tore it down
-    # For shared fixtures only, set-up and teardown together; the work of others belongs to the test.
+    # For shared fixtures only, setup and teardown together; the work of others belongs to the test.
     cpu_ns: int = 0
     rss_delta_bytes: int = 0
     db: Tuple[PoolUse, ...] = ()

@@ -66,7 +66,7 @@ def legend(report: Report, width: int) -> str:
     else:
         lines += [
             "_cached: the tables come from a declared schema and exist already; raw creates",
-            "its table in every turn. schema_operation_cached: a context's whole set-up.",
+            "its table in every turn. schema_operation_cached: a context's whole setup.",
         ]
     if width >= PUBLISHED_WIDTH:
         lines += [

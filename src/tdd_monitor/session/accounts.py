@@ -65,7 +65,7 @@ def add_test(session: Session, worker: Worker, record: FinishedTest, t_ns: int, 
 
 
 def add_shared(session: Session, use: FixtureUse, nodeid: str) -> SharedFixture:
-    """Combine set-up and teardown of a shared fixture, which arrive with different tests."""
+    """Combine setup and teardown of a shared fixture, which arrive with different tests."""
     key = (use.name, use.scope, use.first_user or nodeid, use.baseid)
     run = session.run.number if session.run is not None else 0
     known = session.shared_fixtures.get(key)

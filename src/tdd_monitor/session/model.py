@@ -192,7 +192,7 @@ class DatabaseServer:
 class SharedFixture:
     """One instance of a fixture that outlives tests, in run number `run`.
 
-    `use` is its set-up and teardown together, whichever tests they arrived with; `tests` is the number of
+    `use` is its setup and teardown together, whichever tests they arrived with; `tests` is the number of
     tests in that run that used it, including the one that it was set up for.
     """
 

@@ -28,7 +28,7 @@ class Alert:
     tests: tuple[str, ...] = ()  # node ids of the tests concerned, the worst one first
     cause: str = ""  # alerts with the same metric and cause are merged
     summary: str = ""  # shown in the merged alert instead of the number of tests
-    fixture: str = ""  # "scope:name" of the fixture, for a slow set-up
+    fixture: str = ""  # "scope:name" of the fixture, for a slow setup
     pool: str = ""
     waited: bool = False  # True if no connection was free
 
@@ -90,16 +90,16 @@ def _named(use: FixtureUse) -> str:
 
 
 def of_shared(lives: Sequence[SharedFixture], thresholds: Thresholds, t_ns: int) -> list[Alert]:
-    """Alerts of one shared fixture in one run, one for each test that triggered its set-up.
+    """Alerts of one shared fixture in one run, one for each test that triggered its setup.
 
-    The cost of its set-ups is divided among all tests that used it.
+    The cost of its setups is divided among all tests that used it.
     """
     limit = thresholds.fixture_setup_ms
     total = sum(life.use.self_ns for life in lives) / figures.NS_PER_MS
     tests = sum(life.tests for life in lives)
     if not limit or not tests or total / tests <= limit:
         return []
-    use, setups = lives[0].use, figures.plural(len(lives), "set-up")
+    use, setups = lives[0].use, figures.plural(len(lives), "setup")
     summary = f"{setups}, {figures.milliseconds(total)}, for {figures.plural(tests, 'test')}"
     alert = _alert("fixture_setup_ms", total / tests, limit, "", f"{_named(use)}: {summary}", t_ns)
     alert = replace(

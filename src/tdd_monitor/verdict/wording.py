@@ -7,7 +7,7 @@ from tdd_monitor.figures import MB, factor, milliseconds, percent, size
 
 WORDS = {
     "test_duration_ms": "duration",
-    "fixture_setup_ms": "fixture set-up",
+    "fixture_setup_ms": "fixture setup",
     "connection_acquire_ms": "connection wait",
     "schema_operation_ms": "schema change",
     "test_cleanup_ms": "clean-up",
@@ -35,7 +35,7 @@ ADVICE = {
     "repeated_queries": "One query per row (N+1): fetch the rows together with a JOIN or = ANY($1).",
 }
 
-SHARED_FIXTURE_ADVICE = "It is already shared: make its set-up cheaper, or cache its result between runs."
+SHARED_FIXTURE_ADVICE = "It is already shared: make its setup cheaper, or cache its result between runs."
 WRITES_ADVICE = "Rows are inserted one by one: use executemany or a multi-row INSERT to save round trips."
 
 SHARES = frozenset({"pool_utilization", "server_connections"})

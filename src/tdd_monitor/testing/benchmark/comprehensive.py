@@ -21,7 +21,7 @@ async def run_comprehensive_benchmark() -> PerformanceReport:
     benchmark = TDDPerformanceBenchmark()
     steps: tuple[tuple[str, Callable[[], Awaitable[object]]], ...] = (
         ("Whole tests", benchmark.benchmark_individual_test),
-        ("Fixture set-up", benchmark.benchmark_fixture_setup),
+        ("Fixture setup", benchmark.benchmark_fixture_setup),
         ("Connections", benchmark.benchmark_connection_acquisition),
         ("Schema operations", benchmark.benchmark_schema_operations),
         ("Test teardown", benchmark.benchmark_test_cleanup),
@@ -36,7 +36,7 @@ async def run_comprehensive_benchmark() -> PerformanceReport:
 
 
 def validate_performance_gate() -> bool:
-    """Measure whole tests and fixture set-up, and compare them with `PerformanceGate`; print what fails.
+    """Measure whole tests and fixture setup, and compare them with `PerformanceGate`; print what fails.
 
     `test_suite_time_seconds` is the time of all measured tests in a row. Can be called while an event
     loop runs, and blocks it. Raises what the toolkit raises when there is no server.

@@ -28,7 +28,7 @@ _runners: set[str] = set()  # pytest-asyncio's fixtures seen so far
 def set_up(
     fixturedef: Any, request: Any, fixtures: frozenset[str], pools: frozenset[str]
 ) -> Generator[None, object, object]:
-    """Wrap the set-up of pytest-asyncio's runner, or of a fixture of ours that runs on a loop.
+    """Wrap the setup of pytest-asyncio's runner, or of a fixture of ours that runs on a loop.
 
     `fixtures` are the names of those; some of them are `pools`.
     """

@@ -78,7 +78,7 @@ def rows(found: FixtureCost, width: int) -> Iterator[Row]:
     yield from _work(found, width)
     yield BLANK
     yield row(
-        (format.fit("set-up", 10, right=True) + format.fit("teardown", 11, right=True) + "  test", "head")
+        (format.fit("setup", 10, right=True) + format.fit("teardown", 11, right=True) + "  test", "head")
     )
     for nodeid, use in found.uses[:SHOWN]:
         yield row(

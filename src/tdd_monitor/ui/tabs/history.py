@@ -1,4 +1,4 @@
-"""The earlier durations of a test: its passed first attempts, oldest first."""
+"""Earlier durations of a test: the runs in which its first attempt passed, oldest first."""
 
 import statistics
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from .subject import Subject
 
 
 def rows(subject: Subject, width: int) -> Iterator[Row]:
-    """One bar per run."""
+    """Yield one bar per run in which the first attempt passed."""
     values = [own / figures.NS_PER_MS for own in subject.item.history_ns]
     if not values:
-        yield text_row("Not passed yet in this session.", "dim")
+        yield text_row("Has not passed in this session yet.", "dim")
         return
     limit = subject.view.board.thresholds.test_duration_ms
     median = statistics.median(values)
@@ -30,12 +30,12 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
     highest = max(*values, limit)
     for number, value in enumerate(values):
         ago = len(values) - 1 - number
-        label = "last" if not ago else f"{ago} before"
+        label = "latest pass" if not ago else f"{figures.plural(ago, 'pass', 'passes')} ago"
         over = bool(limit) and value > limit
         role = "warning" if over else "good"
         yield row(
-            (format.fit(label, 11), "dim"),
-            *charts.bar(value / highest, max(10, width - 26), role),
+            (format.fit(label, 14), "dim"),
+            *charts.bar(value / highest, max(10, width - 29), role),
             (format.fit(figures.milliseconds(value), 10, right=True), role if over else "text"),
             (" ▲" if over else "  ", "warning"),
         )
