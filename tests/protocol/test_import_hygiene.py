@@ -44,6 +44,13 @@ def test_the_state_imports_neither_screen_nor_loop(room: str) -> None:
     assert tops(modules) - sys.stdlib_module_names == {"tdd_monitor"}
 
 
-def test_a_command_starts_without_screen_and_database_driver() -> None:
-    modules = imported("tdd_monitor.cli", walk=False)
+def test_commands_start_without_screen_and_database_driver() -> None:
+    modules = imported("tdd_monitor.cli")
+    assert "tdd_monitor.cli.watch" in modules
     assert not tops(modules) & {"textual", "asyncpg", "sqlalchemy", "psycopg"}
+
+
+def test_a_command_is_imported_when_it_is_called() -> None:
+    modules = imported("tdd_monitor.cli", walk=False)
+    assert {name for name in modules if name.startswith("tdd_monitor")} == {"tdd_monitor", "tdd_monitor.cli"}
+    assert not tops(modules) & {"asyncio", "rich"}

@@ -3,20 +3,35 @@
 import io
 import os
 import sys
+from importlib import import_module
 
 import click
 
 from tdd_monitor import __version__
 
-from .bench import bench
-from .demo import demo
-from .postgres import postgres
-from .replay import replay
-from .run import run
-from .watch import watch
+# Each is defined in the module of the same name.
+COMMANDS = ("bench", "demo", "postgres", "replay", "run", "watch")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class LazyGroup(click.Group):
+    """Imports the module of a command only when it is called or listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, in alphabetical order."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command with this name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="tdd-monitor")
 def main() -> None:
     """A live performance monitor for pytest, in the terminal."""
@@ -36,7 +51,3 @@ def _repair_standard_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-for command in (watch, run, demo, replay, bench, postgres):
-    main.add_command(command)

@@ -1,6 +1,5 @@
 """`tdd-monitor bench`: the toolkit's operations on this machine's PostgreSQL, against their targets."""
 
-import asyncio
 import json
 import os
 import sys
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import UsageError
+from .errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,6 +61,8 @@ def bench(json_file: Path | None, against: str, strict: bool, runs: float) -> No
 
 
 def _measure(console: "Console", runs: float) -> "Report":
+    import asyncio
+
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
     from tdd_monitor.bench.comparison import Comparison

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from .options import PytestCommand, UsageError, make_engine, settings_here
+from .errors import UsageError
+from .options import PytestCommand, make_engine, settings_here
 from .watch import show
 
 

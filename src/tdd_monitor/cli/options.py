@@ -12,13 +12,7 @@ from tdd_monitor.runner.engine import Engine
 from tdd_monitor.runner.pytest_process.interpreter import InterpreterError, find_python
 from tdd_monitor.runner.pytest_process.launch import Target
 
-USAGE_ERROR = 4  # pytest's exit code for usage errors
-
-
-class UsageError(click.ClickException):
-    """An invalid option, argument or setting."""
-
-    exit_code = USAGE_ERROR
+from .errors import UsageError
 
 
 class PytestCommand(click.Command):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import UsageError
+from .errors import UsageError
 from .readers import readers_of_output
 
 if TYPE_CHECKING:

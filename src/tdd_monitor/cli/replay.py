@@ -7,7 +7,8 @@ import click
 from tdd_monitor.history.recording import RecordingError
 from tdd_monitor.runner.replay import Replay
 
-from .options import UsageError, settings_here
+from .errors import UsageError
+from .options import settings_here
 from .watch import show
 
 

@@ -11,7 +11,8 @@ from tdd_monitor.runner.headless import run_headless
 from tdd_monitor.runner.pytest_process.crash_output import timeout_stacks
 from tdd_monitor.runner.stream.server import ServerError
 
-from .options import PytestCommand, UsageError, make_engine, pytest_options, settings_here
+from .errors import UsageError
+from .options import PytestCommand, make_engine, pytest_options, settings_here
 
 
 @click.command(cls=PytestCommand)

@@ -15,7 +15,8 @@ from tdd_monitor.config import Settings
 from tdd_monitor.runner.control import Control
 from tdd_monitor.runner.signals import ending_signals
 
-from .options import PytestCommand, UsageError, make_engine, pytest_options, settings_here
+from .errors import UsageError
+from .options import PytestCommand, make_engine, pytest_options, settings_here
 
 CRASHED = 70  # EX_SOFTWARE: pytest does not use it
 TEXTUAL_CRASHED = 1  # `App.return_code` after an unhandled exception
