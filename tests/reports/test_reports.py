@@ -28,6 +28,7 @@ from tdd_monitor.protocol.events import (
 )
 from tdd_monitor.reports import console as report
 from tdd_monitor.reports.json import document
+from tdd_monitor.reports.output import make_console
 from tdd_monitor.verdict import Board
 
 MS = 1_000_000
@@ -179,6 +180,21 @@ def test_plain_lines_tell_each_failure_once() -> None:
     for seq, event in enumerate(events):
         reporter.on_delta(board.apply(Line(seq, seq, "", event)))
     assert text.getvalue().count("FAILED t.py::a") == 1
+
+
+def test_a_terminal_shows_the_progress_on_one_line() -> None:
+    text, board = io.StringIO(), Board()
+    reporter = report.Reporter(board, Console(file=text, width=150, force_terminal=True))
+    collected = Collect(tuple(CollectedTest(f"t.py::{name}") for name in "ab"))
+    with reporter:
+        for seq, event in enumerate((RunRequest("r", "all"), collected, finished("a"))):
+            reporter.on_delta(board.apply(Line(seq, seq, "", event)))
+    assert "1/2" in text.getvalue() and "1 passed" in text.getvalue()
+
+
+def test_names_keep_their_colons(capsys: pytest.CaptureFixture[str]) -> None:
+    report.summary(board_of(Sample(pools=(PoolSample(":x:", "asyncpg"),)), RunFinish(0)), make_console(), 0)
+    assert "Pool :x: (asyncpg)" in capsys.readouterr().out
 
 
 def test_what_never_arrived_is_told_loudly() -> None:

@@ -1,16 +1,9 @@
 """A run without a screen: one live line on a terminal, plain lines elsewhere, a summary at the end."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +15,9 @@ from tdd_monitor.terminal import plain_lines, visible
 from tdd_monitor.verdict import Board, Severity, wording
 
 from . import pytest_messages
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 SLOWEST = 10
 MAX_POOLS = 20
@@ -57,24 +53,16 @@ class Reporter:
         self._console = console
         self._reported: set[str] = set()
         self._tenth = 0
-        self._progress = Progress(
-            SpinnerColumn(),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._task = self._progress.add_task("starting", total=None)
+        self._progress = _live_line(console) if console.is_terminal else None
 
     def __enter__(self) -> "Reporter":
-        self._progress.start()
+        if self._progress is not None:
+            self._progress.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._progress.stop()
+        if self._progress is not None:
+            self._progress.stop()
 
     def on_delta(self, delta: Delta) -> None:
         """Print new failures at once and update the progress."""
@@ -91,14 +79,40 @@ class Reporter:
             ):
                 self._reported.add(nodeid)
                 self._console.print(Text(f"{item.outcome.upper()} {visible(nodeid)}", STYLES[item.outcome]))
-        if self._console.is_terminal:
+        if self._progress is not None:
             description = run.state.value if not run.done else counts_text(run.counts)
             self._progress.update(
-                self._task, completed=run.done, total=run.expected or None, description=description
+                self._progress.task_ids[0],
+                completed=run.done,
+                total=run.expected or None,
+                description=description,
             )
         elif run.expected and run.done * 10 // run.expected > self._tenth:
             self._tenth = run.done * 10 // run.expected
             self._console.print(f"{run.done}/{run.expected} {counts_text(run.counts)}", highlight=False)
+
+
+def _live_line(console: Console) -> "Progress":
+    # Imported here because only a terminal needs it, and the import takes 15 ms.
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
+    progress = Progress(*columns, console=console, transient=True)
+    progress.add_task("starting", total=None)
+    return progress
 
 
 def summary(

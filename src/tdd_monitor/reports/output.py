@@ -15,7 +15,8 @@ PLAIN_WIDTH = 200
 def make_console() -> Console:
     """A console on standard output; wide in a log, so that node ids stay whole and can be pasted."""
     file = cast(IO[str], _Forgiving(sys.stdout))
-    return SafeConsole(file=file) if sys.stdout.isatty() else SafeConsole(file=file, width=PLAIN_WIDTH)
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    return SafeConsole(file=file, width=width, emoji=False)  # rich would replace ":x:" in foreign text
 
 
 class SafeConsole(Console):
