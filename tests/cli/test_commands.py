@@ -1,3 +1,5 @@
+"""The command line in a process of its own, as a shell starts it."""
+
 import json
 import signal
 import subprocess
@@ -6,19 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from support.commands import command
 from support.patience import PATIENT_MONITOR
 from support.projects import MIXED, MIXED_COUNTS, write
-
-
-def tdd_monitor(cwd: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tdd_monitor", *args],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -26,16 +18,15 @@ def project(tmp_path: Path) -> Path:
     return write(tmp_path, test_mixed=MIXED)
 
 
-def test_run_prints_what_failed_and_ends_as_pytest_does(project: Path) -> None:
-    done = tdd_monitor(project, "run", "tests")
+def test_run_prints_failures_writes_json_and_exits_as_pytest_does(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")  # as a user's pytest: with plugins
+    done = command(project, "run", "tests", "--json", "out.json")
     assert done.returncode == 1
     assert "FAILED tests/test_mixed.py::test_fails" in done.stdout
     assert "assert [1, 2] == [1, 3]" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("1 failed, 2 errors, 2 passed, 1 skipped")
-
-
-def test_json_has_counts_and_metrics(project: Path) -> None:
-    tdd_monitor(project, "run", "tests", "--json", "out.json")
     document = json.loads((project / "out.json").read_text())
     assert document["counts"] == MIXED_COUNTS
     tests = {test["nodeid"]: test for test in document["tests"]}
@@ -44,8 +35,8 @@ def test_json_has_counts_and_metrics(project: Path) -> None:
     assert set(failed["phases"]) == {"setup", "call", "teardown"}
 
 
-def test_arguments_behind_two_dashes_go_to_pytest(project: Path) -> None:
-    done = tdd_monitor(project, "run", "tests", "--", "-k", "test_passes or test_skipped")
+def test_arguments_after_two_dashes_go_to_pytest(project: Path) -> None:
+    done = command(project, "run", "tests", "--", "-k", "test_passes or test_skipped")
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1].startswith("1 passed, 1 skipped")
 
@@ -60,21 +51,23 @@ def test_arguments_behind_two_dashes_go_to_pytest(project: Path) -> None:
         (("watch", "tests"), 4, "needs a terminal"),
     ],
 )
-def test_what_cannot_be_used_is_named(project: Path, args: tuple[str, ...], code: int, text: str) -> None:
-    done = tdd_monitor(project, *args)
+def test_invalid_arguments_are_usage_errors(
+    project: Path, args: tuple[str, ...], code: int, text: str
+) -> None:
+    done = command(project, *args)
     assert done.returncode == code
     assert text in done.stderr
 
 
-def test_a_wrong_setting_names_file_and_key(project: Path) -> None:
+def test_an_unknown_setting_is_reported_with_its_file(project: Path) -> None:
     (project / "pyproject.toml").write_text("[tool.tdd-monitor]\ntreshold = 3\n")
-    done = tdd_monitor(project, "run")
+    done = command(project, "run")
     assert done.returncode == 4
     assert "pyproject.toml" in done.stderr and "'treshold'" in done.stderr and "thresholds" in done.stderr
 
 
-def test_no_tests_says_so(tmp_path: Path) -> None:
-    done = tdd_monitor(write(tmp_path, test_empty=""), "run", "tests")
+def test_an_empty_suite_is_reported(tmp_path: Path) -> None:
+    done = command(write(tmp_path, test_empty=""), "run", "tests")
     assert done.returncode == 5
     assert "no tests ran" in done.stdout
 
@@ -82,17 +75,17 @@ def test_no_tests_says_so(tmp_path: Path) -> None:
 def test_an_interpreter_without_pytest_is_explained(project: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
-    done = tdd_monitor(project, "run", "tests", "--python", str(bare))
+    done = command(project, "run", "tests", "--python", str(bare))
     assert done.returncode == 4
     assert "has no pytest" in done.stdout and "-m pip install pytest" in done.stdout
 
 
-def test_pytest_goes_on_when_the_monitor_is_killed(tmp_path: Path) -> None:
+def test_pytest_finishes_when_the_monitor_is_killed(tmp_path: Path) -> None:
     source = """
 import pathlib, time
 def test_one():
     pathlib.Path("up").touch()
-    time.sleep(1)
+    while not pathlib.Path("killed").exists(): time.sleep(0.01)
     print("x" * 200_000)
 def test_two(): pass
 def test_three(): pathlib.Path("done").touch()
@@ -106,6 +99,7 @@ def test_three(): pathlib.Path("done").touch()
     _await(project / "up")
     monitor.send_signal(signal.SIGKILL)
     monitor.wait()
+    (project / "killed").touch()
     _await(project / "result.xml")
     assert (project / "done").exists()
     assert 'errors="0" failures="0"' in (project / "result.xml").read_text()
@@ -120,8 +114,8 @@ def test_two():
     time.sleep(60)
 """
     project = write(tmp_path, test_it=source)
-    command = [*PATIENT_MONITOR, "run", "tests"]
-    monitor = subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True)
+    words = [*PATIENT_MONITOR, "run", "tests"]
+    monitor = subprocess.Popen(words, cwd=project, stdout=subprocess.PIPE, text=True)
     _await(project / "up")
     monitor.send_signal(signal.SIGINT)
     output, _ = monitor.communicate(timeout=60)

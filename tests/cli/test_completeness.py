@@ -1,10 +1,10 @@
-"""Lines that get lost between a real pytest and the monitor: never shown as a smaller green number."""
+"""Lines lost between a real pytest and the monitor are reported, not just missing from the counts."""
 
 import json
 from pathlib import Path
 
 import pytest
-from cli.test_commands import tdd_monitor
+from support.commands import run
 from support.projects import write
 
 LOSSY = """
@@ -33,9 +33,11 @@ COUNTED = "INCOMPLETE: pytest counted {} passed; the monitor received {}."
     ],
     ids=["missing", "missing and red", "malformed"],
 )
-def test_a_line_that_is_lost(tmp_path: Path, change: str, value: int, code: int, problem: str) -> None:
+def test_a_lost_line_makes_the_run_incomplete(
+    tmp_path: Path, change: str, value: int, code: int, problem: str
+) -> None:
     project = write(tmp_path, conftest=LOSSY.format(change=change), test_it=SUITE.format(value=value))
-    done = tdd_monitor(project, "run", "tests", "--json", "out.json")
+    done = run(project, "--json", "out.json")
     assert done.returncode == code, done.stdout
     lines = done.stdout.splitlines()
     assert f"INCOMPLETE: {problem}" in lines

@@ -1,12 +1,10 @@
-"""What a run says of the memory of its process: warm-up, steps and leaks, each in a real pytest."""
+"""What a run reports of the memory of its process: warm-up, steps and leaks, each in a real pytest."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from support.commands import run
 from support.projects import write
 
 CONFTEST = """
@@ -44,27 +42,18 @@ GROWTH, USAGE = (
 )
 
 
-def document(project: Path) -> tuple[dict[str, Any], str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tdd_monitor", "run", "tests", "--json", "out.json"],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return json.loads((project / "out.json").read_text()), done.stdout
-
-
 @pytest.mark.parametrize(
     ("tests", "alerted"),
     [(LEAK, [GROWTH]), (STEPS, []), (ONE, [USAGE])],
     ids=["leak", "steps", "one test"],
 )
-def test_a_leak_is_told_of_the_process_or_of_the_one_test_and_a_step_not_at_all(
+def test_leaks_raise_an_alert_and_single_steps_do_not(
     tmp_path: Path, tests: str, alerted: list[tuple[str, str]]
 ) -> None:
-    found, printed = document(write(tmp_path, test_memory=tests, conftest=CONFTEST))
+    project = write(tmp_path, test_memory=tests, conftest=CONFTEST)
+    done = run(project, "--json", "out.json")
+    assert done.returncode == 0, done.stdout
+    found = json.loads((project / "out.json").read_text())
     alerts = [
         (alert["metric"], alert["subject"])
         for alert in found["alerts"]
@@ -75,5 +64,5 @@ def test_a_leak_is_told_of_the_process_or_of_the_one_test_and_a_step_not_at_all(
     assert 30 < memory["warm_up_mb"] < 90
     assert memory["first_rss_mb"] + memory["warm_up_mb"] + memory["growth_mb"] <= memory["peak_rss_mb"] + 1
     assert alerts == alerted
-    assert f"+{memory['warm_up_mb']:.1f} MB before the first test" in printed
-    assert f"+{memory['growth_mb']:.1f} MB during tests" in printed
+    assert f"+{memory['warm_up_mb']:.1f} MB before the first test" in done.stdout
+    assert f"+{memory['growth_mb']:.1f} MB during tests" in done.stdout
