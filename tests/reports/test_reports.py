@@ -186,8 +186,9 @@ def test_a_terminal_shows_the_progress_on_one_line() -> None:
     text, board = io.StringIO(), Board()
     reporter = report.Reporter(board, Console(file=text, width=150, force_terminal=True))
     collected = Collect(tuple(CollectedTest(f"t.py::{name}") for name in "ab"))
+    events: tuple[Event, ...] = (RunRequest("r", "all"), collected, finished("a"))
     with reporter:
-        for seq, event in enumerate((RunRequest("r", "all"), collected, finished("a"))):
+        for seq, event in enumerate(events):
             reporter.on_delta(board.apply(Line(seq, seq, "", event)))
     assert "1/2" in text.getvalue() and "1 passed" in text.getvalue()
 

@@ -1,11 +1,10 @@
-import asyncio
 import os
 import shutil
 import signal
 from pathlib import Path
 
 import pytest
-from support.projects import MIXED, MIXED_COUNTS, ended, engine_for, reached, started, write
+from support.projects import MIXED, MIXED_COUNTS, appears, ended, engine_for, reached, started, write
 
 from tdd_monitor.config import Settings
 from tdd_monitor.runner import engine as engine_module
@@ -35,13 +34,9 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "MAX_SHUTDOWN_S", 90.0)
 
 
-async def appears(path: Path) -> None:
-    async with asyncio.timeout(60):
-        while not path.exists():
-            await asyncio.sleep(0.01)
-
-
-@pytest.mark.parametrize("args", [(), ("-n", "2"), ("-p", "no:terminal"), ("-p", "no:cacheprovider", "-q")])
+@pytest.mark.parametrize(
+    "args", [(), ("-p", "xdist", "-n", "2"), ("-p", "no:terminal"), ("-p", "no:cacheprovider", "-q")]
+)
 async def test_a_run_counts_as_pytest_does(tmp_path: Path, args: tuple[str, ...]) -> None:
     engine = engine_for(write(tmp_path, test_mixed=MIXED), *args)
     assert await run_headless(engine) == 1
@@ -53,7 +48,7 @@ async def test_a_run_counts_as_pytest_does(tmp_path: Path, args: tuple[str, ...]
 
 async def test_a_replay_ends_in_the_state_of_the_live_run(tmp_path: Path) -> None:
     record = tmp_path / "run.ndjson"
-    engine = engine_for(write(tmp_path, test_mixed=MIXED), "-n", "2", record=record)
+    engine = engine_for(write(tmp_path, test_mixed=MIXED), "-p", "xdist", "-n", "1", record=record)
     async with started(engine) as session:
         await reached(session, ended(1))
         engine.rerun([nodeid for nodeid in session.items if "fails" in nodeid], "failed")
@@ -68,7 +63,7 @@ async def test_a_replay_ends_in_the_state_of_the_live_run(tmp_path: Path) -> Non
     assert replay.board.of_test == engine.board.of_test
 
 
-async def test_a_rerun_touches_only_what_was_asked_for(tmp_path: Path) -> None:
+async def test_a_rerun_runs_only_the_requested_tests(tmp_path: Path) -> None:
     engine = engine_for(write(tmp_path, test_mixed=MIXED))
     async with started(engine) as session:
         await reached(session, ended(1))
@@ -90,7 +85,7 @@ async def test_a_run_finds_the_monitor_when_its_socket_was_removed(tmp_path: Pat
     assert (run.state, run.counts, run.exitstatus) == (RunState.FINISHED, {"passed": 1}, 0)
 
 
-async def test_many_node_ids_go_past_the_command_lines_limit(tmp_path: Path) -> None:
+async def test_more_node_ids_than_a_command_line_holds(tmp_path: Path) -> None:
     source = (
         "import pytest\n@pytest.mark.parametrize('x', ['v' * 500 + str(i) for i in range(200)])\n"
         "def test_x(x): pass\n"
@@ -103,7 +98,7 @@ async def test_many_node_ids_go_past_the_command_lines_limit(tmp_path: Path) -> 
     assert run.done == 150 and run.exitstatus == 0
 
 
-async def test_a_killed_pytest_tells_what_was_running(tmp_path: Path) -> None:
+async def test_the_test_that_ran_when_pytest_was_killed_is_lost(tmp_path: Path) -> None:
     engine = engine_for(write(tmp_path, test_slow=SLOW.format(seconds=60)))
     async with started(engine) as session:
         await appears(tmp_path / "up")
@@ -118,7 +113,7 @@ async def test_a_killed_pytest_tells_what_was_running(tmp_path: Path) -> None:
     assert session.items["tests/test_slow.py::test_last"].state is ItemState.IDLE
 
 
-async def test_cancel_interrupts_and_keeps_what_is_known(tmp_path: Path) -> None:
+async def test_cancel_interrupts_and_keeps_results(tmp_path: Path) -> None:
     engine = engine_for(write(tmp_path, test_slow=SLOW.format(seconds=60)))
     async with started(engine) as session:
         await appears(tmp_path / "up")
@@ -130,7 +125,7 @@ async def test_cancel_interrupts_and_keeps_what_is_known(tmp_path: Path) -> None
     assert not (tmp_path / "done").exists()
 
 
-async def test_any_rerun_cancels_the_run_that_is_going(tmp_path: Path) -> None:
+async def test_a_rerun_cancels_the_run_in_progress(tmp_path: Path) -> None:
     engine = engine_for(write(tmp_path, test_slow=SLOW.format(seconds=60)))
     async with started(engine) as session:
         await appears(tmp_path / "up")
@@ -164,20 +159,16 @@ async def test_a_save_during_a_run_is_not_lost(tmp_path: Path) -> None:
     assert run.counts == {"passed": 2}
 
 
-@pytest.mark.parametrize(
-    ("source", "code"),
-    [("", 5), ("import nonexistent_module\n", 2), ("def test_x():\n    import os; os._exit(0)\n", 3)],
-)
-async def test_exit_codes_are_pytests_own(tmp_path: Path, source: str, code: int) -> None:
-    engine = engine_for(write(tmp_path, test_it=source))
-    assert await run_headless(engine) == code
+async def test_an_empty_suite_ends_as_in_pytest(tmp_path: Path) -> None:
+    engine = engine_for(write(tmp_path, test_it=""))
+    assert await run_headless(engine) == 5
 
 
 async def test_a_collection_error_names_the_file(tmp_path: Path) -> None:
     engine = engine_for(
         write(tmp_path, test_bad="import nonexistent_module\n", test_ok="def test_x(): pass\n")
     )
-    await run_headless(engine)
+    assert await run_headless(engine) == 2
     run = engine.board.session.run
     assert run is not None and [error.nodeid for error in run.collect_errors] == ["tests/test_bad.py"]
     assert "nonexistent_module" in run.collect_errors[0].longrepr

@@ -1,4 +1,4 @@
-"""Whatever goes wrong with a run ends it as lost and says why, and the next key works."""
+"""Whatever goes wrong with a run ends it as lost and is reported, and the next request works."""
 
 import asyncio
 import os
@@ -7,13 +7,12 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.patience import PATIENT_MONITOR
-from support.projects import SLOW_END, ended, engine_for, reached, started, write
+from support.projects import SLOW_END, appears, becomes, ended, engine_for, reached, started, write
 
 from tdd_monitor.history import recording
 from tdd_monitor.protocol.events import Hello, RunFinish, RunLost
@@ -27,20 +26,20 @@ from tdd_monitor.session.model import RunState
 OK = "def test_ok(): pass\n"
 
 
-@pytest.mark.parametrize("nodeid", ["tests/test_ok.py::test_ok\0", "tests/test_ok.py::\ud800"])
-async def test_a_node_id_that_no_program_can_take(tmp_path: Path, nodeid: str) -> None:
+async def test_a_node_id_that_no_program_accepts(tmp_path: Path) -> None:
     engine = engine_for(write(tmp_path, test_ok=OK))
     async with started(engine) as session:
         await reached(session, ended(1))
-        engine.rerun([nodeid], "marked")
-        run = await reached(session, ended(2))
-        assert run.exitstatus not in (0, None)
-        assert engine.output or engine.notices
+        for number, nodeid in ((2, "tests/test_ok.py::test_ok\0"), (3, "tests/test_ok.py::\ud800")):
+            engine.rerun([nodeid], "marked")
+            run = await reached(session, ended(number))
+            assert run.exitstatus not in (0, None), nodeid
+            assert engine.output or engine.notices, nodeid
         engine.rerun(None, "all")
-        assert (await reached(session, ended(3))).counts == {"passed": 1}
+        assert (await reached(session, ended(4))).counts == {"passed": 1}
 
 
-async def test_a_fault_of_the_monitor_ends_the_run_only(tmp_path: Path) -> None:
+async def test_an_error_in_the_monitor_ends_only_the_run(tmp_path: Path) -> None:
     engine = engine_for(write(tmp_path, test_ok=OK))
     async with started(engine) as session:
         await reached(session, ended(1))
@@ -87,35 +86,35 @@ def no_temporary_directory(root: Path, engine: Engine) -> Callable[[], None]:
     return lambda: setattr(tempfile, "tempdir", kept)
 
 
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (no_directory, ["the directory", "is gone"]),
-        (no_files, ["Too many open files", "ulimit -n"]),
-        (no_interpreter, ["/no/such/python cannot be started", "--python"]),
-        (no_temporary_directory, ["gone", "TMPDIR"]),
-    ],
-)
-async def test_what_keeps_pytest_from_starting_is_named(
-    tmp_path: Path, spoil: Callable[[Path, Engine], Callable[[], None]], words: list[str]
-) -> None:
+FAULTS = {
+    no_directory: ["the directory", "is gone"],
+    no_files: ["Too many open files", "ulimit -n"],
+    no_interpreter: ["/no/such/python cannot be started", "--python"],
+    no_temporary_directory: ["gone", "TMPDIR"],
+}
+
+
+async def test_the_reason_that_pytest_cannot_start_is_reported(tmp_path: Path) -> None:
     root = tmp_path / "project"
     root.mkdir()
     engine = engine_for(write(root, test_ok=OK))
     async with started(engine) as session:
-        await reached(session, ended(1))
-        undo = spoil(root, engine)
-        try:
+        number = 1
+        await reached(session, ended(number))
+        for spoil, words in FAULTS.items():
+            undo = spoil(root, engine)
+            try:
+                engine.rerun(None, "all")
+                run = await reached(session, ended(number + 1))
+            finally:
+                undo()
+            assert run.state is RunState.LOST and run.exitstatus == 127, spoil
+            notice = engine.notices[-1]
+            assert [word for word in words if word not in notice] == []
+            assert ("--python" in notice) == (spoil is no_interpreter)
             engine.rerun(None, "all")
-            run = await reached(session, ended(2))
-        finally:
-            undo()
-        assert run.state is RunState.LOST and run.exitstatus == 127
-        said = engine.notices[-1]
-        assert [word for word in words if word not in said] == []
-        assert ("--python" in said) == (spoil is no_interpreter)
-        engine.rerun(None, "all")
-        assert (await reached(session, ended(3))).counts == {"passed": 1}
+            number += 2
+            assert (await reached(session, ended(number))).counts == {"passed": 1}, spoil
 
 
 STUBBORN = """
@@ -129,12 +128,6 @@ def test_waits():
 """
 
 
-async def appears(path: Path) -> None:
-    async with asyncio.timeout(60):
-        while not path.exists():
-            await asyncio.sleep(0.01)
-
-
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The grace is 5 s; a machine that is busy needs more for the same work."""
@@ -143,12 +136,38 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "MAX_SHUTDOWN_S", 90.0)
 
 
+# A teardown that goes on until it is allowed to end.
+LONG_TEARDOWN = """
+import pathlib, time, pytest
+
+@pytest.fixture(scope="session", autouse=True)
+def server():
+    yield
+    pathlib.Path("ending").touch()
+    for _ in range(12_000):
+        if pathlib.Path("may_end").exists(): break
+        time.sleep(0.01)
+    pathlib.Path("ended").touch()
+
+def test_waits():
+    pathlib.Path("up").touch()
+    time.sleep(60)
+"""
+
+
 @pytest.mark.usefixtures("patient")
-async def test_quitting_lets_the_teardown_finish(tmp_path: Path) -> None:
-    engine = engine_for(write(tmp_path, test_it=SLOW_END.format(seconds=2.5)), record=tmp_path / "r")
+@pytest.mark.parametrize("rerun", [False, True], ids=["quit", "rerun, then quit"])
+async def test_quitting_lets_the_teardown_finish(tmp_path: Path, rerun: bool) -> None:
+    engine = engine_for(write(tmp_path, test_it=LONG_TEARDOWN), record=tmp_path / "r")
     await engine.start()
     await appears(tmp_path / "up")
-    await engine.stop()
+    if rerun:
+        engine.rerun(None, "all")
+    stopping = asyncio.create_task(engine.stop())
+    await appears(tmp_path / "ending")
+    assert not stopping.done()
+    (tmp_path / "may_end").touch()
+    await stopping
     assert (tmp_path / "ended").exists()
     assert isinstance(list(recording.read(tmp_path / "r"))[-1].event, RunFinish)
 
@@ -171,32 +190,19 @@ async def test_quitting_twice_kills_at_once(tmp_path: Path, how: str) -> None:
     assert isinstance(last, RunLost) and last.signal == "SIGKILL"
 
 
-@pytest.mark.usefixtures("patient")
-async def test_another_run_asked_for_is_no_reason_to_kill(tmp_path: Path) -> None:
-    engine = engine_for(write(tmp_path, test_it=SLOW_END.format(seconds=2.5)))
-    await engine.start()
-    await appears(tmp_path / "up")
-    engine.rerun(None, "all")
-    await engine.stop()
-    assert (tmp_path / "ended").exists()
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-async def test_a_recording_on_a_full_disk_is_told(tmp_path: Path) -> None:
+async def test_a_recording_on_a_full_disk_is_reported(tmp_path: Path) -> None:
     engine = engine_for(write(tmp_path, test_ok=OK), record=Path("/dev/full"))
     assert await run_headless(engine) == 1
     assert "Recording to /dev/full stopped: No space left" in engine.notices[-1]
 
 
-async def test_kill_minus_nine_leaves_what_was_told_a_second_before(tmp_path: Path) -> None:
+async def test_a_recording_survives_kill_minus_nine(tmp_path: Path) -> None:
     root = write(tmp_path, test_it=OK + SLOW_END.format(seconds=0))
     command = [sys.executable, "-m", "tdd_monitor", "run", "--record", "r", "tests"]
     monitor = await asyncio.create_subprocess_exec(*command, cwd=root, stdout=asyncio.subprocess.DEVNULL)
     await appears(tmp_path / "up")
-    deadline = time.monotonic() + 30
-    while b'"test"' not in (tmp_path / "r").read_bytes():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
+    await becomes(lambda: b'"test"' in (tmp_path / "r").read_bytes())
     monitor.send_signal(signal.SIGKILL)
     await monitor.wait()
     lines = list(recording.read(tmp_path / "r"))
@@ -215,15 +221,15 @@ async def test_a_signal_interrupts_a_run_without_a_screen(tmp_path: Path, number
     assert (tmp_path / "ended").exists()
 
 
-async def test_workers_that_die_in_collection_are_told(tmp_path: Path) -> None:
+async def test_workers_that_die_in_collection_are_reported(tmp_path: Path) -> None:
     root = write(tmp_path, test_it="import os, sys\nif 'PYTEST_XDIST_WORKER' in os.environ: os._exit(7)\n")
-    engine = engine_for(root, "-n", "2")
+    engine = engine_for(root, "-p", "xdist", "-n", "1", "--max-worker-restart", "1")
     assert await run_headless(engine) != 0
-    said = "\n".join(engine.notices)
-    assert "gw0" in said and "before" in said, said
+    notices = "\n".join(engine.notices)
+    assert "gw0" in notices and "before" in notices, notices
 
 
-async def test_an_exit_that_pretends_success_is_called_by_its_code(tmp_path: Path) -> None:
+async def test_a_death_with_exit_code_0_is_reported(tmp_path: Path) -> None:
     from rich.console import Console
 
     from tdd_monitor.reports import console as report

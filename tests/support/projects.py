@@ -66,6 +66,18 @@ async def reached(session: Session, condition: Callable[[Run], bool], timeout_s:
     return session.run
 
 
+async def becomes(condition: Callable[[], bool], timeout_s: float = 60) -> None:
+    """Wait until `condition` is true."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def appears(path: Path) -> None:
+    """Wait until a test has made this file."""
+    await becomes(path.exists)
+
+
 def ended(number: int) -> Callable[[Run], bool]:
     """True for run `number` once it is over."""
     return lambda run: run.number == number and not run.active

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from .filter import SaveFilter
 
+CHECK_ROOT_S = 1.0
 MIN_POLL_S = 1.0
 MAX_POLL_SHARE = 0.1  # the most of the time spent polling
 _EVENT = struct.Struct("iIII")  # inotify_event: watch, mask, cookie, length of the name
@@ -100,7 +101,7 @@ class Notifications:
             loop.add_reader(self._descriptor, self._read)
             while _identity(self._wanted.root) == identity:
                 with contextlib.suppress(TimeoutError):
-                    directory = await asyncio.wait_for(self._new.get(), 1.0)
+                    directory = await asyncio.wait_for(self._new.get(), CHECK_ROOT_S)
                     if directory is None:
                         return "too many changes at once"
                     if not await asyncio.to_thread(self._watch, directory, True):
@@ -204,7 +205,7 @@ class Observed:
         await asyncio.to_thread(observer.start)
         try:
             while _identity(wanted.root) == identity:  # noqa: ASYNC110 (there is no event for it)
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(CHECK_ROOT_S)
             return "the directory was removed or replaced"
         finally:
             observer.stop()
