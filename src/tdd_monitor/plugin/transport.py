@@ -35,13 +35,9 @@ class SocketTransport:
 
     def _connect(self) -> None:
         kind, _, place = self._address.partition(":")
-        if kind == "unix":
-            connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-            target: Any = place
-        else:
-            host, _, port = place.rpartition(":")
-            connection = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
-            target = (host, int(port))
+        host, _, port = place.rpartition(":")
+        family, target = (_socket.AF_UNIX, place) if kind == "unix" else (_socket.AF_INET, (host, int(port)))
+        connection = _socket.socket(family, _socket.SOCK_STREAM)
         connection.settimeout(CONNECT_TIMEOUT_S)
         try:
             connection.connect(target)
