@@ -29,7 +29,10 @@ TEST_EXTRA = (f"--editable={ROOT}[test]",)
 LIBRARIES = ("asyncpg", "psutil", "pytest-asyncio", "sqlalchemy", "textual")
 OLDEST_PYTEST = "pytest==8.2.0"  # what the oldest pytest-asyncio needs; tests/plugin goes back to 7.4
 
-PLUGIN = [f"tests/plugin/test_{name}.py" for name in ("matrix", "bootstrap", "shared_fixtures", "databases")]
+PLUGIN = [
+    f"tests/plugin/test_{name}.py"
+    for name in ("matrix", "bootstrap", "shared_fixtures", "python_memory", "shared_databases", "databases")
+]
 TOOLKIT = [
     f"tests/testing/test_{name}.py"
     for name in ("context", "runners", "pools", "sqlalchemy", "sync_context", "changed_libraries")

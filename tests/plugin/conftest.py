@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,16 +18,23 @@ collect_ignore_glob = ["test_*.py"] if sys.platform == "win32" else []  # Unix s
 Suite = Callable[..., Path]
 
 
+def write_suite(directory: Path, **files: str) -> Path:
+    """Write `name=text` as name.py into the directory, which is returned."""
+    for name, text in files.items():
+        (directory / f"{name}.py").write_text(textwrap.dedent(text), encoding="utf-8")
+    return directory
+
+
 @pytest.fixture
 def suite(tmp_path: Path) -> Suite:
-    """Write `name=text` as name.py into a directory, which is returned."""
+    """Write files into the test's directory."""
+    return partial(write_suite, tmp_path)
 
-    def write(**files: str) -> Path:
-        for name, text in files.items():
-            (tmp_path / f"{name}.py").write_text(textwrap.dedent(text), encoding="utf-8")
-        return tmp_path
 
-    return write
+@pytest.fixture(scope="module")
+def new_suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
+    """The same for runs that tests share: each call writes into a new directory."""
+    return lambda **files: write_suite(tmp_path_factory.mktemp("suite"), **files)
 
 
 @pytest.fixture

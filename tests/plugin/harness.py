@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +40,7 @@ PYTHON = os.environ.get("PLUGIN_TEST_PYTHON") or sys.executable
 BOOTSTRAP = Path(tdd_monitor.__file__).parent / "plugin" / "bootstrap.py"
 TOKEN, RUN = "a-token", "a-run"
 MS = 1_000_000
+MB = 1 << 20
 EventType = TypeVar("EventType")
 _FOREIGN = ("TDD_MONITOR_", "PYTEST", "COV_", "COVERAGE")
 
@@ -132,6 +133,11 @@ class Run:
                 assert (record.nodeid, record.attempt) in started
                 assert all(0 <= phase.wall_ns < 60_000 * MS for phase in record.phases)
                 assert all(phase.cpu_ns >= 0 and phase.rss_bytes >= 0 for phase in record.phases)
+
+
+def queries(db: Iterable[PoolUse]) -> tuple[int, int]:
+    """All statements, and those of them that are DDL."""
+    return sum(use.queries for use in db), sum(use.ddl for use in db)
 
 
 @dataclass

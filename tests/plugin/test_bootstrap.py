@@ -1,17 +1,20 @@
 """bootstrap.py is `python -m pytest` with the plugin in it, or one clear line."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import venv
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from plugin import interpreters
 from plugin.conftest import Suite, require
 from plugin.harness import BOOTSTRAP, environment, listening, plain_pytest, run_pytest
+from tdd_monitor.plugin.activation import activate
 from tdd_monitor.protocol.events import RunFinish
 
 WHAT_A_SUITE_SEES = """
@@ -38,6 +41,14 @@ WHAT_A_SUITE_SEES = """
         process.start()
         process.join()
         assert process.exitcode == 0
+"""
+METRICS = """
+    from tdd_monitor.plugin import record_metric
+
+    def test_metric():
+        record_metric("ddl_operations_saved", 3)
+        record_metric("nonsense", float("nan"))
+        record_metric("more of it", "x")
 """
 
 
@@ -86,14 +97,17 @@ def test_the_plugin_comes_from_this_copy_whatever_is_installed(suite: Suite) -> 
     assert run.counted == {"passed": 1}, run.output
 
 
-@pytest.mark.parametrize("args", [(), ("-n1",)], ids=["single", "xdist"])
-def test_no_warning_about_what_is_imported_already(args: tuple[str, ...], suite: Suite) -> None:
-    autoload = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": ""}
-    run = run_pytest(
-        suite(test_one="def test_one(): pass"), "-W", "error", *args, env=autoload, python=sys.executable
-    )
+@pytest.mark.parametrize("args", [("-p", "no:xdist"), ("-n1",)], ids=["without xdist", "with xdist"])
+def test_no_warning_about_modules_imported_already(args: tuple[str, ...], suite: Suite) -> None:
+    """Installed plugins are found by their entry points; those of the expensive ones are not imported."""
+    autoload = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "", "PYTEST_ADDOPTS": os.environ["PYTEST_ADDOPTS"]}
+    directory = suite(test_one="def test_one(): pass")
+    run = run_pytest(directory, "-W", "error", *args, env=autoload, python=sys.executable)
     assert run.exitcode == 0, run.output
     assert "rewritten" not in run.output
+    run.assert_well_formed()
+    assert run.counted == {"passed": 1}
+    assert run.hello.role == ("controller" if "-n1" in args else "single")
 
 
 def test_many_arguments_come_in_a_file(suite: Suite, tmp_path: Path) -> None:
@@ -154,61 +168,40 @@ def test_a_pytest_that_is_too_old(versions: dict[str, str], complaint: str, tmp_
     assert "pip install --upgrade" in line
 
 
-def test_no_monitor_behind_the_address(suite: Suite) -> None:
+@pytest.mark.parametrize("address", ["unix:/nowhere/at/all", ""])
+def test_no_monitor_behind_the_address(address: str, suite: Suite) -> None:
     directory = suite(test_one="def test_one(): pass")
-    for address in ("unix:/nowhere/at/all", "tcp:127.0.0.1:1", "nonsense", ""):
-        env = {"TDD_MONITOR_ADDRESS": address, "TDD_MONITOR_TOKEN": "t", "TDD_MONITOR_RUN": "r"}
-        process = run_bootstrap(sys.executable, "-q", "-p", "no:cacheprovider", cwd=directory, **env)
-        assert process.returncode == 0, process.stdout + process.stderr
-        assert "1 passed" in process.stdout
+    env = {"TDD_MONITOR_ADDRESS": address, "TDD_MONITOR_TOKEN": "t", "TDD_MONITOR_RUN": "r"}
+    process = run_bootstrap(sys.executable, "-q", "-p", "no:cacheprovider", cwd=directory, **env)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "1 passed" in process.stdout
 
 
-def test_a_plain_pytest_imports_next_to_nothing(suite: Suite) -> None:
-    text = """
+@pytest.mark.filterwarnings("error::ResourceWarning")
+@pytest.mark.parametrize("address", ["unix:/nowhere/at/all", "tcp:127.0.0.1:1", "nonsense", "tcp:x:y"])
+def test_the_plugin_stays_inactive_without_a_monitor(address: str) -> None:
+    plugins = pytest.PytestPluginManager()
+    registered = plugins.get_plugins()
+    assert activate(SimpleNamespace(pluginmanager=plugins), {"address": address}) is None
+    assert plugins.get_plugins() == registered
+
+
+def test_without_a_monitor_metrics_are_ignored_and_next_to_nothing_is_imported(suite: Suite) -> None:
+    imports = """
         import sys
 
         def test_nothing():
             ours = {name for name in sys.modules if name.startswith("tdd_monitor")}
             assert ours <= {"tdd_monitor", "tdd_monitor.plugin"}, ours
     """
-    code, output = plain_pytest(suite(test_nothing=text), "-p", "tdd_monitor.plugin", python=sys.executable)
+    directory = suite(test_metric=METRICS, test_nothing=imports)
+    code, output = plain_pytest(directory, "-p", "tdd_monitor.plugin", python=sys.executable)
     assert code == 0, output
 
 
-def test_metrics_are_recorded_with_a_monitor_and_ignored_without(suite: Suite) -> None:
-    text = """
-        from tdd_monitor.plugin import record_metric
-
-        def test_metric():
-            record_metric("ddl_operations_saved", 3)
-            record_metric("nonsense", float("nan"))
-            record_metric("more of it", "x")
-    """
-    run = run_pytest(suite(test_metric=text), python=sys.executable)
+def test_metrics_are_recorded_with_a_monitor(suite: Suite) -> None:
+    run = run_pytest(suite(test_metric=METRICS), python=sys.executable)
     assert run.test("test_metric").metrics == {"ddl_operations_saved": 3.0}
-    code, output = plain_pytest(suite(test_metric=text), python=sys.executable)
-    assert code == 0, output
-
-
-@pytest.mark.parametrize("mode", ["tracemalloc", "gc"])
-def test_memory_of_python_objects(mode: str, suite: Suite) -> None:
-    text = """
-        kept = []
-
-        def test_keeps(): kept.append([[] for _ in range(50_000)])
-        def test_drops(): [[] for _ in range(50_000)]
-        def test_cycles():
-            for _ in range(20_000):
-                loop = []
-                loop.append(loop)
-    """
-    run = run_pytest(suite(test_memory=text), env={"TDD_MONITOR_MEMORY": mode})
-    assert run.hello.memory_mode == mode
-    assert run.phase("test_keeps", "call").python_delta_bytes > 2_000_000
-    for name in ("test_drops", "test_cycles"):
-        assert abs(run.phase(name, "call").python_delta_bytes) < (300_000 if mode == "gc" else 3_000_000)
-    if mode == "tracemalloc":
-        assert run.phase("test_drops", "call").python_peak_bytes > 2_000_000
 
 
 def test_every_python_here_with_the_newest_pytest(suite: Suite) -> None:

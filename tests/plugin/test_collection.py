@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from plugin.conftest import Suite
-from plugin.harness import BOOTSTRAP, MS, Run, environment, listening, run_pytest, wait_until
+from plugin.harness import BOOTSTRAP, MS, Run, environment, listening, plain_pytest, run_pytest, wait_until
 from tdd_monitor.protocol.events import (
     Collect,
     CollectError,
@@ -22,7 +22,7 @@ from tdd_monitor.protocol.events import (
     WarningRaised,
 )
 
-XDIST = ("-p", "xdist", "-n2")
+XDIST = ("-p", "xdist", "-n1")
 BOTH = pytest.mark.parametrize("args", [(), XDIST], ids=["single", "xdist"])
 GOOD = "def test_good(): pass"
 BROKEN = "import nothing_of_this_name"
@@ -33,8 +33,8 @@ def reasons(run: Run) -> list[str]:
     return [cancel.reason for cancel in run.events(RunCancel)]
 
 
-@BOTH
-def test_a_file_that_cannot_be_collected_is_told_once(args: tuple[str, ...], suite: Suite) -> None:
+@pytest.mark.parametrize("args", [(), ("-p", "xdist", "-n2")], ids=["single", "xdist"])
+def test_a_file_that_cannot_be_collected_is_reported_once(args: tuple[str, ...], suite: Suite) -> None:
     run = run_pytest(suite(test_good=GOOD, test_broken=BROKEN), *args)
     (error,) = run.events(CollectError)
     assert error.nodeid == "test_broken.py"
@@ -46,20 +46,32 @@ def test_a_file_that_cannot_be_collected_is_told_once(args: tuple[str, ...], sui
 
 
 @BOTH
-def test_the_rest_runs_when_the_user_wants_it_to(args: tuple[str, ...], suite: Suite) -> None:
-    run = run_pytest(suite(test_good=GOOD, test_broken=BROKEN), "--continue-on-collection-errors", *args)
+def test_errors_deselected_tests_and_warnings_of_one_run(args: tuple[str, ...], suite: Suite) -> None:
+    warns = "import warnings\ndef test_warns(): warnings.warn('careful', UserWarning)"
+    directory = suite(test_good=GOOD, test_broken=BROKEN, test_failing=FAILING, test_warns=warns)
+    run = run_pytest(directory, "--continue-on-collection-errors", "-k", "good or test_3 or warns", *args)
     assert len(run.events(CollectError)) == 1
-    assert run.counted == {"passed": 1}
-    assert run.finish.counts == {"passed": 1, "error": 1}
+    assert run.counted == {"passed": 2, "failed": 1}
+    counts = {"passed": 2, "failed": 1, "error": 1, "warnings": 1}
+    assert run.finish.counts == (counts if args else counts | {"deselected": 8})
     assert run.exitcode == 1
+    (finish,) = run.events(CollectFinish)
+    assert (finish.count, finish.deselected) == (3, 8)
+    nodeids = ["test_failing.py::test_3", "test_good.py::test_good", "test_warns.py::test_warns"]
+    assert [test.nodeid for test in run.collected] == nodeids
+    (warning,) = run.events(WarningRaised)
+    assert (warning.message, warning.category, warning.line) == ("careful", "UserWarning", 2)
+    assert warning.nodeid == "test_warns.py::test_warns"
+    assert warning.file.endswith("test_warns.py")
 
 
-def test_every_file_broken_and_none_there(suite: Suite, tmp_path: Path) -> None:
+def test_every_file_broken(suite: Suite) -> None:
     run = run_pytest(suite(test_one=BROKEN, test_two=BROKEN))
     assert {error.nodeid for error in run.events(CollectError)} == {"test_one.py", "test_two.py"}
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    run = run_pytest(empty)
+
+
+def test_no_file_to_collect(tmp_path: Path) -> None:
+    run = run_pytest(tmp_path)
     assert (run.exitcode, run.finish.exitstatus) == (5, 5)
     assert run.events(CollectFinish)[0].count == 0
     assert run.events(Collect) == []
@@ -75,25 +87,11 @@ def test_stopping_at_the_first_failures(args: tuple[str, ...], suite: Suite) -> 
         assert run.counted == {"failed": 2}
 
 
-def test_deselected_items(suite: Suite) -> None:
-    directory = suite(test_failing=FAILING, test_good=GOOD)
-    run = run_pytest(directory, "-k", "good or test_3")
-    assert run.finish.counts == {"passed": 1, "failed": 1, "deselected": 8}
-    (finish,) = run.events(CollectFinish)
-    assert (finish.count, finish.deselected) == (2, 8)
-    assert [test.nodeid for test in run.collected] == ["test_failing.py::test_3", "test_good.py::test_good"]
-
-
 def test_a_run_of_the_last_failures(suite: Suite) -> None:
     directory = suite(test_two="def test_bad(): assert 0\ndef test_good(): pass")
-    environ = environment()
-    command = [sys.executable, "-m", "pytest", "-q"]
-    subprocess.run(command, cwd=directory, env=environ, check=False, capture_output=True, timeout=30)
-    with listening() as listener:
-        command = [sys.executable, str(BOOTSTRAP), "--lf"]
-        subprocess.run(command, cwd=directory, env=environment(listener), check=False, timeout=30)
-        listener.wait_idle()
-    run = Run(1, "", listener.lines, listener.connections)
+    cache = ("-p", "cacheprovider")
+    plain_pytest(directory, *cache)
+    run = run_pytest(directory, *cache, "--lf")
     assert run.counted == {"failed": 1}
     assert run.events(CollectFinish)[0].count == 1
 
@@ -108,18 +106,15 @@ def test_help_and_usage_errors_have_an_end(suite: Suite) -> None:
     assert (run.exitcode, run.connections) == (4, 1)
 
 
-def test_exit_calls_and_internal_errors_are_told(suite: Suite) -> None:
-    run = run_pytest(suite(test_exit="import pytest\ndef test_exit(): pytest.exit('enough', 7)"))
-    assert (run.exitcode, run.finish.exitstatus, reasons(run)) == (7, 7, ["interrupt"])
-    assert run.events(RunCancel)[0].detail == "enough"
+def test_an_internal_error_is_reported(suite: Suite) -> None:
     conftest = "def pytest_collection_modifyitems(): raise RuntimeError('of a plugin')"
     run = run_pytest(suite(conftest=conftest, test_good=GOOD))
     assert (run.exitcode, run.finish.exitstatus, reasons(run)) == (3, 3, ["internal"])
     assert "of a plugin" in run.events(RunCancel)[0].detail
 
 
-@pytest.mark.parametrize("args", [(), ("-p", "xdist", "-n1")], ids=["single", "xdist"])
-def test_a_shared_fixture_that_ends_after_the_last_test(args: tuple[str, ...], suite: Suite) -> None:
+@BOTH
+def test_a_call_of_exit_and_a_fixture_that_ends_after_it(args: tuple[str, ...], suite: Suite) -> None:
     text = """
         import time
 
@@ -133,9 +128,13 @@ def test_a_shared_fixture_that_ends_after_the_last_test(args: tuple[str, ...], s
 
 
         def test_one(server): pass
-        def test_exit(server): pytest.exit("enough")
+        def test_exit(server): pytest.exit("enough", 7)
     """
     run = run_pytest(suite(test_late=text), *args)
+    assert run.finish.exitstatus == run.exitcode
+    if not args:
+        assert (run.exitcode, reasons(run)) == (7, ["interrupt"])
+        assert run.events(RunCancel)[0].detail == "enough"
     (late,) = run.events(FixtureLate)
     assert (late.name, late.scope, late.first_user) == ("server", "session", "test_late.py::test_one")
     assert 30 <= late.teardown_ns / MS < 5_000
@@ -186,17 +185,7 @@ def _starts_long(event: object) -> bool:
     return isinstance(event, StartedTest) and event.nodeid.endswith("::test_long")
 
 
-def test_warnings_are_told_with_their_place(suite: Suite) -> None:
-    text = "import warnings\ndef test_warns(): warnings.warn('careful', UserWarning)"
-    run = run_pytest(suite(test_warns=text))
-    (warning,) = run.events(WarningRaised)
-    assert (warning.message, warning.category, warning.line) == ("careful", "UserWarning", 2)
-    assert warning.nodeid == "test_warns.py::test_warns"
-    assert warning.file.endswith("test_warns.py")
-    assert run.finish.counts == {"passed": 1, "warnings": 1}
-
-
-def test_ten_thousand_tests_come_in_chunks(suite: Suite) -> None:
+def test_thousands_of_tests_come_in_chunks(suite: Suite) -> None:
     many = "import pytest\n@pytest.mark.parametrize('i', range(2000))\ndef test_many(i): pass"
     run = run_pytest(suite(test_many=many), "--collect-only", "-q")
     assert [len(chunk.tests) for chunk in run.events(Collect)] == [500] * 4

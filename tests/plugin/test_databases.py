@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from plugin.conftest import Suite
 from plugin.harness import MS, Run, run_pytest
 from tdd_monitor.protocol.events import PoolSample, Sample
@@ -275,15 +273,13 @@ def test_pools_that_were_there_before(suite: Suite, database: str) -> None:
     assert (use.pool, use.acquires, use.queries) == ("sqlite", 1, 1)
 
 
-@pytest.mark.parametrize("where", ["here", "newest"])
-def test_sqlalchemy_on_a_driver_that_nobody_else_watches(
-    where: str, suite: Suite, request: pytest.FixtureRequest
-) -> None:
-    env = {}
-    if where == "newest":
-        env["python"] = request.getfixturevalue("newest")
-    run = run_pytest(suite(test_sqlite=SQLITE), **env)
+def test_sqlalchemy_on_a_driver_that_is_not_measured(suite: Suite) -> None:
+    run = run_pytest(suite(test_sqlite=SQLITE))
     assert run.exitcode == 0, run.output
+    check_sqlite(run)
+
+
+def check_sqlite(run: Run) -> None:
     use = run.pool("::test_queue_pool", "sqlalchemy")
     assert (use.pool, use.acquires, use.peak, use.queries, use.ddl) == ("shop.db", 1, 1, 7, 1)
     assert [(s.sql, s.count) for s in use.repeated] == [("INSERT INTO t VALUES (...)", 5)]
@@ -297,9 +293,10 @@ def test_sqlalchemy_on_a_driver_that_nobody_else_watches(
 
 
 def test_engines_and_psycopg(suite: Suite, database: str, newest: str) -> None:
-    directory = suite(test_others=OTHERS)
+    directory = suite(test_others=OTHERS, test_sqlite=SQLITE)
     run = run_pytest(directory, python=newest, env={"TEST_DATABASE": database})
     assert run.exitcode == 0, run.output
+    check_sqlite(run)
     check_leaks_of_async_engines(run, directory / "test_others.py")
     use = run.pool("::test_engine_on_asyncpg", "sqlalchemy")
     assert (use.acquires, use.waits, use.peak, use.queries) == (3, 2, 1, 3)

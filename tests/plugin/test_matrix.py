@@ -7,7 +7,7 @@ import pytest
 
 from plugin import interpreters
 from plugin.conftest import Suite, require
-from plugin.harness import MS, PYTHON, Run, run_pytest
+from plugin.harness import MB, MS, PYTHON, Run, run_pytest
 from tdd_monitor.protocol.events import (
     CollectFinish,
     CollectSkip,
@@ -157,7 +157,6 @@ HOOKS = """
 SKIPPED_FILE = 'import pytest; pytest.skip("the whole file", allow_module_level=True)\n'
 # CPU time that a loop over 400,000 numbers surely takes, on any machine.
 SOME_CPU = 1 * MS
-MB = 1 << 20
 
 
 def oldest_python() -> str:
@@ -174,12 +173,17 @@ ENVIRONMENTS = {
     "oldest": lambda: interpreters.made(oldest_python(), interpreters.OLDEST),
     "newest": lambda: interpreters.made(newest_python(), interpreters.NEWEST),
 }
-MODES = {"single": (), "xdist": ("-p", "xdist", "-n2", "--dist=loadscope")}
+XDIST = ("-p", "xdist", "--dist=loadscope")
+MODES = {"single": (), "one worker": (*XDIST, "-n1"), "two workers": (*XDIST, "-n2")}
+WORKERS = {"single": [], "one worker": ["gw0"], "two workers": ["gw0", "gw1"]}
+RUNS = [
+    *[(name, "single") for name in ENVIRONMENTS],
+    *[("here", "two workers"), ("oldest", "one worker"), ("newest", "one worker")],
+]
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_everything_that_pytest_counts_is_told(name: str, mode: str, suite: Suite) -> None:
+@pytest.mark.parametrize(("name", "mode"), RUNS)
+def test_everything_that_pytest_counts_is_reported(name: str, mode: str, suite: Suite) -> None:
     python = require(ENVIRONMENTS[name]())
     directory = suite(
         test_outcomes=OUTCOMES,
@@ -327,13 +331,9 @@ def check_memory(run: Run) -> None:
 
 
 def check_workers(run: Run, mode: str) -> None:
-    workers = {line.worker for line in run.lines}
-    if mode == "single":
-        assert workers == {""}
-        assert run.hello.role == "single"
-    else:
-        assert workers == {"", "gw0", "gw1"}
-        assert run.hello.role == "controller"
-        assert {up.id for up in run.events(WorkerUp)} == {"gw0", "gw1"}
-        assert [(d.id, d.crashed) for d in sorted(run.events(WorkerDown))] == [("gw0", False), ("gw1", False)]
+    ids = WORKERS[mode]
+    assert {line.worker for line in run.lines} == {"", *ids}
+    assert run.hello.role == ("controller" if ids else "single")
+    assert sorted(up.id for up in run.events(WorkerUp)) == ids
+    assert [(down.id, down.crashed) for down in sorted(run.events(WorkerDown))] == [(id, False) for id in ids]
     assert re.fullmatch(r"3\.\d+\.\d+\S*", run.hello.python)

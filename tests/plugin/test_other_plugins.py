@@ -1,14 +1,15 @@
 """Suites that use the plugins that suites use most, on the newest pytest."""
 
+from collections import Counter
+
 import pytest
 
 from plugin import interpreters
 from plugin.conftest import Suite, require
 from plugin.harness import MS, Run, run_pytest
-from tdd_monitor.protocol.events import CollectFinish, RunCancel, RunFinish, StartedTest
+from tdd_monitor.protocol.events import CollectFinish, FinishedTest, RunCancel, RunFinish, StartedTest
 
-XDIST = ("-p", "xdist", "-n2", "--dist=loadfile")
-BOTH = pytest.mark.parametrize("args", [(), XDIST], ids=["single", "xdist"])
+XDIST = ("-p", "xdist", "-n1")
 
 SUBTESTS = """
     import unittest
@@ -33,20 +34,20 @@ SUBTESTS = """
 RERUNS = """
     import pytest
 
-    tries = []
+    calls, setups = [], []
 
 
     @pytest.fixture
     def unlucky():
-        tries.append("fixture")
-        assert tries.count("fixture") > 1
+        setups.append(1)
+        assert len(setups) > 1
 
 
     @pytest.mark.flaky(reruns=3)
     def test_flaky():
-        print("try", len(tries))
-        tries.append("call")
-        assert tries.count("call") > 2
+        print("try", len(calls))
+        calls.append(1)
+        assert len(calls) > 2
     @pytest.mark.flaky(reruns=2)
     def test_hopeless(): assert 0
     @pytest.mark.flaky(reruns=1)
@@ -92,8 +93,11 @@ FORKED = """
 TIMEOUT = """
     import time
 
+    import pytest
+
 
     def test_quick(): pass
+    @pytest.mark.timeout(0.3)
     def test_slow(): time.sleep(60)
     def test_after(): pass
 """
@@ -115,18 +119,64 @@ SETTINGS = """
 """
 
 
-def counts(run: Run) -> dict[str, int]:
-    return {name: number for name, number in run.finish.counts.items() if name != "warnings"}
+MANY = """
+    import pytest
 
 
-@BOTH
-def test_subtests_and_what_they_do_to_their_test(args: tuple[str, ...], suite: Suite, newest: str) -> None:
-    run = run_pytest(suite(test_sub=SUBTESTS), *args, python=newest)
+    @pytest.mark.parametrize("i", range(20))
+    def test_many(i): pass
+"""
+FILES = {
+    "test_sub": SUBTESTS,
+    "test_rerun": RERUNS,
+    "test_async": ASYNC,
+    "test_timeout": TIMEOUT,
+    "test_django": DJANGO,
+    "settings_of_test": SETTINGS,
+    "test_many": MANY,
+    "test_cov": "import lib\ndef test_lib(): assert lib.f() == 1",
+    "lib": "def f(): return 1",
+}
+OPTIONS = (
+    *("-p", "rerunfailures", "-p", "timeout", "-p", "asyncio", "-p", "anyio", "-o", "asyncio_mode=auto"),
+    *("-p", "django", "--ds=settings_of_test", "-p", "pytest_cov", "--cov=lib"),
+    *("-p", "randomly", "--randomly-seed=1"),
+)
+
+
+@pytest.fixture(scope="module", params=[(), XDIST], ids=["single", "xdist"])
+def run(request: pytest.FixtureRequest, new_suite: Suite, newest: str) -> Run:
+    """All of them together."""
+    directory = new_suite(**FILES)
+    # The tracer that does not slow down the import of Django.
+    env = {"PYTHONPATH": str(directory), "COVERAGE_CORE": "sysmon"}
+    run = run_pytest(directory, *OPTIONS, *request.param, python=newest, env=env)
     run.assert_well_formed()
+    return run
+
+
+def counts(run: Run) -> dict[str, int]:
+    """As pytest counts; what it counts besides tests is left out."""
+    others = ("warnings", "subtests")
+    return {name: number for name, number in run.finish.counts.items() if not name.startswith(others)}
+
+
+def of_file(run: Run, name: str) -> list[FinishedTest]:
+    return [record for record in run.records if record.nodeid.startswith(f"{name}.py::")]
+
+
+def outcomes(run: Run, name: str) -> dict[str, int]:
+    return dict(Counter(record.outcome for record in of_file(run, name)))
+
+
+def test_counts_are_those_of_pytest(run: Run) -> None:
+    assert run.counted == counts(run), run.output
+
+
+def test_subtests_and_what_they_do_to_their_test(run: Run) -> None:
     if run.hello.pytest < "9":
         pytest.skip("this pytest has no subtests")
-    outcomes = {record.nodeid.rpartition("::")[2]: record.outcome for record in run.records}
-    assert outcomes == {
+    assert {record.nodeid.rpartition("::")[2]: record.outcome for record in of_file(run, "test_sub")} == {
         "test_passing": "passed",
         "test_failing": "failed",
         "test_failing_itself": "failed",
@@ -136,33 +186,29 @@ def test_subtests_and_what_they_do_to_their_test(args: tuple[str, ...], suite: S
     assert run.test("test_passing").subtests[2].description == "round (i=2)"
     assert "contains 1 failed subtest" in run.phase("test_failing", "call").longrepr
     assert run.phase("test_unit", "call").outcome == "passed"  # as pytest has it
-    assert run.counted == {name: n for name, n in counts(run).items() if not name.startswith("subtests")}
 
 
-@BOTH
-def test_every_attempt_is_told(args: tuple[str, ...], suite: Suite, newest: str) -> None:
-    run = run_pytest(suite(test_rerun=RERUNS), "-p", "rerunfailures", *args, python=newest)
-    run.assert_well_formed()
-    told = [(r.nodeid.partition("::")[2], r.attempt, r.outcome) for r in run.records]
-    assert told == [
-        *[("test_flaky", 1, "rerun"), ("test_flaky", 2, "rerun"), ("test_flaky", 3, "passed")],
-        *[("test_hopeless", 1, "rerun"), ("test_hopeless", 2, "rerun"), ("test_hopeless", 3, "failed")],
-        *[("test_flaky_setup", 1, "rerun"), ("test_flaky_setup", 2, "passed"), ("test_plain", 1, "passed")],
-    ]
-    assert [(s.nodeid.partition("::")[2], s.attempt) for s in run.events(StartedTest)] == [
-        t[:2] for t in told
-    ]
-    assert run.counted == counts(run)
-    texts = [[s.text for phase in r.phases for s in phase.sections] for r in run.records[:3]]
+def test_every_attempt_is_reported(run: Run) -> None:
+    records = of_file(run, "test_rerun")
+    reported = {
+        name: [(record.attempt, record.outcome) for record in records if record.nodeid.endswith(f"::{name}")]
+        for name in ("test_flaky", "test_hopeless", "test_flaky_setup", "test_plain")
+    }
+    assert reported == {
+        "test_flaky": [(1, "rerun"), (2, "rerun"), (3, "passed")],
+        "test_hopeless": [(1, "rerun"), (2, "rerun"), (3, "failed")],
+        "test_flaky_setup": [(1, "rerun"), (2, "passed")],
+        "test_plain": [(1, "passed")],
+    }
+    started = [(start.nodeid, start.attempt) for start in run.events(StartedTest)]
+    assert started == [(record.nodeid, record.attempt) for record in run.records]
+    flaky = [record for record in records if record.nodeid.endswith("::test_flaky")]
+    texts = [[section.text for phase in record.phases for section in phase.sections] for record in flaky]
     assert texts == [["try 0\n"], ["try 1\n"], ["try 2\n"]]
 
 
-@BOTH
-def test_async_tests_and_fixtures(args: tuple[str, ...], suite: Suite, newest: str) -> None:
-    plugins = ("-p", "asyncio", "-p", "anyio", "-o", "asyncio_mode=auto")
-    run = run_pytest(suite(test_async=ASYNC), *plugins, *args, python=newest)
-    run.assert_well_formed()
-    assert run.counted == counts(run) == {"passed": 2, "failed": 1}
+def test_async_tests_and_fixtures(run: Run) -> None:
+    assert outcomes(run, "test_async") == {"passed": 2, "failed": 1}
     slow = run.fixture("::test_asyncio", "slow")
     assert 30 <= slow.self_ns / MS < 5_000
     assert 20 <= slow.teardown_ns / MS < 5_000
@@ -170,7 +216,44 @@ def test_async_tests_and_fixtures(args: tuple[str, ...], suite: Suite, newest: s
     assert 40 <= run.phase("::test_anyio", "call").wall_ns / MS < 5_000
 
 
-def test_forked_tests_are_told_with_what_is_unknown(suite: Suite) -> None:
+def test_a_timeout_by_signal_is_a_failure(run: Run) -> None:
+    assert outcomes(run, "test_timeout") == {"passed": 2, "failed": 1}
+    assert run.phase("::test_slow", "call").wall_ns < 60_000 * MS
+    assert "Timeout" in run.phase("::test_slow", "call").longrepr
+
+
+def test_random_order(run: Run) -> None:
+    assert outcomes(run, "test_many") == {"passed": 20}
+    collected = [test.nodeid for test in run.collected]
+    assert collected == [record.nodeid for record in run.records if record.attempt == 1]
+    assert collected != sorted(collected)
+
+
+def test_coverage(run: Run) -> None:
+    assert outcomes(run, "test_cov") == {"passed": 1}
+    assert "lib.py" in run.output
+    assert "100%" in run.output
+
+
+def test_django(run: Run) -> None:
+    assert outcomes(run, "test_django") == {"passed": 1}
+    shared = [use for use in run.test("::test_database").fixtures if use.scope == "session" and use.setup_ns]
+    assert shared, "the database is set up by a session fixture"
+    assert run.events(CollectFinish)[0].count == len(run.collected)
+
+
+def test_the_exit_code_that_a_plugin_decides_on_at_the_end(suite: Suite, newest: str) -> None:
+    """Coverage with contexts keeps its data in sqlite3, which is no use by the test."""
+    directory = suite(test_cov="import sqlite3\ndef test_nothing(): pass", lib="def f(): return 1")
+    options = ("--cov=.", "--cov-context=test", "--cov-fail-under=90")
+    run = run_pytest(directory, "-p", "pytest_cov", *options, python=newest, timeout_s=120)
+    assert run.exitcode != 0
+    assert run.finish.exitstatus == run.exitcode
+    assert "TOTAL" in run.output
+    assert [record.unwatched for record in run.records] == [()]
+
+
+def test_forked_tests_say_what_is_unmeasured(suite: Suite) -> None:
     oldest = require(interpreters.made("3.9", interpreters.OLDEST))  # pytest-forked fails with pytest 9.2
     run = run_pytest(suite(test_forked=FORKED), "-p", "pytest_forked", "--forked", python=oldest)
     assert run.counted == counts(run) == {"passed": 1, "failed": 2}, run.output
@@ -178,13 +261,6 @@ def test_forked_tests_are_told_with_what_is_unknown(suite: Suite) -> None:
     assert all("separate process" in record.unmeasured[0] for record in run.records)
     assert run.phase("::test_passes", "call").wall_ns > 0
     assert run.test("::test_dies").phases[0].when == "???"
-
-
-def test_a_timeout_by_signal_is_a_failure(suite: Suite, newest: str) -> None:
-    run = run_pytest(suite(test_timeout=TIMEOUT), "-p", "timeout", "--timeout=1", python=newest)
-    assert run.counted == counts(run) == {"passed": 2, "failed": 1}
-    assert run.phase("::test_slow", "call").wall_ns < 60_000 * MS
-    assert "Timeout" in run.phase("::test_slow", "call").longrepr
 
 
 def test_a_timeout_by_thread_ends_the_process_in_the_test(suite: Suite, newest: str) -> None:
@@ -195,45 +271,9 @@ def test_a_timeout_by_thread_ends_the_process_in_the_test(suite: Suite, newest: 
     assert run.events(StartedTest)[-1].nodeid.endswith("::test_slow")
 
 
-def test_a_session_timeout_is_said_to_be_one(suite: Suite, newest: str) -> None:
+def test_a_session_timeout_is_the_reason_for_the_end(suite: Suite, newest: str) -> None:
     args = ("-p", "timeout", "--session-timeout=0.2")
     slow = "import time\n" + "".join(f"def test_{i}(): time.sleep(0.1)\n" for i in range(9))
     run = run_pytest(suite(test_timeout=slow), *args, python=newest)
     assert [cancel.reason for cancel in run.events(RunCancel)] == ["timeout"]
     assert len(run.records) < 9
-
-
-@BOTH
-def test_random_order(args: tuple[str, ...], suite: Suite, newest: str) -> None:
-    many = "import pytest\n@pytest.mark.parametrize('i', range(20))\ndef test_many(i): pass"
-    run = run_pytest(suite(test_many=many), "-p", "randomly", *args, python=newest)
-    assert run.counted == {"passed": 20} == counts(run)
-    if not args:
-        assert [test.nodeid for test in run.collected] == [record.nodeid for record in run.records]
-
-
-@BOTH
-def test_coverage(args: tuple[str, ...], suite: Suite, newest: str) -> None:
-    directory = suite(test_cov="import lib\ndef test_lib(): assert lib.f() == 1", lib="def f(): return 1")
-    run = run_pytest(directory, "-p", "pytest_cov", "--cov=lib", *args, python=newest)
-    assert run.counted == {"passed": 1} == counts(run), run.output
-    assert "lib.py" in run.output
-    assert "100%" in run.output
-
-
-def test_the_exit_code_that_a_plugin_decides_on_at_the_end(suite: Suite, newest: str) -> None:
-    directory = suite(test_cov="def test_lib(): pass", lib="def f(): return 1")
-    run = run_pytest(directory, "-p", "pytest_cov", "--cov=lib", "--cov-fail-under=90", python=newest)
-    assert run.exitcode != 0
-    assert run.finish.exitstatus == run.exitcode
-
-
-@BOTH
-def test_django(args: tuple[str, ...], suite: Suite, newest: str) -> None:
-    directory = suite(test_django=DJANGO, settings_of_test=SETTINGS)
-    args = ("-p", "django", "--ds=settings_of_test", *args)
-    run = run_pytest(directory, *args, python=newest, env={"PYTHONPATH": str(directory)})
-    assert run.counted == {"passed": 1} == counts(run), run.output
-    shared = [use for use in run.test("::test_database").fixtures if use.scope == "session" and use.setup_ns]
-    assert shared, "the database is set up by a session fixture"
-    assert run.events(CollectFinish)[0].count == 1

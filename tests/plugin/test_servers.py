@@ -16,7 +16,7 @@ from plugin.conftest import Suite
 from plugin.harness import Run, run_pytest
 from tdd_monitor.plugin.observe import asyncpg as observer
 from tdd_monitor.plugin.observe.servers import MAX_ENDPOINTS, Servers, server_url
-from tdd_monitor.protocol.events import ServerSeen
+from tdd_monitor.protocol.events import ServerSeen, StartedTest
 
 WAYS = """
     import asyncio
@@ -80,7 +80,7 @@ TWICE = """
     @pytest.mark.parametrize("n", range(6))
     def test_it(n): asyncio.run(connect())
 """
-NOBODY = """
+NO_SERVER = """
     import asyncio, pytest, asyncpg, sqlalchemy
     def test_refused():
         with pytest.raises(OSError): asyncio.run(asyncpg.connect("postgresql://u:s3cret@127.0.0.1:1/x"))
@@ -112,7 +112,7 @@ def nine_users(role: Role) -> Iterator[list[Role]]:
     role.execute(*(f'DROP ROLE "{user.user}"' for user in users))
 
 
-def test_every_way_to_connect_tells_the_server(
+def test_every_way_to_connect_reports_the_server(
     suite: Suite, role: Role, nine_users: list[Role], newest: str
 ) -> None:
     wanted = [user.url() for user in (*nine_users, role)]  # the last for all ways: told once
@@ -122,23 +122,21 @@ def test_every_way_to_connect_tells_the_server(
     assert urls(run) == wanted
 
 
-async def test_a_url_that_was_told_connects(role: Role) -> None:
+async def test_a_reported_url_connects(role: Role) -> None:
     connection = await asyncpg.connect(role.url())
     assert await connection.fetchval("SELECT current_user") == role.user
     await connection.close()
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_each_user_is_told_once_a_process(suite: Suite, role: Role, workers: int) -> None:
+def test_each_process_reports_each_user_once(suite: Suite, role: Role) -> None:
     wanted = [role.address.url(), role.url()]
     env = {"TEST_DATABASE": wanted[0], "OTHER_USER": wanted[1]}
-    args = ("-p", "xdist", "-n", str(workers)) if workers else ()
-    run = run_pytest(suite(test_twice=TWICE), *args, env=env)
+    run = run_pytest(suite(test_twice=TWICE), "-p", "xdist", "-n2", env=env)
     assert run.exitcode == 0, run.output
-    assert sorted(urls(run)) == sorted(wanted * max(1, workers))
+    assert sorted(urls(run)) == sorted(wanted * 2)
 
 
-def test_a_worker_elsewhere_does_not_tell(suite: Suite, role: Role, socket_server: str) -> None:
+def test_a_worker_on_another_machine_reports_no_server(suite: Suite, role: Role, socket_server: str) -> None:
     """What it calls localhost is not the monitor's."""
     here = TWICE.replace('os.environ["TEST_DATABASE"], os.environ["OTHER_USER"]', f"[{role.address.url()!r}]")
     directory = suite(test_twice=here)
@@ -148,18 +146,17 @@ def test_a_worker_elsewhere_does_not_tell(suite: Suite, role: Role, socket_serve
     assert len(run.records) == 6 and urls(run) == []
 
 
-def test_what_connects_before_the_session_is_told_after_hello(suite: Suite, role: Role) -> None:
-    url = role.address.url()
-    run = run_pytest(suite(conftest=EARLY, test_it="def test_it(): pass"), env={"TEST_DATABASE": url})
+def test_a_server_is_reported_after_hello_and_not_for_failed_connections(suite: Suite, role: Role) -> None:
+    """The conftest connects before the session."""
+    wanted = [role.address.url(), role.url()]
+    env = {"TEST_DATABASE": wanted[0], "OTHER_USER": wanted[1]}
+    run = run_pytest(suite(conftest=EARLY, test_no_server=NO_SERVER, test_twice=TWICE), env=env)
     assert run.exitcode == 0, run.output
-    assert urls(run) == [url]
+    assert urls(run) == wanted
     run.assert_well_formed()
-
-
-def test_who_never_got_in_has_no_server(suite: Suite) -> None:
-    run = run_pytest(suite(test_nobody=NOBODY))
-    assert run.exitcode == 0, run.output
-    assert urls(run) == []
+    first_test = next(line.t_ns for line in run.lines if isinstance(line.event, StartedTest))
+    seen = [line.t_ns < first_test for line in run.lines if isinstance(line.event, ServerSeen)]
+    assert seen == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +174,7 @@ def test_who_never_got_in_has_no_server(suite: Suite) -> None:
     ],
     ids=["plain", "IPv6 and quotes", "a function for a password", "TLS", "socket"],
 )
-def test_the_url_says_it_all(place: Any, login: Any, url: str) -> None:
+def test_urls_of_servers(place: Any, login: Any, url: str) -> None:
     assert server_url(place, login) == url
 
 
@@ -203,7 +200,7 @@ def test_tls_is_not_weaker_than_the_tests_own(ssl: Any, sslmode: str) -> None:
     assert observer._tls(params).get("sslmode", "") == sslmode
 
 
-def test_a_driver_of_tomorrow_raises_nothing_and_tells_nothing() -> None:
+def test_an_unknown_driver_raises_nothing_and_reports_nothing() -> None:
     told: list[ServerSeen] = []
     servers = Servers()
     servers.report_to(told.append)
@@ -216,7 +213,7 @@ def test_a_driver_of_tomorrow_raises_nothing_and_tells_nothing() -> None:
     assert told == []
 
 
-def test_a_role_a_test_does_not_flood_the_stream() -> None:
+def test_a_role_per_test_does_not_flood_the_stream() -> None:
     told: list[ServerSeen] = []
     servers = Servers()
     servers.report_to(told.append)

@@ -159,4 +159,4 @@ class Interrupted(RuleBasedStateMachine):
 
 
 TestInterrupted = Interrupted.TestCase
-TestInterrupted.settings = settings(UNHURRIED, max_examples=150, stateful_step_count=25)
+TestInterrupted.settings = settings(UNHURRIED, max_examples=60, stateful_step_count=25)

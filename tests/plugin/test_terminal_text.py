@@ -1,5 +1,8 @@
 """What pytest and its plugins print around the tests is told, and printed as before."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from plugin.conftest import Suite
@@ -7,8 +10,7 @@ from plugin.harness import Run, plain_pytest, run_pytest
 from tdd_monitor.plugin.terminal_text import HEAD_CHARS, TAIL_CHARS, Excerpt
 from tdd_monitor.protocol.events import Printed
 
-XDIST = ("-p", "xdist", "-n2")
-BOTH = pytest.mark.parametrize("args", [(), XDIST], ids=["single", "xdist"])
+XDIST = ("-p", "xdist", "-n1")
 TALKATIVE = """
 import pytest
 
@@ -26,6 +28,7 @@ SUITE = """
 import warnings
 def test_passes(): warnings.warn("this will change")
 def test_fails(): assert 1 == 2
+def test_error(nope): pass
 """
 
 
@@ -33,16 +36,31 @@ def printed(run: Run, part: str) -> str:
     return "".join(event.text for event in run.events(Printed) if event.part == part)
 
 
-@BOTH
-def test_header_and_summary_are_told_without_what_other_events_tell(
-    args: tuple[str, ...], suite: Suite
+@pytest.fixture(scope="module")
+def project(new_suite: Suite) -> Path:
+    return new_suite(conftest=TALKATIVE, test_it=SUITE)
+
+
+@pytest.fixture(scope="module")
+def single(project: Path) -> Run:
+    return run_pytest(project)
+
+
+@pytest.fixture(scope="module")
+def distributed(project: Path) -> Run:
+    return run_pytest(project, *XDIST)
+
+
+@pytest.mark.parametrize("mode", ["single", "distributed"])
+def test_header_and_summary_without_what_other_events_contain(
+    mode: str, request: pytest.FixtureRequest
 ) -> None:
-    project = suite(conftest=TALKATIVE, test_it=SUITE)
-    run = run_pytest(project, *args)
+    run: Run = request.getfixturevalue(mode)
     assert run.exitcode == 1
     header, summary = printed(run, "header"), printed(run, "summary")
     assert "seed 7\nweather: fine\n" in header
-    assert ("group 1 of 3\n" in header) is not bool(args)  # xdist's controller collects nothing itself
+    # xdist's controller collects nothing itself
+    assert ("group 1 of 3\n" in header) is (mode == "single")
     assert "rootdir" not in header and "plugins:" not in header
     assert "before all\n" in summary and "- after all -" in summary
     assert "UserWarning: this will change" in summary
@@ -50,29 +68,28 @@ def test_header_and_summary_are_told_without_what_other_events_tell(
     # Nothing of it is missing where it always was.
     for line in (*header.splitlines(), *summary.splitlines(), "def test_fails(): assert 1 == 2"):
         assert line in run.output
-    assert "FAILED test_it.py::test_fails" in run.output and "1 failed, 1 passed, 1 warning in" in run.output
+    assert "FAILED test_it.py::test_fails" in run.output
+    assert "1 failed, 1 passed, 1 warning, 1 error in" in run.output
 
 
-def test_what_is_printed_is_what_plain_pytest_prints(suite: Suite) -> None:
-    project = suite(conftest=TALKATIVE, test_it=SUITE)
-    _code, plain = plain_pytest(project, "-p", "no:cacheprovider")
-    monitored = run_pytest(project, "-p", "no:cacheprovider").output
+def test_output_and_exit_code_are_those_of_plain_pytest(project: Path, single: Run) -> None:
+    code, plain = plain_pytest(project)
 
-    def end_of(output: str) -> list[str]:
-        lines = output[output.index("= FAILURES") :].splitlines()
-        return [line for line in lines if " in 0." not in line and " in 1." not in line]
+    def without_time(output: str) -> str:
+        return re.sub(r" in \d+\.\d+s =+", "", output)
 
-    assert end_of(monitored) == end_of(plain)
+    assert without_time(plain) != plain
+    assert (single.exitcode, without_time(single.output)) == (code, without_time(plain))
 
 
-def test_without_a_terminal_reporter_nothing_is_told_and_nothing_fails(suite: Suite) -> None:
+def test_without_a_terminal_reporter(suite: Suite) -> None:
     run = run_pytest(suite(test_it=SUITE), "-p", "no:terminal")
     assert run.exitcode == 1
     assert not run.events(Printed)
-    assert run.counted == {"passed": 1, "failed": 1}
+    assert run.counted == {"passed": 1, "failed": 1, "error": 1}
 
 
-def test_a_reporter_of_another_making_is_let_alone(suite: Suite) -> None:
+def test_an_unknown_terminal_reporter_is_left_alone(suite: Suite) -> None:
     conftest = """
 class Slotted:
     __slots__ = ()
@@ -88,7 +105,7 @@ def pytest_sessionfinish(session):
     assert run.counted == {"passed": 1}
 
 
-def test_of_a_long_text_both_ends_are_kept_in_bounded_memory() -> None:
+def test_both_ends_of_a_long_text_are_kept_in_bounded_memory() -> None:
     excerpt = Excerpt()
     excerpt.add("first line\n")
     for number in range(100_000):

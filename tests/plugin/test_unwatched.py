@@ -1,7 +1,5 @@
 """Drivers that nobody watches: what tests did with them is unknown, where they could have used them."""
 
-from pathlib import Path
-
 from plugin.conftest import Suite
 from plugin.harness import run_pytest
 from tdd_monitor.protocol.events import WarningRaised
@@ -28,10 +26,6 @@ WAYS = """
     def test_psycopg2(): psycopg2.pool.SimpleConnectionPool(1, 1, URL).closeall()
     def test_dbapi2(): sqlite3.dbapi2.connect(":memory:").close()
 """
-COVERED = """
-    import sqlite3
-    def test_nothing(): pass
-"""
 
 
 def test_unknown_from_the_first_connection_on(suite: Suite, newest: str) -> None:
@@ -48,13 +42,3 @@ def test_every_way_to_such_a_connection(suite: Suite, database: str, newest: str
     assert run.exitcode == 0, run.output
     told = [record.unwatched for record in run.records]
     assert told == [("aiosqlite",), ("aiosqlite", "psycopg2"), ("aiosqlite", "psycopg2", "sqlite3")]
-
-
-def test_what_tools_do_for_themselves_is_not_the_tests(suite: Suite, newest: str, tmp_path: Path) -> None:
-    directory = suite(test_covered=COVERED)
-    run = run_pytest(
-        directory, "-p", "pytest_cov", "--cov=.", "--cov-context=test", python=newest, timeout_s=120
-    )
-    assert run.exitcode == 0, run.output
-    assert "TOTAL" in run.output
-    assert [record.unwatched for record in run.records] == [()]
