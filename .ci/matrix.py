@@ -1,10 +1,10 @@
 #!/usr/bin/env python
-"""The plugin on every installed Python from 3.9, the toolkit from 3.11, with the oldest and newest libraries.
+"""Tests the plugin on Python 3.9 and newer, the toolkit on 3.11 and newer, and oldest and newest libraries.
 
-    .ci/matrix.py [--all] [WORD ...]    # only the environments whose names contain a word
+    .ci/matrix.py [--all] [WORD ...]    # only environments whose names contain one of the words
 
-Runs the tests that depend most on versions; with --all, every test of the plugin or toolkit. An environment
-that cannot be made (no such Python here, no such version in the package index) is named and skipped.
+Runs the tests most sensitive to versions; with --all, every test of the plugin or toolkit. An environment
+that cannot be created (Python not installed, version not in the package index) is reported and skipped.
 Environments are kept between runs.
 """
 
@@ -27,7 +27,7 @@ from plugin import interpreters  # noqa: E402
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 TEST_EXTRA = (f"--editable={ROOT}[test]",)
 LIBRARIES = ("asyncpg", "psutil", "pytest-asyncio", "sqlalchemy", "textual")
-OLDEST_PYTEST = "pytest==8.2.0"  # what the oldest pytest-asyncio needs; tests/plugin goes back to 7.4
+OLDEST_PYTEST = "pytest==8.2.0"  # required by the oldest pytest-asyncio; tests/plugin covers 7.4
 
 PLUGIN = [
     f"tests/plugin/test_{name}.py"
@@ -41,7 +41,7 @@ SCREEN = [f"tests/ui/test_{name}.py" for name in ("app", "panels", "styles")]
 
 
 def oldest() -> tuple[str, ...]:
-    """The lower bounds that pyproject.toml declares for the libraries that we build on."""
+    """Pin the main libraries to the lower bounds declared in pyproject.toml."""
     declared = chain(PYPROJECT["dependencies"], *PYPROJECT["optional-dependencies"].values())
     found = [re.match(r"([a-z-]+)[^>]*>=([\d.]+)", each) for each in declared]
     bounds = dict(each.groups() for each in found if each)
@@ -50,7 +50,7 @@ def oldest() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Cell:
-    """A Python with its libraries, and the tests for it: run by it, or (`as_child`) starting suites on it."""
+    """An interpreter with libraries, and the tests to run on it, or (`as_child`) that start suites on it."""
 
     name: str
     python: str
@@ -60,7 +60,7 @@ class Cell:
     as_child: bool = False
 
     def environment(self) -> interpreters.Interpreter:
-        """Make it, unless it exists. A kept editable install would not notice new dependencies."""
+        """Create it unless it exists; keyed by pyproject.toml, because dependencies may change."""
         return interpreters.made(self.python, self.requirements, "" if self.as_child else repr(PYPROJECT))
 
     def passes(self, every_test: bool) -> bool:
@@ -79,7 +79,7 @@ class Cell:
 
 
 def cells() -> list[Cell]:
-    """The plugin on all Pythons but the one that the main run has, the toolkit from 3.11 on."""
+    """The plugin on all Pythons but that of the main test run, the toolkit from 3.11."""
     found = []
     for python in interpreters.pythons():
         minor = int(python.partition(".")[2])
@@ -96,14 +96,14 @@ def cells() -> list[Cell]:
 
 
 def main() -> str:
-    """Return what failed, empty if nothing did."""
+    """Return the names of the failed environments, joined; empty if all passed."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--all", action="store_true", help="run every test of the plugin or toolkit")
-    parser.add_argument("words", nargs="*", metavar="WORD", help="only environments named so")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="only environments whose names contain it")
     options = parser.parse_args()
     words = options.words or [""]
     chosen = [cell for cell in cells() if any(word in cell.name for word in words)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # pip waits for the network and for one core
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # pip waits for the network and uses one core
         list(pool.map(Cell.environment, chosen))
     return "; ".join(cell.name for cell in chosen if not cell.passes(options.all))
 

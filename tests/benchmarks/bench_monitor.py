@@ -1,6 +1,6 @@
-"""The monitor's side of the stream: lines a second on one core, memory and pauses at 100,000 tests.
+"""The monitor's side of the stream: lines per second on one core, memory and pauses at 100,000 tests.
 
-A script, not a test: `python tests/benchmarks/bench_monitor.py`. README.md beside it says more.
+A script, not a test: `python tests/benchmarks/bench_monitor.py`. See README.md in this directory.
 """
 
 import argparse
@@ -52,12 +52,12 @@ STEPS = {
 
 
 def nodeid(number: int) -> str:
-    """A hundred tests a file, with names of ordinary length."""
+    """A hundred tests per file, with names of typical length."""
     return f"tests/unit/test_module_{number // 100:04d}.py::TestThing::test_case_{number:06d}"
 
 
 def record(number: int) -> FinishedTest:
-    """Three phases, a shared and an own fixture, one pool with three queries; no two alike."""
+    """Three phases, a shared and a function fixture, one pool with three queries; no two records alike."""
     jitter = number * 7919 % 1009
     wall_ns, cpu_ns, rss_bytes = 300_000 + jitter * 311, 280_000 + jitter * 97, 61 * MB + number * 512
     return FinishedTest(
@@ -101,7 +101,7 @@ def record(number: int) -> FinishedTest:
 
 
 def events(tests: int) -> Iterator[Event]:
-    """One whole run."""
+    """The events of one run."""
     yield RunRequest("run", "all", "start")
     yield Hello(1, "", "run", 7, "single", python="3.12.4", pytest="9.2.0", rootdir="/project")
     for start in range(0, tests, CHUNK):
@@ -115,20 +115,20 @@ def events(tests: int) -> Iterator[Event]:
 
 
 def lines(tests: int) -> Iterator[bytes]:
-    """The same as bytes on the wire."""
+    """The same events as bytes on the wire."""
     for number, event in enumerate(events(tests), 1):
         yield encode(Line(number, number * 350_000, "", event))
 
 
 def timed(work: Callable[[list[bytes]], object], stream: list[bytes]) -> float:
-    """CPU seconds that `work` takes."""
+    """CPU time of `work` in seconds."""
     started = time.process_time()
     work(stream)
     return time.process_time() - started
 
 
 def parse(stream: list[bytes]) -> None:
-    """What no monitor can do without."""
+    """Parse JSON only: the minimum for any monitor."""
     for line in stream:
         json.loads(line)
 
@@ -149,7 +149,7 @@ def follow(stream: list[bytes]) -> None:
 
 
 def judge(stream: list[bytes]) -> None:
-    """Decode, apply and judge against the thresholds: all that happens to a line before the screen."""
+    """Decode, apply and check against the thresholds: all processing before the screen."""
     board = Board()
     for raw in stream:
         line = decode(raw)
@@ -158,7 +158,7 @@ def judge(stream: list[bytes]) -> None:
 
 
 def speed(tests: int, rounds: int) -> dict[str, float]:
-    """Events a second of each step; the steps take turns, so that a noisy machine is fair to all."""
+    """Events per second of each step; the steps alternate, so that noise affects all alike."""
     stream = list(lines(tests))
     steps = (parse, read, follow, judge)
     times: dict[str, list[float]] = {step.__name__: [] for step in steps}
@@ -176,8 +176,8 @@ def rss_bytes() -> int:
 
 
 def memory(tests: int) -> dict[str, float]:
-    """Growth and longest pause of a board that follows a whole run, read line by line. In a fresh process."""
-    # As the screen has it, which runs the full collections itself, between keys: one takes 0.5 s at the end.
+    """Memory and longest pause of a board that follows a whole run line by line, in a fresh process."""
+    # As on the screen, which runs full collections itself, between keys: they take up to 0.5 s.
     gc.set_threshold(*Collector.YOUNG)
     board = Board()
     before = rss_bytes()
@@ -192,7 +192,7 @@ def memory(tests: int) -> dict[str, float]:
 
 
 def in_fresh_process(tests: int) -> dict[str, float]:
-    """`memory` where nothing else has used any."""
+    """Run `memory` in a process that has not used any memory before."""
     command = [sys.executable, str(Path(__file__)), "--only-memory", "--memory-tests", str(tests)]
     run = subprocess.run(command, check=True, capture_output=True, text=True)
     found: dict[str, float] = json.loads(run.stdout)
@@ -200,23 +200,25 @@ def in_fresh_process(tests: int) -> dict[str, float]:
 
 
 def show(events_per_s: dict[str, float], held: dict[str, float], tests: int) -> None:
-    """The table that README.md explains."""
+    """Print the table that README.md explains."""
     base = events_per_s["parse"]
     for name, rate in events_per_s.items():
         print(f"{STEPS[name]:22}{rate:10,.0f} events/s   {base / rate:5.2f} x json.loads")
     quick = events_per_s["judge"] >= GOAL_EVENTS_PER_S
     print(f"goal: {GOAL_EVENTS_PER_S:,} events/s on one core: {'met' if quick else 'MISSED'}\n")
     each = (held["after_mb"] - held["before_mb"]) * 1024 / tests
-    print(f"{tests:,} tests: {held['after_mb']:.0f} MB, {held['before_mb']:.0f} before, {each:.2f} KB a test")
+    print(
+        f"{tests:,} tests: {held['after_mb']:.0f} MB, {held['before_mb']:.0f} before, {each:.2f} KB per test"
+    )
     print(f"longest pause at one line: {held['longest_pause_ms']:.1f} ms")
     print(f"goal: {GOAL_MB} MB: {'met' if held['after_mb'] < GOAL_MB else 'MISSED'}")
 
 
 def main() -> None:
-    """Run it all, or only the part that wants a process of its own."""
+    """Run everything, or only the part that runs in a separate process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--tests", type=int, default=5_000, help="tests in the stream whose speed is measured"
+        "--tests", type=int, default=5_000, help="number of tests in the stream used to measure speed"
     )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--memory-tests", type=int, default=100_000)

@@ -1,9 +1,9 @@
-"""What measuring costs: whole-process time of the same suites, bare and with each reporting plugin.
+"""The overhead of measuring: whole-process time of the same suites, bare and with each reporting plugin.
 
     python tests/benchmarks/bench_plugin.py [--rounds 7] [--suite trivial-1000]
 
-Makes its own environment in a temporary directory (bare pytest and the other plugins from the package
-index), loads exactly one plugin a run, and takes turns, so that noise of the machine hits all alike.
+Creates an environment in a temporary directory (pytest and the other plugins from the package index), loads
+exactly one plugin per run and alternates between them, so that the machine's noise affects all alike.
 """
 
 import argparse
@@ -102,7 +102,7 @@ def contenders(directory: Path) -> tuple[Contender, ...]:
 
 @contextmanager
 def sink(directory: Path) -> Iterator[str]:
-    """A listener that takes and drops everything, in a process of its own as the monitor is."""
+    """A listener that reads and discards everything, in a separate process like the monitor."""
     path = directory / "sink"
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
@@ -148,31 +148,31 @@ def make_environment(directory: Path) -> Path:
 
 
 def measure(name: str, rounds: int, python: Path, directory: Path, address: str) -> None:
-    """Time one suite with everybody in turns, and print a table."""
+    """Time one suite with each contender in turn, and print a table."""
     template, count = SUITES[name]
     suite = directory / f"test_{name.replace('-', '_')}.py"
     suite.write_text(template.format(count=count))
-    # pytest-monitor takes some 40 ms a test: with more than a few hundred it would take the hour.
-    everybody = [each for each in contenders(directory) if count < 1_000 or each.name != "pytest-monitor"]
+    # pytest-monitor takes some 40 ms per test: too long for more than a few hundred.
+    competing = [each for each in contenders(directory) if count < 1_000 or each.name != "pytest-monitor"]
     if count > 10_000:
-        everybody = [each for each in everybody if each.name in {BARE, OURS}]
-    times: dict[str, list[float]] = {each.name: [] for each in everybody}
+        competing = [each for each in competing if each.name in {BARE, OURS}]
+    times: dict[str, list[float]] = {each.name: [] for each in competing}
     for turn in range(rounds + 1):
-        for each in everybody:
+        for each in competing:
             elapsed_s = run_s(python, each, suite, address)
             if turn:  # the first round fills caches
                 times[each.name].append(elapsed_s)
     print(f"\n{name}: {rounds} rounds in turns, median of each round's ratio to bare pytest")
-    for each in everybody:
+    for each in competing:
         pairs = list(zip(times[each.name], times[BARE], strict=True))
         ratio = statistics.median(ours / bare for ours, bare in pairs)
         extra_us = statistics.median((ours - bare) / count * 1e6 for ours, bare in pairs)
         median_s = statistics.median(times[each.name])
-        print(f"  {each.name:20} {median_s:7.3f} s   x {ratio:5.3f}   {extra_us:+8.1f} us a test")
+        print(f"  {each.name:20} {median_s:7.3f} s   x {ratio:5.3f}   {extra_us:+8.1f} us per test")
 
 
 def start_up(rounds: int, directory: Path) -> None:
-    """A plain pytest of one test where the package is installed, against the same without it."""
+    """Compare a plain pytest run of one test with and without the package installed."""
     project = directory / "plain"
     project.mkdir()
     (project / "test_one.py").write_text("def test_one(): pass\n")
@@ -183,7 +183,7 @@ def start_up(rounds: int, directory: Path) -> None:
         python = str(directory / name / "bin" / "python")
         subprocess.run([python, "-m", "pip", "install", "-qq", package], check=True)
         pythons.append(python)
-    # What it needs stays in both (platformdirs, which Textual needs, has a pytest plugin of its own).
+    # Dependencies stay in both: platformdirs, which Textual requires, has a pytest plugin of its own.
     subprocess.run([pythons[0], "-m", "pip", "uninstall", "-qq", "-y", "tdd-monitor"], check=True)
     ratios = []
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -201,7 +201,7 @@ def start_up(rounds: int, directory: Path) -> None:
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Run the requested suites."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--suite", choices=[*SUITES, "start-up"], action="append")

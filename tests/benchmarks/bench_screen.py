@@ -1,6 +1,6 @@
-"""The screen: from a key to its frame with 100,000 tests, and memory over 1,000 runs and over an hour.
+"""The screen: time from key to frame with 100,000 tests, and memory over 1,000 runs and over an hour.
 
-A script, not a test: `python tests/benchmarks/bench_screen.py`. README.md beside it says more.
+A script, not a test: `python tests/benchmarks/bench_screen.py`. See README.md in this directory.
 """
 
 import argparse
@@ -46,12 +46,12 @@ from tdd_monitor.ui.app import MonitorApp
 from tdd_monitor.verdict import Board
 
 MB = 1 << 20
-RUNNING_PER_S = 2_000  # events while keys are pressed
+RUNNING_PER_S = 2_000  # events per second while keys are pressed
 PARTS = ("keys", "runs", "hour")
 
 
 class Source:
-    """A control whose lines the benchmark plays."""
+    """A control fed by the benchmark."""
 
     can_run, watching = True, False
     title = "tests"
@@ -63,44 +63,44 @@ class Source:
         self._listeners: list[Listener] = []
 
     def play(self, line: Line) -> None:
-        """One line comes in."""
+        """Receive one line."""
         delta = self.board.apply(line)
         for listener in self._listeners:
             listener(delta)
 
-    def tell(self, *events: Event) -> None:
-        """Events come in, a millisecond apart."""
+    def send(self, *events: Event) -> None:
+        """Receive events, a millisecond apart."""
         for event in events:
             self.play(Line(1, self.board.session.now_ns + 1_000_000, "", event))
 
     def subscribe(self, listener: Listener) -> None:
-        """The screen listens."""
+        """Add a listener."""
         self._listeners.append(listener)
 
     def now_ns(self) -> int:
-        """The stream's time."""
+        """The time of the stream."""
         return self.board.session.now_ns
 
     async def start(self) -> None:
-        """Nothing to start."""
+        """Do nothing."""
 
     async def stop(self) -> None:
-        """Nothing to stop."""
+        """Do nothing."""
 
     def rerun(self, nodeids: Sequence[str] | None, reason: str) -> None:
-        """Runs nothing."""
+        """Do nothing."""
 
     def cancel(self) -> None:
-        """Cancels nothing."""
+        """Do nothing."""
 
     def kill(self) -> None:
-        """Kills nothing."""
+        """Do nothing."""
 
     def toggle_watching(self) -> None:
-        """Watches nothing."""
+        """Do nothing."""
 
     def command(self, nodeids: Sequence[str]) -> str:
-        """No command."""
+        """Return no command."""
         return ""
 
 
@@ -108,11 +108,11 @@ class Source:
 
 
 async def show_keys(tests: int) -> None:
-    """In a terminal of its own: a run that is going, all of its tests seen before."""
+    """Runs in its own terminal: a run in progress whose tests have all been seen before."""
     source = Source()
     for line in streams.large(tests):
         source.play(line)
-    source.tell(RunRequest("again", "all"), CollectFinish(tests))
+    source.send(RunRequest("again", "all"), CollectFinish(tests))
     app = MonitorApp(source, Settings())
     feeding = asyncio.create_task(feed(source, list(source.board.session.items)))
     await app.run_async()
@@ -120,7 +120,7 @@ async def show_keys(tests: int) -> None:
 
 
 async def feed(source: Source, nodeids: list[str]) -> None:
-    """Every test runs again, at a pace."""
+    """Run every test again, at a fixed rate."""
     records = {nodeid: source.board.session.items[nodeid].record for nodeid in nodeids}
     each, started = 0, time.perf_counter()
     while True:
@@ -130,12 +130,12 @@ async def feed(source: Source, nodeids: list[str]) -> None:
             nodeid = nodeids[number % len(nodeids)]
             record = records[nodeid]
             assert record is not None
-            source.tell(StartedTest(nodeid, 1), record._replace(started_ns=source.now_ns()))
+            source.send(StartedTest(nodeid, 1), record._replace(started_ns=source.now_ns()))
         each = until
 
 
 def keys(tests: int, presses: int) -> dict[str, float]:
-    """Milliseconds from a key until the terminal has the new position of the cursor."""
+    """Milliseconds from a key until the terminal has received the cursor's new position."""
     command = [sys.executable, str(Path(__file__)), "--only-keys", "--tests", str(tests)]
     terminal = Terminal(command, Path.cwd(), 120, 40)
     try:
@@ -159,7 +159,7 @@ def _press(terminal: Terminal, wanted: str) -> float:
         assert time.perf_counter() - started < 30, wanted
         terminal.received += terminal.process.read_nonblocking(1 << 16, timeout=30)
     taken = time.perf_counter() - started
-    time.sleep(0.15 + taken % 0.05)  # not in step with the frames
+    time.sleep(0.15 + taken % 0.05)  # out of step with the frames
     return taken * 1000
 
 
@@ -167,7 +167,7 @@ def _press(terminal: Terminal, wanted: str) -> float:
 
 
 class Clock:
-    """Stands in for the module `time` in the application: seconds pass when told to."""
+    """Replaces the module `time` in the application with a simulated clock."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
@@ -178,7 +178,7 @@ class Clock:
 
 
 def failing_run(number: int) -> Iterator[Event]:
-    """A save after which eleven files cannot be imported: 0.7 MB of tracebacks."""
+    """A run in which eleven files cannot be imported: 0.7 MB of tracebacks."""
     run = f"run-{number}"
     yield RunRequest(run, "all", "saved orders.py")
     yield Hello(1, "", run, 7, "single", python="3.12.4", pytest="9.2.0", rootdir="/project")
@@ -192,7 +192,7 @@ def failing_run(number: int) -> Iterator[Event]:
 
 
 def second_of_a_run(second: int) -> Iterator[Event]:
-    """Ten tests and ten samples; the tests come again after 400 seconds, so that only garbage can grow."""
+    """Ten tests and ten samples; tests repeat after 400 seconds, so that only garbage can grow."""
     for number in range(10):
         nodeid = f"tests/test_{second % 400}.py::test_{number}"
         phase = Phase("call", "passed", 50_000_000 + second, 40_000_000, 60 * MB, number * 4096)
@@ -202,16 +202,16 @@ def second_of_a_run(second: int) -> Iterator[Event]:
 
 
 async def grow(part: str, count: int, frames: int) -> list[dict[str, float]]:
-    """Play `count` runs or seconds with some frames each; memory at ten moments, after a warm-up."""
+    """Play `count` runs or seconds with `frames` each; returns memory at ten points, after a warm-up."""
     source, clock = Source(), Clock()
     app = MonitorApp(source, Settings())
     vars(app_module).update(FRAMES_PER_SECOND=0.001, time=clock)
     found = []
     async with app.run_test(size=(120, 40)) as pilot:
         if part == "hour":
-            source.tell(RunRequest("run", "all"), Hello(1, "", "run", 7, "single", rootdir="/project"))
+            source.send(RunRequest("run", "all"), Hello(1, "", "run", 7, "single", rootdir="/project"))
         for number in range(count + 1):
-            source.tell(*(failing_run(number) if part == "runs" else second_of_a_run(number)))
+            source.send(*(failing_run(number) if part == "runs" else second_of_a_run(number)))
             for _ in range(frames):
                 clock.now_s += (5.0 if part == "runs" else 1.0) / frames
                 app._frame()
@@ -225,7 +225,7 @@ async def grow(part: str, count: int, frames: int) -> list[dict[str, float]]:
 
 
 def in_fresh_process(part: str, count: int) -> list[dict[str, float]]:
-    """`grow` where nothing else has used any memory."""
+    """Run `grow` in a process that has not used any memory before."""
     with tempfile.NamedTemporaryFile() as file:
         command = [sys.executable, str(Path(__file__)), "--only-grow", part, "--count", str(count)]
         subprocess.run([*command, "--out", file.name], check=True)
@@ -234,7 +234,7 @@ def in_fresh_process(part: str, count: int) -> list[dict[str, float]]:
 
 
 def main() -> None:
-    """Run it all, or only the part that wants a process of its own."""
+    """Run everything, or only the part that runs in a separate process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all by default")
     parser.add_argument("--tests", type=int, default=100_000)

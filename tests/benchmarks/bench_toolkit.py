@@ -1,7 +1,7 @@
-"""The goals of the database-test toolkit, as ratios in one run: `python tests/benchmarks/bench_toolkit.py`.
+"""The goals of the toolkit, as ratios within one run: `python tests/benchmarks/bench_toolkit.py`.
 
-Everything is compared with raw asyncpg on the same server, interleaved, so that a noisy machine slows both.
-Not collected by pytest. Prints one line a goal; the exit code is the number of goals missed.
+Everything is compared with raw asyncpg on the same server, interleaved, so that noise affects both.
+Not collected by pytest. Prints one line per goal; the exit code is the number of missed goals.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ SCHEMA = "CREATE TABLE bench (id serial PRIMARY KEY, name text, value int)"
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the table: a ratio, and the limit that it must not exceed, if there is one."""
+    """A line of the table: a ratio and its upper limit, if there is a goal."""
 
     name: str
     ratio: float
@@ -37,18 +37,18 @@ class Line:
 
     @property
     def missed(self) -> bool:
-        """Whether there is a goal and it was not reached."""
+        """Whether there is a goal and it was missed."""
         return self.limit is not None and self.ratio > self.limit
 
     def text(self) -> str:
-        """The line as it is printed."""
+        """The line as printed."""
         verdict = "    " if self.limit is None else "MISS" if self.missed else "ok  "
         goal = "" if self.limit is None else f"goal <= {self.limit:g}"
         return f"{verdict} {self.name:<58} {self.ratio:8.3f}  {goal:<12} {self.note}".rstrip()
 
 
 async def interleaved(rounds: int, **measures: Measure) -> dict[str, list[float]]:
-    """Milliseconds of each, one after the other in each round; the first tenth is warm-up."""
+    """Times in milliseconds of each, alternating in each round; the first tenth is warm-up."""
     times: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(rounds + rounds // 10):
         for name, measure in measures.items():
@@ -59,12 +59,12 @@ async def interleaved(rounds: int, **measures: Measure) -> dict[str, list[float]
 
 
 def ratio(times: dict[str, list[float]], ours: str, theirs: str) -> float:
-    """Median against median."""
+    """Ratio of the medians."""
     return statistics.median(times[ours]) / statistics.median(times[theirs])
 
 
 def against_published(name: str, times_ms: list[float], what: str = "") -> Line:
-    """Ten times less than the published mean."""
+    """The goal is a tenth of the published mean."""
     mean_ms = statistics.mean(times_ms)
     note = f"{mean_ms:.3f} ms {what}".strip()
     return Line(
@@ -73,7 +73,7 @@ def against_published(name: str, times_ms: list[float], what: str = "") -> Line:
 
 
 def own_table_against_published(times_ms: list[float], raw_ms: list[float]) -> Line:
-    """No goal where the raw driver does not reach it: then it is files that this machine makes slowly."""
+    """No goal if even the raw driver misses it, because this machine creates files slowly."""
     line, floor_ms = against_published("individual_test", times_ms), statistics.mean(raw_ms)
     if floor_ms / EXPECTED_PERFORMANCE_RESULTS["individual_test"]["mean"] > 0.1:
         return replace(line, limit=None, note=f"{line.note}, raw {floor_ms:.3f} ms")
@@ -81,25 +81,25 @@ def own_table_against_published(times_ms: list[float], raw_ms: list[float]) -> L
 
 
 async def work(connection: Any) -> None:
-    """What the published benchmark does in a test, its table included."""
+    """Do what the published benchmark does in a test, including its table."""
     await connection.execute(TEMP_TABLE)
     await rows(connection)
 
 
 async def rows(connection: Any) -> None:
-    """The same without its table."""
+    """Do the same without the table."""
     await connection.execute("INSERT INTO bench (name, value) VALUES ($1, $2)", "a", 1)
     assert await connection.fetchval("SELECT count(*) FROM bench") == 1
 
 
 async def warm_connections(count: int, schema: str | None = None) -> list[Any]:
-    """The connections that the next `count` contexts at once will get, to be used raw in between.
+    """The connections that the next `count` concurrent contexts will get, for raw use in between.
 
-    The same backends for both: on a machine with few cores one backend is up to twice as fast as another,
-    by where the scheduler has put it.
+    The same backends for both: on a machine with few cores one backend can be twice as fast as another,
+    depending on where the scheduler puts it.
     """
     contexts = [await asyncio.create_task(_entered(schema)) for _ in range(count)]
-    connections = [context.connection._con for context in contexts]  # what stays after the context
+    connections = [context.connection._con for context in contexts]  # outlives the context
     for context in contexts:
         await context.__aexit__(None, None, None)
     return connections
@@ -110,11 +110,11 @@ async def _entered(schema: str | None) -> Any:
 
 
 async def single_goals(raw: Any, raw_beside_schema: Any) -> list[Line]:
-    """Setup, clean-up, acquisition; a test with its own table, and with a declared schema."""
+    """Setup, cleanup, acquisition; a test with its own table, and with a declared schema."""
     setup_ms: list[float] = []
     cleanup_ms: list[float] = []
     acquired_ms: list[float] = []
-    standing_ms: list[float] = []
+    reused_ms: list[float] = []
 
     async def raw_transaction() -> None:
         transaction = raw.transaction()
@@ -141,7 +141,7 @@ async def single_goals(raw: Any, raw_beside_schema: Any) -> list[Line]:
     async def schema_test() -> None:
         async with tdd_test_context("bench", SCHEMA) as context:
             await rows(context.connection)
-        standing_ms.append(context.timings.context_setup_ms)
+        reused_ms.append(context.timings.context_setup_ms)
 
     empty = await interleaved(
         1000, raw=raw_transaction, context=empty_context, round_trip=lambda: raw.execute("SELECT 1")
@@ -157,12 +157,12 @@ async def single_goals(raw: Any, raw_beside_schema: Any) -> list[Line]:
         **{name: values[100:] for name, values in (("setup", setup_ms), ("acquired", acquired_ms))},
         **{"raw": empty["raw"], "both": empty["context"], "round_trip": empty["round_trip"]},
         "cleanup": cleanup_ms[100:],
-        "standing": standing_ms[40:],
+        "reused": reused_ms[40:],
     }
     return [
         Line("fixture_setup against raw BEGIN/ROLLBACK", ratio(times, "setup", "raw"), 1.3),
         Line("test_cleanup against raw BEGIN/ROLLBACK", ratio(times, "cleanup", "raw"), None),
-        Line("setup and clean-up together against raw BEGIN/ROLLBACK", ratio(times, "both", "raw"), 1.3),
+        Line("setup and cleanup together against raw BEGIN/ROLLBACK", ratio(times, "both", "raw"), 1.3),
         Line("individual_test: own table, against raw", ratio(tests, "context", "raw"), 1.15),
         Line(
             "individual_test: declared schema, against raw", ratio(tests, "schema", "raw_beside_schema"), 0.35
@@ -172,15 +172,15 @@ async def single_goals(raw: Any, raw_beside_schema: Any) -> list[Line]:
         own_table_against_published(tests["context"], tests["raw"]),
         against_published("individual_test", tests["schema"], "with a declared schema"),
         against_published("connection_acquire", times["acquired"]),
-        against_published("schema_operation", times["standing"], "the tables of a declared schema"),
+        against_published("schema_operation", times["reused"], "the tables of a declared schema"),
     ]
 
 
 async def parallel_goals() -> list[Line]:
-    """Ten at once, each on its own connection."""
+    """Ten concurrent contexts, each on its own connection."""
     backends: set[int] = set()
     own_ms: list[float] = []
-    standing_ms: list[float] = []
+    reused_ms: list[float] = []
 
     async def one_context() -> None:
         started_ns = time.perf_counter_ns()
@@ -193,7 +193,7 @@ async def parallel_goals() -> list[Line]:
         started_ns = time.perf_counter_ns()
         async with tdd_test_context("bench", SCHEMA) as context:
             await rows(context.connection)
-        standing_ms.append((time.perf_counter_ns() - started_ns) / 1e6)
+        reused_ms.append((time.perf_counter_ns() - started_ns) / 1e6)
 
     async def one_raw(raw: Any) -> None:
         transaction = raw.transaction()
@@ -209,16 +209,16 @@ async def parallel_goals() -> list[Line]:
         raw_beside_schema=lambda: asyncio.gather(*(one_raw(raw) for raw in raws_beside_schema)),
         schema=lambda: asyncio.gather(*(one_with_schema() for _ in range(10))),
     )
-    standing = ratio(times, "schema", "raw_beside_schema")
-    # As published: how long each of the ten takes, not a tenth of all. With tables of their own no goal: ten
-    # CREATE TEMP TABLE at once cost PostgreSQL itself more than that on two cores.
+    reused = ratio(times, "schema", "raw_beside_schema")
+    # As published, the time of each of the ten, not a tenth of the total. No goal with tables of their own:
+    # on two cores, ten concurrent CREATE TEMP TABLE take PostgreSQL itself longer than that.
     own = replace(against_published("parallel_execution", own_ms[60:], "with its own table"), limit=None)
     return [
         Line("parallel_execution: ten contexts against ten raw", ratio(times, "contexts", "raw"), 1.2),
-        Line("parallel_execution: ten with a declared schema, against raw", standing, 0.35),
-        Line("parallel_execution: connections for each test", len(backends) / 10, 1),
+        Line("parallel_execution: ten with a declared schema, against raw", reused, 0.35),
+        Line("parallel_execution: connections per test", len(backends) / 10, 1),
         own,
-        against_published("parallel_execution", standing_ms[60:], "with a declared schema"),
+        against_published("parallel_execution", reused_ms[60:], "with a declared schema"),
     ]
 
 
@@ -254,7 +254,7 @@ async def test_it(transaction, n):
 def test_one_connection():
     pass
 """,
-    # On the same server, in the mode that does not start one of its own.
+    # On the same server, in the mode that does not start its own.
     "pytest_postgresql": """
 import asyncpg, pytest
 from pytest_postgresql import factories
@@ -274,8 +274,8 @@ def test_one_connection():
     pass
 """,
 }
-# Rows, no tables: making files in different directories of one ext4 takes different times, up to a factor of
-# four, by how many files were deleted near by within five seconds.
+# Rows only, no tables: on ext4, creating files can take four times as long in one directory as in another,
+# depending on how many files near it were deleted in the last five seconds.
 SHARED = """
 async def work(connection):
     for number in range(5):
@@ -285,7 +285,7 @@ async def work(connection):
 
 
 def suite_s(kind: str, count: int) -> float:
-    """Seconds of a whole pytest process with so many tests."""
+    """Duration in seconds of a whole pytest process with `count` tests."""
     url = get_database_manager().database().url
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         source = SUITES[kind].replace("COUNT", str(count)).replace("URL", repr(url))
@@ -308,10 +308,10 @@ def suite_goals() -> list[Line]:
     for _ in range(7):
         for kind, values in times_s.items():
             values.append(suite_s(kind, 200))
-    # The fastest of each: what else the machine does can only add.
+    # The fastest of each: other load on the machine only adds time.
     fastest_s = {kind: min(values) for kind, values in times_s.items()}
     note = ", ".join(f"{kind} {value:.2f} s" for kind, value in fastest_s.items())
-    thousand_s = suite_s("context", 1000)  # it asserts that there is one connection
+    thousand_s = suite_s("context", 1000)  # asserts that there is only one connection
     lines = [
         Line("suite of 200 tests: whole process", fastest_s["context"] / fastest_s["raw"], 1.25, note),
         Line("1,000 tests: connections", 1, 1, f"{thousand_s:.2f} s"),
@@ -322,18 +322,18 @@ def suite_goals() -> list[Line]:
 
 
 def pytest_postgresql_goal() -> Line:
-    """Per test: what more tests take than one."""
+    """Time per test, from the difference between many tests and one."""
     theirs_s, ours_s = [], []
     for _ in range(3):
         theirs_s.append((suite_s("pytest_postgresql", 41) - suite_s("pytest_postgresql", 1)) / 40)
         ours_s.append((suite_s("context", 401) - suite_s("context", 1)) / 400)
     theirs_ms, ours_ms = statistics.median(theirs_s) * 1e3, statistics.median(ours_s) * 1e3
     note = f"{ours_ms:.1f} ms against {theirs_ms:.1f} ms"
-    return Line("a test against a test of pytest-postgresql", ours_ms / theirs_ms, 1 / 25, note)
+    return Line("one test, against pytest-postgresql", ours_ms / theirs_ms, 1 / 25, note)
 
 
 async def in_process_goals() -> list[Line]:
-    """Everything that needs no process of its own."""
+    """The goals measured in this process."""
     (raw,), (raw_beside_schema,) = await warm_connections(1), await warm_connections(1, SCHEMA)
     lines = [*await single_goals(raw, raw_beside_schema), *await parallel_goals()]
     await get_database_manager().close()
@@ -341,7 +341,7 @@ async def in_process_goals() -> list[Line]:
 
 
 def main() -> int:
-    """Measure, print, and return how many goals were missed."""
+    """Measure, print and return the number of missed goals."""
     lines = asyncio.run(in_process_goals())
     print("\n".join(line.text() for line in lines), flush=True)
     suites = suite_goals()

@@ -1,9 +1,9 @@
-"""Does everything arrive, however much there is and however slowly it is read?
+"""Checks that every line arrives, however many there are and however slowly the monitor reads.
 
     python tests/reliability/equal_counts.py [many] [large] [slow] [--scale 1.0]
 
 many: 100,000 tests. large: 1,000 tests that print 1 MB each. slow: 20,000 tests with 4 KB of output each,
-and a monitor that reads 2.5 MB a second. Runs each suite under the monitor and exits with 1 when a count is
+and a monitor that reads 2.5 MB per second. Runs each suite under the monitor; exits with 1 if a count is
 not the number of tests, a line is missing, or the exit code is not 0.
 """
 
@@ -28,7 +28,7 @@ SUITE = "import pytest\n@pytest.mark.parametrize('i', range({count}))\ndef test_
 
 @dataclass(frozen=True)
 class Case:
-    """How many tests do what, and how long the monitor waits after each 256 KiB."""
+    """The number of tests, their body, and how long the monitor waits after each 256 KiB."""
 
     count: int
     body: str = "pass"
@@ -43,7 +43,7 @@ CASES = {
 
 
 def arrives(name: str, case: Case, count: int, directory: Path) -> bool:
-    """Run it; print and judge what came of it."""
+    """Run the suite; print the result and return whether everything arrived."""
     (directory / f"test_{name}.py").write_text(SUITE.format(count=count, body=case.body))
     server._READ_EVERY_S = case.read_every_s
     target = Target(sys.executable, directory, (f"test_{name}.py",), ("-p", "no:cacheprovider"))
@@ -54,19 +54,19 @@ def arrives(name: str, case: Case, count: int, directory: Path) -> bool:
     run = engine.board.session.run
     assert run is not None
     problems = completeness.problems(run)
-    well = (code, +run.counts, run.done, problems) == (0, {"passed": count}, count, [])
+    complete = (code, +run.counts, run.done, problems) == (0, {"passed": count}, count, [])
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"{name}: {count:,} tests in {took_s:.1f} s, {dict(run.counts)}, "
         f"pytest counted {run.reported_counts}, exit code {code}, "
         f"{run.dropped:,} samples dropped, monitor's peak {peak_mb:.0f} MB: "
-        f"{'all arrived' if well else problems or 'WRONG'}"
+        f"{'all arrived' if complete else problems or 'WRONG'}"
     )
-    return well
+    return complete
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Run the requested cases."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("case", nargs="*", default=[*CASES])
     parser.add_argument("--scale", type=float, default=1.0)

@@ -1,10 +1,10 @@
-"""Damaged lines by the million: nothing behind the decoder may raise, whatever arrives.
+"""Fuzzes the decoder and everything behind it with damaged lines: nothing may raise.
 
     python tests/reliability/fuzz_lines.py [--lines 1000000] [--seed 1]
 
-Takes the lines of recorded-like runs, damages most of them (bytes changed, cut, doubled, spliced, values of
-other types, numbers out of range, another order) and applies what still decodes to a board. Every 20,000
-lines all reports are made of it, and a new board begins. Prints what was accepted, refused and skipped.
+Takes the lines of realistic runs, damages most of them (bytes changed, cut, repeated or swapped, values of
+other types, numbers out of range, lines out of order) and applies those that still decode to a board. Every
+20,000 lines it creates all reports and a new board. Prints the numbers accepted, rejected and skipped.
 """
 
 import argparse
@@ -33,7 +33,7 @@ STRANGE: tuple[object, ...] = (
 
 
 def damage_bytes(raw: bytes, chance: random.Random) -> bytes:
-    """Another byte, a cut, a piece twice, or two halves of it swapped."""
+    """Change a byte, cut the line, repeat a part, or swap its halves."""
     at = chance.randrange(len(raw))
     kind = chance.randrange(4)
     if kind == 0:
@@ -46,7 +46,7 @@ def damage_bytes(raw: bytes, chance: random.Random) -> bytes:
 
 
 def damage_value(raw: bytes, chance: random.Random) -> bytes:
-    """One value somewhere in the line becomes something else, or goes."""
+    """Replace or delete one value somewhere in the line."""
     document = json.loads(raw)
     place = document
     while True:
@@ -66,13 +66,13 @@ def damage_value(raw: bytes, chance: random.Random) -> bytes:
 
 
 def report(board: Board) -> None:
-    """All that is made of a board without a screen."""
+    """Create every report of a board."""
     json.dumps(json_report.document(board, 0), allow_nan=False)
     console_report.summary(board, Console(file=io.StringIO(), width=120), 0)
 
 
 def main() -> None:
-    """Fuzz; a traceback is a defect, and the seed repeats it."""
+    """Fuzz; a traceback is a defect, reproducible with the seed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
@@ -81,7 +81,7 @@ def main() -> None:
     runs = [streams.shop(), streams.rerun_failed(), streams.xdist(), streams.lost()]
     runs.append(streams.collection_errors())
     lines = [encode(line).rstrip(b"\n") for run in runs for line in run]
-    told: Counter[str] = Counter()
+    results: Counter[str] = Counter()
     board, started_s, at = Board(), time.monotonic(), 0
     for number in range(1, given.lines + 1):
         at = chance.randrange(len(lines)) if chance.random() < 0.2 else (at + 1) % len(lines)
@@ -94,15 +94,15 @@ def main() -> None:
         try:
             line = decode(raw)
         except ProtocolError:
-            told["refused"] += 1
+            results["rejected"] += 1
         else:
-            told["accepted" if line else "skipped as unknown"] += 1
+            results["accepted" if line else "skipped as unknown"] += 1
             if line is not None:
                 board.apply(line)
         if number % BOARD_LINES == 0:
             report(board)
             board = Board()
-    words = ", ".join(f"{count:,} {word}" for word, count in told.most_common())
+    words = ", ".join(f"{count:,} {word}" for word, count in results.most_common())
     took_s = time.monotonic() - started_s
     print(f"{given.lines:,} lines, seed {given.seed}: {words}; {took_s:.0f} s, nothing raised")
 

@@ -1,11 +1,10 @@
-"""SIGKILL at random moments, to pytest and to the monitor: what is known afterwards must be true.
+"""Kills pytest or the monitor with SIGKILL at random moments and checks what remains.
 
     python tests/reliability/kill_at_random.py [--rounds 100] [--seed 1]
 
-A suite of 400 tests writes down in a file of its own which tests have passed. Killed is, in turns, pytest
-(the monitor must end by itself, say that the run is lost, and know every test that had passed a moment
-before) and the monitor (pytest must go on to its end, and the recording must replay). After each round no
-process of it may be left.
+A suite of 400 tests logs the passed ones to a file. Rounds alternate between killing pytest (the monitor
+must exit by itself, report the run as lost, and know every test that had passed just before) and killing
+the monitor (pytest must run to the end, and the recording must replay). No process may survive a round.
 """
 
 import argparse
@@ -36,8 +35,8 @@ MARK = "TDD_MONITOR_KILL_ROUND"
 END_S = 60.0
 
 
-def left_over(mark: str) -> list[psutil.Process]:
-    """Processes of this round that are still there."""
+def survivors(mark: str) -> list[psutil.Process]:
+    """Processes of this round that are still running."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -49,12 +48,12 @@ def left_over(mark: str) -> list[psutil.Process]:
 
 
 def pytest_of(monitor: psutil.Process) -> psutil.Process | None:
-    """The pytest that the monitor has started, once it has."""
+    """The pytest process of the monitor; None if it has not started."""
     return next((p for p in monitor.children() if "bootstrap.py" in " ".join(p.cmdline())), None)
 
 
 def one_round(directory: Path, victim: str, after_s: float, mark: str) -> str:
-    """Kill; returns what is wrong, or nothing."""
+    """Run one round; returns what is wrong, "" for nothing."""
     passed, record, report = (directory / f"{mark}.{kind}" for kind in ("passed", "ndjson", "json"))
     env = {**os.environ, MARK: mark, "PASSED": str(passed)}
     command = [sys.executable, "-m", "tdd_monitor", "run", "--record", str(record), "--json", str(report)]
@@ -69,17 +68,17 @@ def one_round(directory: Path, victim: str, after_s: float, mark: str) -> str:
     target.kill()
     code = monitor.wait(END_S)
     until_s = time.monotonic() + END_S
-    while left_over(mark) and time.monotonic() < until_s:
+    while survivors(mark) and time.monotonic() < until_s:
         time.sleep(0.05)
-    if left_over(mark):
-        return f"left over: {[(p.pid, p.status(), p.cmdline()) for p in left_over(mark)]}"
+    if survivors(mark):
+        return f"still running: {[(p.pid, p.status(), p.cmdline()) for p in survivors(mark)]}"
     if victim == "monitor":
         return after_monitor(passed, record, child is not None)
     return after_pytest(code, known, report, monitor.stderr.read().decode())
 
 
 def after_monitor(passed: Path, record: Path, started: bool) -> str:
-    """pytest ran all 400 tests, and what was recorded can be read."""
+    """Check that pytest ran all 400 tests and that the recording is readable."""
     ran = passed.read_bytes().count(b"\n") if passed.exists() else 0
     if started and ran != 400:
         return f"pytest ran {ran} of 400 tests after the monitor's death"
@@ -91,21 +90,21 @@ def after_monitor(passed: Path, record: Path, started: bool) -> str:
 
 
 def after_pytest(code: int, known: int, report: Path, errors: str) -> str:
-    """The monitor says that the run was lost, and knows what had passed."""
+    """Check that the monitor reports the run as lost and knows the passed tests."""
     if not report.exists():
         return f"no report, exit code {code}: {errors}"
     document = json.loads(report.read_text())
     if document["state"] == "finished":
-        return ""  # it was over already
+        return ""  # it had already finished
     if code != 137:
         return f"exit code {code} instead of 137"
-    if document["counts"]["passed"] < known - 1:  # the last may have been on its way
+    if document["counts"]["passed"] < known - 1:  # the last may not have arrived
         return f"{document['counts']['passed']} of {known} passed tests are known"
     return ""
 
 
 def main() -> None:
-    """Kill again and again; exits with 1 when anything was wrong."""
+    """Run all rounds; exits with 1 if any went wrong."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)

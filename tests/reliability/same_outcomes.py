@@ -1,10 +1,10 @@
-"""Does a suite end the same with and without the monitor? Outcome per test, counts and exit code.
+"""Compares a suite's outcome per test, counts and exit code with and without the monitor.
 
     python tests/reliability/same_outcomes.py PROJECT [--python PYTHON] [-- PYTEST ARGS]
 
 Runs the suite in PROJECT with plain pytest, then with `tdd-monitor run`, then with plain pytest once more:
-a test whose outcome differs between the two plain runs is flaky by itself and is told apart. Exits with 1
-when any other test, a count or the exit code differs.
+a test whose outcome differs between the two plain runs is itself flaky and reported separately. Exits with 1
+if any other test, a count or the exit code differs.
 """
 
 import argparse
@@ -49,7 +49,7 @@ class Ending:
 
 
 def outcome(reports: list[tuple[str, str]]) -> str:
-    """One word for the last attempt at a test."""
+    """The outcome of the last attempt at a test."""
     last = max((i for i, (when, _) in enumerate(reports) if when in ("setup", "???")), default=0)
     attempt = reports[last:]
     for when, word in attempt:
@@ -65,26 +65,26 @@ def outcome(reports: list[tuple[str, str]]) -> str:
 
 
 def plain(python: str, project: Path, arguments: list[str], directory: Path) -> Ending:
-    """Run bare pytest with a plugin of ten lines that writes down what it hears."""
+    """Run plain pytest with a ten-line plugin that logs outcomes."""
     (directory / "outcome_logger.py").write_text(LOGGER)
-    told = directory / "outcomes.json"
-    told.unlink(missing_ok=True)
+    log = directory / "outcomes.json"
+    log.unlink(missing_ok=True)
     env = {
         **os.environ,
-        "OUTCOMES_TO": str(told),
+        "OUTCOMES_TO": str(log),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(directory), os.environ.get("PYTHONPATH")))),
     }
     command = [python, "-m", "pytest", "-p", "outcome_logger", "-q", *arguments]
     done = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, check=False)
-    if not told.exists():
+    if not log.exists():
         sys.exit(f"plain pytest ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-2000:]}")
-    document = json.loads(told.read_text())
+    document = json.loads(log.read_text())
     outcomes = {nodeid: outcome(reports) for nodeid, reports in document["tests"].items()}
     return Ending(done.returncode, {k: v for k, v in document["counts"].items() if v}, outcomes)
 
 
 def monitored(python: str, project: Path, arguments: list[str], directory: Path) -> Ending:
-    """The same under `tdd-monitor run`."""
+    """Run the suite under `tdd-monitor run`."""
     report = directory / "report.json"
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "tdd_monitor", "run", "--python", python, "--json", str(report)]
@@ -99,7 +99,7 @@ def monitored(python: str, project: Path, arguments: list[str], directory: Path)
 
 
 def compare(before: Ending, watched: Ending, after: Ending) -> bool:
-    """Print the differences; True when there are none that the suite does not have by itself."""
+    """Print the differences; True if all of them are flaky tests."""
     flaky = {n for n in before.outcomes if before.outcomes[n] != after.outcomes.get(n)}
     if any(nodeid not in after.outcomes for nodeid in flaky):
         flaky |= watched.outcomes.keys() - before.outcomes.keys()  # names with a date or a random number
@@ -109,8 +109,8 @@ def compare(before: Ending, watched: Ending, after: Ending) -> bool:
         if before.outcomes.get(nodeid) != watched.outcomes.get(nodeid)
     }
     for nodeid in sorted(different):
-        told = "flaky by itself" if nodeid in flaky else "DIFFERENT"
-        print(f"  {told}: {nodeid}: {before.outcomes.get(nodeid)} -> {watched.outcomes.get(nodeid)}")
+        verdict = "flaky without us" if nodeid in flaky else "DIFFERENT"
+        print(f"  {verdict}: {nodeid}: {before.outcomes.get(nodeid)} -> {watched.outcomes.get(nodeid)}")
     print(f"  plain:     exit {before.exitcode}, {dict(sorted(before.counts.items()))}")
     print(f"  monitored: exit {watched.exitcode}, {dict(sorted(watched.counts.items()))}")
     if different <= flaky and flaky:

@@ -1,6 +1,6 @@
-"""Simple regression detection: compares with the best value ever, kept in one file.
+"""Simple regression detection: compares with the best value so far, kept in one file.
 
-A best-ever baseline ratchets on noise; the monitor itself applies a statistical rule over many runs.
+Noise only ever lowers such a baseline; the monitor itself applies a statistical rule over many runs.
 """
 
 import json
@@ -20,7 +20,7 @@ class BaselineError(ValueError):
 
 
 class RegressionCheck(TypedDict):
-    """The verdict on a value; all values in the unit of the metric."""
+    """The result for one value; all values are in the unit of the metric."""
 
     regression_detected: bool
     baseline_value: float
@@ -32,27 +32,27 @@ class RegressionCheck(TypedDict):
 
 
 class RegressionDetector:
-    """Keeps the best value of each metric in a file that all workers share.
+    """Keeps the best value of each metric in a file shared by all workers.
 
-    `baseline_data` is the file as last read; what you change in it is written with the next check.
-    `regression_threshold` may be changed at any time. Raises BaselineError for a file that is not a baseline.
+    `baseline_data` is the content of the file as last read; changes to it are written by the next check.
+    `regression_threshold` may be changed at any time. Raises BaselineError if the file is not a baseline.
     """
 
     def __init__(self, baseline_file: str | Path = BASELINE_FILE, regression_threshold: float = 1.2) -> None:
         if not regression_threshold >= 1:
-            raise ValueError(f"regression_threshold must be 1 or more, not {regression_threshold}.")
+            raise ValueError(f"regression_threshold must be at least 1, not {regression_threshold}.")
         self.baseline_file = Path(baseline_file)
         self.regression_threshold = regression_threshold
         self._last_read = self._read()
         self.baseline_data: dict[str, float] = dict(self._last_read)
 
     def check_regression(self, metric_name: str, current_value: float) -> RegressionCheck:
-        """Compare a value with the baseline, which the first value sets and a better one lowers.
+        """Compare a value with the baseline, which is set by the first value and lowered by better ones.
 
-        Raises ValueError for a negative or infinite value, BaselineError for a file that is not a baseline.
+        Raises ValueError for a negative or non-finite value, BaselineError if the file is not a baseline.
         """
         if not (math.isfinite(current_value) and current_value >= 0):
-            raise ValueError(f"{metric_name} must be a number of 0 or more, not {current_value!r}.")
+            raise ValueError(f"{metric_name} must be a finite number of at least 0, not {current_value!r}.")
         self.baseline_file.parent.mkdir(parents=True, exist_ok=True)
         with locked(self.baseline_file.with_name(self.baseline_file.name + ".lock")):
             on_disk = self._read()
@@ -66,7 +66,7 @@ class RegressionDetector:
         return self._judge(metric_name, current_value, baseline)
 
     def _merged(self, on_disk: dict[str, float]) -> dict[str, float]:
-        """The file as other workers left it, with what the caller has changed in `baseline_data`."""
+        """The file as other workers left it, plus the caller's changes to `baseline_data`."""
         changed = {
             name: value for name, value in self.baseline_data.items() if self._last_read.get(name) != value
         }
@@ -116,7 +116,7 @@ class RegressionDetector:
         return content
 
     def _write(self, baselines: dict[str, float]) -> None:
-        # Written to another file and renamed: a reader sees the old or the new content, never half of it.
+        # Write a temporary file and rename it, so that readers never see partial content.
         descriptor, name = tempfile.mkstemp(dir=self.baseline_file.parent, prefix=self.baseline_file.name)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:

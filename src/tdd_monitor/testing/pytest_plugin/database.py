@@ -1,8 +1,8 @@
-"""The pytest plugin of the toolkit: its fixtures and markers.
+"""The toolkit's pytest plugin: fixtures and markers.
 
-Every pytest run of an environment with tdd-monitor imports this module, so it imports next to nothing;
-drivers and server come with the first test that asks for them.
-PYTEST_DONT_REWRITE: part of every start of pytest, and nothing here asserts for tests.
+Every pytest run in an environment with tdd-monitor imports this module, so it imports next to nothing:
+drivers are imported, and the server started, for the first test that requests them.
+PYTEST_DONT_REWRITE: imported at every start of pytest, and without assertions for tests.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ _ON_ANY_LOOP = _ON_A_LOOP | {"_function_scoped_runner"}  # pytest-asyncio's fixt
 
 _NEED_A_DATABASE = _ON_A_LOOP | {"tdd_sync_context", "tdd_database_url"}
 
-# A pytest that runs inside a test (pytester) configures a second time; the first is the last to close.
+# A pytest run inside a test (pytester) configures again; the first config is unconfigured last.
 _configured: list[pytest.Config] = []
 _USAGE = "tdd_monitor_usage"
 _LEFT = "tdd_monitor_left"
@@ -42,12 +42,12 @@ _workers: "pytest.StashKey[list[dict[str, int]]]" = pytest.StashKey()
 
 @pytest.fixture(scope="session")
 def tdd_schema() -> Any:
-    """The tables for tests. Override it with anything that `declare_schema` takes; None: no tables."""
+    """The schema for tests: override it with anything `declare_schema` accepts. None: no tables."""
     return None
 
 
 def for_any_runner(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Leave it to `async_runners` to prepare the fixture for the runner that the test has."""
+    """Mark a fixture function that `async_runners` adapts to the test's async runner."""
     marked: Any = function
     marked.plain = function
     return function
@@ -104,13 +104,13 @@ def tdd_database_url(request: pytest.FixtureRequest, tdd_schema: Any) -> Generat
 
 @pytest.fixture(scope="session")
 def optimized_connection_pool(tdd_schema: Any) -> "Generator[GuardedPool, None, None]":
-    """A warm pool of 2 to 10 connections to a database that all tests with this fixture share."""
+    """A warm pool of 2 to 10 connections to a database shared by all tests with this fixture."""
     yield from _pool("OPTIMIZED_POOL_CONFIG", tdd_schema)
 
 
 @pytest.fixture(scope="session")
 def shared_connection_pool(tdd_schema: Any) -> "Generator[GuardedPool, None, None]":
-    """A warm pool of 5 to 15 connections, for many tasks at once; the same database as the other pool."""
+    """A warm pool of 5 to 15 connections for concurrent tasks, to the same database as the other pool."""
     yield from _pool("SHARED_POOL_CONFIG", tdd_schema)
 
 
@@ -127,18 +127,18 @@ def _pool(config: str, schema: Any) -> "Generator[GuardedPool, None, None]":
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the modules; nothing is started yet."""
+    """Register the plugin's other modules; starts nothing."""
     if not _configured:
         project.configure(config.rootpath, _Progress(config))
     _configured.append(config)
-    # Not by `pytest_plugins`: for each name there pytest searches all installed packages.
+    # Not with `pytest_plugins`: pytest searches all installed packages for each name in it.
     for module in (measuring, sql):
         config.pluginmanager.register(module, module.__name__)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, object, object]:
-    """Called for every fixture of every test, so it returns at once for other fixtures."""
+    """Set up our async fixtures. Called for every fixture of every test, so others return at once."""
     if fixturedef.argname not in _ON_ANY_LOOP:
         return (yield)
     from . import async_runners
@@ -148,7 +148,7 @@ def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, objec
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start what tests need before the first one, which would otherwise look slow."""
+    """Start the server before the first test, which would otherwise seem slow."""
     users = [
         item for item in session.items if not _NEED_A_DATABASE.isdisjoint(getattr(item, "fixturenames", ()))
     ]
@@ -160,7 +160,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
     # A user's schema is unknown until its fixture runs; until then only the server can start.
     schemas = {module for item in users for module in modules_with("tdd_schema", item)}
-    # A failure here happens again in a test, which reports it.
+    # A failure here recurs in a test, which reports it.
     with contextlib.suppress(Exception):
         get_database_manager().start_early(with_database=schemas == {__name__})
 
@@ -177,7 +177,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Add up the counts of the workers, on the controller."""
+    """Collect the counts of the workers on the controller."""
     output = getattr(node, "workeroutput", {})
     node.config.stash.setdefault(_limits_of_workers, set()).update(output.get(_LIMITS, ()))
     if output.get(_USAGE):
@@ -186,7 +186,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print one line on how the tests used databases, and which features are off."""
+    """Print one line on how the tests used databases, and one per disabled feature."""
     for limit in sorted({*config.stash.get(_limits_of_workers, ()), *_limits()}):
         terminalreporter.write_line(f"tdd-monitor: {limit}")
     manager, workers = _used_manager(), config.stash.get(_workers, [])
@@ -204,7 +204,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Close what tests have opened: connections, databases, the server lease."""
+    """Close everything the tests opened: connections, databases, the server lease."""
     if config in _configured:
         _configured.remove(config)
     if _configured:
@@ -219,13 +219,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def _used_manager() -> "DatabaseManager | None":
-    """The manager, if a test has used it; imports nothing."""
+    """The manager if a test has used it; imports nothing."""
     module = sys.modules.get("tdd_monitor.testing.contexts.manager")
     return module.used_manager() if module is not None else None
 
 
 def _limits() -> list[str]:
-    """Notices about features that are off in this process."""
+    """Notices about features disabled in this process."""
     module = sys.modules.get("tdd_monitor.testing.limits")
     return module.notices() if module is not None else []
 
@@ -240,7 +240,7 @@ class _Progress:
     def __call__(self, text: str) -> None:
         reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
         capture: Any = self._config.pluginmanager.getplugin("capturemanager")
-        # A normal start takes a tenth of a second: not worth a line in every run.
+        # A normal start takes a tenth of a second, not worth a line in every run.
         if reporter is None or capture is None or (text.startswith("Starting") and not self._shown):
             return
         self._shown = True
