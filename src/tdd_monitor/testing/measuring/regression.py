@@ -52,7 +52,7 @@ class RegressionDetector:
         Raises ValueError for a negative or non-finite value, BaselineError if the file is not a baseline.
         """
         if not (math.isfinite(current_value) and current_value >= 0):
-            raise ValueError(f"{metric_name} must be a finite number of at least 0, not {current_value!r}.")
+            raise ValueError(f"{metric_name} must be a finite number, 0 or more, not {current_value!r}.")
         self.baseline_file.parent.mkdir(parents=True, exist_ok=True)
         with locked(self.baseline_file.with_name(self.baseline_file.name + ".lock")):
             on_disk = self._read()
