@@ -1,4 +1,4 @@
-"""Gives each test a cache directory, with a copied data directory."""
+"""Gives each test a cache directory; most share one data directory, which each worker initializes once."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ import asyncpg
 import psutil
 import pytest
 
-from tdd_monitor.testing.postgres import ServerAddress, server_status, stop_server
+from tdd_monitor.testing.postgres import ServerAddress, acquire_server, server_status, stop_server
 
 GRACE_S = "0.2"
 
@@ -33,8 +33,12 @@ sys.stdin.read()
 
 @pytest.fixture(scope="session")
 def data_stock() -> Iterator[Path]:
-    """The directory from which tests copy their data directory."""
-    stock = Path(tempfile.mkdtemp(prefix="tdd-stock-"))
+    """The cache of a server that has run once and was shut down cleanly."""
+    stock = _new_cache()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TDD_MONITOR_CACHE_DIR", str(stock))
+        acquire_server().close()
+        stop_server()
     yield stock
     shutil.rmtree(stock)
 
@@ -42,9 +46,7 @@ def data_stock() -> Iterator[Path]:
 @pytest.fixture
 def empty_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The cache of a machine on which no server ever ran; checks that none is left running."""
-    # Not tmp_path: for root it is below a 0700 directory, which the server's account cannot enter.
-    cache = Path(tempfile.mkdtemp(prefix="tdd-cache-"))
-    cache.chmod(0o711)
+    cache = _new_cache()
     monkeypatch.setenv("TDD_MONITOR_CACHE_DIR", str(cache))
     monkeypatch.setenv("TDD_MONITOR_POSTGRES_GRACE_S", GRACE_S)
     yield cache
@@ -56,11 +58,18 @@ def empty_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def cache(empty_cache: Path, data_stock: Path) -> Iterator[Path]:
-    """The cache of a machine on which the server ran before, except in the first test of a worker."""
+    """The cache of a machine on which the server ran before. The test must not delete its data."""
     _move_data(data_stock, empty_cache)
     yield empty_cache
     stop_server()
     _move_data(empty_cache, data_stock)
+
+
+@pytest.fixture
+def used_cache(empty_cache: Path, data_stock: Path) -> Path:
+    """Like `cache`, for a test that deletes the data."""
+    copy_data(data_stock, empty_cache)
+    return empty_cache
 
 
 @pytest.fixture
@@ -121,6 +130,19 @@ def hold_elsewhere() -> Iterator[HoldElsewhere]:
     for holder in holders:
         holder.kill()
         holder.communicate()
+
+
+def copy_data(source: Path, target: Path) -> None:
+    """Copy the data directories of a cache, which their account owns."""
+    for data in source.glob("postgres-[0-9]*"):
+        subprocess.run(["cp", "-a", str(data), str(target)], check=True)
+
+
+def _new_cache() -> Path:
+    # Not tmp_path: for root it is below a 0700 directory, which the server's account cannot enter.
+    cache = Path(tempfile.mkdtemp(prefix="tdd-cache-"))
+    cache.chmod(0o711)
+    return cache
 
 
 def _move_data(source: Path, target: Path) -> None:

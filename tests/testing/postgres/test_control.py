@@ -39,9 +39,9 @@ def test_stop_ends_a_server_that_is_in_use(cache: Path, ask: Ask) -> None:
             assert ask(lease.address) == 1
 
 
-def test_reset_deletes_the_data(empty_cache: Path) -> None:
+def test_reset_deletes_the_data(used_cache: Path) -> None:
     with acquire_server():
         data = server_status().data_directory
         assert data.exists()
-        assert reset_server() == empty_cache
+        assert reset_server() == used_cache
         assert not data.exists()

@@ -150,16 +150,16 @@ def test_a_terminated_supervisor_shuts_its_server_down_cleanly(
 def test_a_stale_pid_file_that_names_another_process_is_harmless(crashed_data: Path, ask: Ask) -> None:
     pid_file = crashed_data / "postmaster.pid"
     # Under the server's account: otherwise PostgreSQL would not take it for a server.
-    stranger = subprocess.Popen(["sleep", "60"], **run_as(find_home().account))
+    other = subprocess.Popen(["sleep", "60"], **run_as(find_home().account))
     try:
         _, _, rest = pid_file.read_text().partition("\n")
-        pid_file.write_text(f"{stranger.pid}\n{rest}")
+        pid_file.write_text(f"{other.pid}\n{rest}")
         with acquire_server() as lease:
             assert ask(lease.address) == 1
-        assert stranger.poll() is None
+        assert other.poll() is None
     finally:
-        stranger.kill()
-        stranger.wait()
+        other.kill()
+        other.wait()
 
 
 def test_a_pid_file_truncated_by_a_full_disk_is_ignored(crashed_data: Path, ask: Ask) -> None:

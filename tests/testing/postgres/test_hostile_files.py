@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -23,25 +24,58 @@ from tdd_monitor.testing.postgres import (
 from tdd_monitor.testing.postgres.messages import Running
 from tdd_monitor.testing.postgres.places import find_home
 
+from .conftest import GRACE_S
+
 Ask = Callable[..., object]
 PutAside = Callable[[Path], Path]
 
-START = "from tdd_monitor.testing.postgres import acquire_server; acquire_server().close()"
-PRECIOUS = b"4711\nwhat a stranger wrote\n"
+StartElsewhere = Callable[[], str]
+
+STARTER = """
+import os, sys
+from tdd_monitor.testing.postgres import acquire_server
+for line in sys.stdin:
+    os.environ["TDD_MONITOR_CACHE_DIR"] = line.rstrip("\\n")
+    try:
+        acquire_server().close()
+        print("started", flush=True)
+    except Exception as error:
+        print(repr(error), flush=True)
+"""
+PRECIOUS = b"4711\nwhat another process wrote\n"
 
 
-def start_elsewhere() -> "subprocess.CompletedProcess[str]":
-    """Start the server in a separate process, so that a hang becomes an error."""
-    command = [sys.executable, "-c", START]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+@pytest.fixture(scope="module")
+def starter() -> "Iterator[subprocess.Popen[str]]":
+    """A process that starts the server in each cache directory it is sent."""
+    command = [sys.executable, "-c", STARTER]
+    environment = {**os.environ, "TDD_MONITOR_POSTGRES_GRACE_S": GRACE_S}
+    with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-2, text=True, env=environment) as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def start_elsewhere(starter: "subprocess.Popen[str]", empty_cache: Path) -> StartElsewhere:
+    """Start the server from another process, so that a hang becomes an error; return its reply."""
+
+    def start() -> str:
+        assert starter.stdin is not None and starter.stdout is not None
+        print(empty_cache, file=starter.stdin, flush=True)
+        if not select.select([starter.stdout], [], [], 60)[0]:
+            starter.kill()
+            pytest.fail("The start hangs.")
+        return starter.stdout.readline().rstrip("\n")
+
+    return start
 
 
 @pytest.fixture
 def stopped_data(cache: Path) -> Path:
     """The data directory of a server that was shut down cleanly."""
-    acquire_server().close()
-    stop_server()
-    return next(find_home().directory.glob("postgres-[0-9]*"))
+    data = next(cache.glob("postgres-[0-9]*"))
+    assert not (data / "postmaster.pid").exists()
+    return data
 
 
 @pytest.fixture
@@ -62,26 +96,28 @@ def put_aside(stopped_data: Path) -> Iterator[PutAside]:
 
 @pytest.mark.parametrize("link", [os.symlink, os.link], ids=["symbolic", "hard"])
 def test_a_link_in_place_of_the_pid_file_is_not_written_through(
-    stopped_data: Path, ask: Ask, link: Callable[[Path, Path], None]
+    stopped_data: Path, start_elsewhere: StartElsewhere, ask: Ask, link: Callable[[Path, Path], None]
 ) -> None:
     victim = stopped_data.parent / "victim"
     victim.write_bytes(PRECIOUS)
     link(victim, stopped_data / "postmaster.pid")
-    assert start_elsewhere().stderr == ""
+    assert start_elsewhere() == "started"
     assert victim.read_bytes() == PRECIOUS
     with acquire_server() as lease:
         assert ask(lease.address) == 1
     assert victim.read_bytes() == PRECIOUS
 
 
-def test_a_link_to_an_endless_device_is_not_read(stopped_data: Path) -> None:
+def test_a_link_to_an_endless_device_is_not_read(stopped_data: Path, start_elsewhere: StartElsewhere) -> None:
     (stopped_data / "postmaster.pid").symlink_to("/dev/zero")
-    assert start_elsewhere().stderr == ""
+    assert start_elsewhere() == "started"
 
 
-def test_a_pipe_in_place_of_the_pid_file_does_not_hang(stopped_data: Path) -> None:
+def test_a_pipe_in_place_of_the_pid_file_does_not_hang(
+    stopped_data: Path, start_elsewhere: StartElsewhere
+) -> None:
     os.mkfifo(stopped_data / "postmaster.pid")
-    assert start_elsewhere().stderr == ""
+    assert start_elsewhere() == "started"
 
 
 @pytest.mark.parametrize(
@@ -89,9 +125,11 @@ def test_a_pipe_in_place_of_the_pid_file_does_not_hang(stopped_data: Path) -> No
     [b"\xff\xfe\n/x\n", b"9" * 5000 + b"\n/x\n", "²\n/x\n".encode(), b"0\n/x\n", b"9999999999\n"],
     ids=["bytes", "5000 digits", "superscript", "zero", "no process"],
 )
-def test_a_pid_file_that_names_no_process_is_ignored(stopped_data: Path, content: bytes) -> None:
+def test_a_pid_file_that_names_no_process_is_ignored(
+    stopped_data: Path, start_elsewhere: StartElsewhere, content: bytes
+) -> None:
     (stopped_data / "postmaster.pid").write_bytes(content)
-    assert start_elsewhere().stderr == ""
+    assert start_elsewhere() == "started"
 
 
 @pytest.mark.parametrize(
@@ -108,12 +146,14 @@ def test_a_pid_file_that_names_no_process_is_ignored(stopped_data: Path, content
     ],
     ids=lambda change: "-".join(f"{name} {value!a}" for name, value in change.items()),
 )
-def test_a_state_file_with_a_wrong_value_is_ignored(stopped_data: Path, change: dict[str, object]) -> None:
+def test_a_state_file_with_a_wrong_value_is_ignored(
+    stopped_data: Path, start_elsewhere: StartElsewhere, change: dict[str, object]
+) -> None:
     good = {name: "/x" if kind is str else 7 for name, kind in Running.__annotations__.items()}
     find_home().state_file.write_text(json.dumps(good | change))
     assert not server_status().running
     assert not stop_server()
-    assert start_elsewhere().stderr == ""
+    assert start_elsewhere() == "started"
 
 
 @pytest.mark.parametrize("content", ["[]", '"x"', "[" * 100_000, "9" * 5000, "{", ""])
@@ -123,9 +163,11 @@ def test_a_malformed_state_file_is_ignored(empty_cache: Path, content: str) -> N
     assert not stop_server()
 
 
-def test_a_pipe_in_place_of_the_state_file_does_not_hang(stopped_data: Path) -> None:
+def test_a_pipe_in_place_of_the_state_file_does_not_hang(
+    stopped_data: Path, start_elsewhere: StartElsewhere
+) -> None:
     os.mkfifo(find_home().state_file)
-    assert start_elsewhere().stderr == ""
+    assert start_elsewhere() == "started"
 
 
 def call_supervisor(request: bytes) -> bytes:
@@ -139,26 +181,24 @@ def call_supervisor(request: bytes) -> bytes:
         return caller.recv(4096)
 
 
-@pytest.mark.parametrize(
-    "request_line",
-    [
-        b"\xff\n",
-        b"\xff stop 1\n",
-        b"TOKEN \xff 1\n",
-        "TOKEN lease ²\n".encode(),
-        b"TOKEN lease " + b"9" * 3000 + b"\n",
-        "TOKEN follow ²\n".encode(),
-        b"TOKEN follow 99999999999999999999\n",
-        b"\n",
-        b"\0" * 4096,
-    ],
-)
-def test_no_line_on_the_control_socket_stops_the_server(cache: Path, ask: Ask, request_line: bytes) -> None:
+def test_no_line_on_the_control_socket_stops_the_server(cache: Path, ask: Ask) -> None:
     with acquire_server() as lease:
         pid = server_status().pid
-        call_supervisor(request_line)
-        assert ask(lease.address) == 1
-        assert server_status().pid == pid
+        assert pid is not None
+        for request_line in (
+            b"\xff\n",
+            b"\xff stop 1\n",
+            b"TOKEN \xff 1\n",
+            "TOKEN lease ²\n".encode(),
+            b"TOKEN lease " + b"9" * 3000 + b"\n",
+            "TOKEN follow ²\n".encode(),
+            b"TOKEN follow 99999999999999999999\n",
+            b"\n",
+            b"\0" * 4096,
+        ):
+            call_supervisor(request_line)
+            assert ask(lease.address) == 1, request_line
+            assert server_status().pid == pid, request_line
 
 
 def test_silent_connections_do_not_stop_the_server(cache: Path, ask: Ask) -> None:
@@ -243,13 +283,13 @@ def test_reset_repairs_any_damage_and_follows_no_link(empty_cache: Path, ask: As
     home = find_home()
     (home.directory / "postgres-18" / "postmaster.pid").mkdir(parents=True)
     (home.directory / "postgres-17").write_text("no directory")
-    strangers = home.directory / "strangers"
-    strangers.mkdir()
-    (strangers / "precious").touch()
-    (home.directory / "postgres-16").symlink_to(strangers)
+    elsewhere = home.directory / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "precious").touch()
+    (home.directory / "postgres-16").symlink_to(elsewhere)
     home.state_file.mkdir()
     reset_server()
-    assert (strangers / "precious").exists()
+    assert (elsewhere / "precious").exists()
     assert not list(home.directory.glob("postgres-*"))
     with acquire_server() as lease:
         assert ask(lease.address) == 1

@@ -19,8 +19,6 @@ Postmaster = Callable[[], psutil.Process]
 
 COMMAND = f"{sys.executable} -m tdd_monitor postgres"
 PSQL = find_binaries().program("psql")
-# Longer than the server runs without users: the grace time of these tests is 0.2 s, at start-up 3 s.
-LONG_S = 4
 
 
 def shell(script: str, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -53,7 +51,6 @@ def _await_end_of_server() -> None:
 def test_a_shell_that_substitutes_the_url_keeps_the_server_running(cache: Path) -> None:
     done = shell(f"""
         {PSQL} "$({COMMAND} url)" -Atc 'select 1'
-        sleep {LONG_S}
         {COMMAND} status | head -1
         echo $$
     """)
@@ -67,10 +64,13 @@ def test_a_shell_that_substitutes_the_url_keeps_the_server_running(cache: Path) 
 def test_a_subshell_in_between_does_not_matter(cache: Path) -> None:
     done = shell(f"""
         url=$(cd / && {COMMAND} url; true)
-        sleep {LONG_S}
+        {COMMAND} status | head -1
         {PSQL} "$url" -Atc 'select 1'
+        echo $$
     """)
-    assert (done.stdout, done.returncode) == ("1\n", 0)
+    status, one, shell_pid = done.stdout.splitlines()
+    assert (done.returncode, one) == (0, "1")
+    assert status.endswith(f"used by processes: {shell_pid}")
 
 
 def test_a_program_that_reads_the_url_keeps_the_server_running(cache: Path, postmaster: Postmaster) -> None:
@@ -113,7 +113,8 @@ def test_on_a_terminal_a_stopped_server_is_reported(bash: Terminal) -> None:
 def test_run_keeps_the_server_running_for_the_command(cache: Path) -> None:
     script = cache / "script"
     script.write_text(f"""
-        sleep {LONG_S}
+        {COMMAND} status | head -1
+        echo $$
         {PSQL} -Atc 'select current_database()'
         {PSQL} "$DATABASE_URL" -Atc 'select current_database()'
         env | grep ^PG | sort
@@ -121,8 +122,9 @@ def test_run_keeps_the_server_running_for_the_command(cache: Path) -> None:
     """)
     misleading = {"PGHOSTADDR": "192.0.2.1", "PGSERVICE": "none", "PGSSLMODE": "require", "PGPASSWORD": "x"}
     done = shell(f"{COMMAND} run --database template1 -- sh {script}", **misleading)
-    lines = done.stdout.splitlines()
+    status, script_pid, *lines = done.stdout.splitlines()
     assert (done.returncode, lines[:2]) == (7, ["template1", "template1"]), done.stderr
+    assert status.endswith(f"used by processes: {script_pid}")
     assert [line.split("=")[0] for line in lines[2:]] == ["PGDATABASE", "PGHOST", "PGPORT", "PGUSER"]
     _await_end_of_server()
 
