@@ -7,6 +7,8 @@ import asyncpg
 import pytest
 
 from tdd_monitor.testing import IsolationWarning, tdd_test_context
+from tdd_monitor.testing.connections.asyncpg import ContextConnection
+from tdd_monitor.testing.connections.isolation import Ending
 
 from .conftest import Look
 
@@ -176,6 +178,27 @@ async def test_a_waiting_connection_that_was_killed_is_replaced(look: Look) -> N
     async with tdd_test_context() as context:
         backend = context.connection.get_server_pid()
     await look("SELECT pg_terminate_backend($1, 5000)", backend)
+    async with tdd_test_context() as context:
+        assert await context.connection.fetchval("SELECT 1") == 1
+
+
+async def test_a_connection_lost_at_the_end_of_its_test_is_replaced(
+    look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_test = ContextConnection.end_test
+
+    async def end_and_lose(connection: ContextConnection) -> Ending:
+        ending = await end_test(connection)
+        await look("SELECT pg_terminate_backend($1, 5000)", connection.backend)
+        while not connection.is_closed():
+            await asyncio.sleep(0)
+        return ending
+
+    async with tdd_test_context() as context:
+        assert context.checked_out is not None
+        context.checked_out.connection.tests = 2  # after its second test it is prepared for many more
+        monkeypatch.setattr(ContextConnection, "end_test", end_and_lose)
+    monkeypatch.undo()
     async with tdd_test_context() as context:
         assert await context.connection.fetchval("SELECT 1") == 1
 

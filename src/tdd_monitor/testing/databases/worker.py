@@ -17,7 +17,15 @@ from .owner_session import OwnerSession, held_keys
 from .server import DatabaseServer
 
 _SWEPT_AT_ONCE = 10
-_LIST = "SELECT datname, datistemplate FROM pg_database WHERE starts_with(datname, 'tdd_')"
+# -2: a process was killed while it dropped the database, which nobody can use since.
+_HALF_DROPPED = "datconnlimit = -2"
+_LIST = (
+    f"SELECT datname, datistemplate, {_HALF_DROPPED} AS half_dropped"
+    " FROM pg_database WHERE starts_with(datname, 'tdd_')"
+)
+_SPARES = (
+    f"SELECT datname FROM pg_database WHERE starts_with(datname, $1) AND NOT {_HALF_DROPPED} ORDER BY oid"
+)
 
 Result = TypeVar("Result")
 Settings = tuple[tuple[str, str], ...]
@@ -182,11 +190,7 @@ async def make(admin: Any, name: str, template: str, settings: Settings) -> None
 
 async def spares_of(admin: Any, kind: str) -> list[str]:
     """Return the names of the spare databases of a kind ("" for all), oldest first."""
-    # -2: half dropped by a killed process.
-    query = (
-        "SELECT datname FROM pg_database WHERE starts_with(datname, $1) AND datconnlimit <> -2 ORDER BY oid"
-    )
-    return [row["datname"] for row in await admin.fetch(query, names.spares(kind))]
+    return [row["datname"] for row in await admin.fetch(_SPARES, names.spares(kind))]
 
 
 def drop(name: str) -> str:
@@ -198,11 +202,12 @@ async def _drop_orphans(admin: Any) -> None:
     import asyncpg
 
     # In this order: an owner acquires its lock before it creates its first database.
-    found = {row["datname"]: row["datistemplate"] for row in await admin.fetch(_LIST)}
+    found = await admin.fetch(_LIST)
     held = await held_keys(admin)
-    for name in [name for name in found if names.is_orphan(name, held)][:_SWEPT_AT_ONCE]:
+    orphans = [row for row in found if row["half_dropped"] or names.is_orphan(row["datname"], held)]
+    for name, is_template, half_dropped in orphans[:_SWEPT_AT_ONCE]:
         try:
-            if found[name]:  # templates only: altering a half-dropped database ends the session
+            if is_template and not half_dropped:  # altering a half-dropped database ends the session
                 await admin.execute(f'ALTER DATABASE "{name}" IS_TEMPLATE false')
             # Without FORCE: a database in use is not an orphan.
             await admin.execute(f'DROP DATABASE "{name}"')
