@@ -1,5 +1,6 @@
 """The toolkit on the real embedded server, and a second connection that looks for left-overs."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -46,6 +47,14 @@ async def guests(look: Look) -> AsyncIterator[str]:
     await look("INSERT INTO guests VALUES ('Ada')")
     yield "guests"
     await look("DROP TABLE IF EXISTS guests")
+
+
+@pytest.fixture
+def quick_collections() -> Iterator[None]:
+    """Leave what earlier tests have allocated out of garbage collections, which take 0.1 s otherwise."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -101,14 +101,14 @@ def test_a_server_that_does_not_answer_costs_one_wait_and_is_named(
     monkeypatch.setenv("TDD_MONITOR_DATABASE_URL", url)
     wait = "from tdd_monitor.testing.connections import warm\n"
     wait += "from tdd_monitor.testing.databases import server\n"
-    wait += "server.CONNECT_TIMEOUT_S = warm.CONNECT_TIMEOUT_S = 2.0\n"
+    wait += "server.CONNECT_TIMEOUT_S = warm.CONNECT_TIMEOUT_S = 0.2\n"
     result = run_pytest("-q", "--tb=line", conftest=wait, test_it=TWO_TESTS)
     assert "22 errors" in result.stdout, result.stdout
     told = (
         f"Cannot connect to postgresql://me:***@127.0.0.1:{silent_port}/shop, from TDD_MONITOR_DATABASE_URL"
     )
     assert result.stdout.count(told) >= 22
-    assert f"{told}: no answer within 2 s" in result.stdout
+    assert f"{told}: no answer within 0.2 s" in result.stdout
     assert "secret" not in result.stdout
     calls = [*callers(silent_server)]
     for call in calls:

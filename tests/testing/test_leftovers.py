@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from tdd_monitor.testing import IsolationWarning, get_database_manager, tdd_database, tdd_test_context
+from tdd_monitor.testing.contexts import manager
 from tdd_monitor.testing.postgres import stop_server
 
 from .conftest import Look, Run
@@ -62,7 +63,7 @@ async def test_it(tdd_test_context):
 """
 
 
-@pytest.mark.usefixtures("machine")  # of its own: what is set there would hold for other tests of ours too
+@pytest.mark.usefixtures("machine")  # its own: these settings would apply to other tests too
 def test_what_is_set_on_roles_and_databases_is_reset(run_pytest: Run) -> None:
     result = run_pytest(test_it=SETTINGS)
     assert "11 passed" in result.stdout, result.stdout
@@ -137,7 +138,9 @@ async def test_a_stuck_query_that_has_locked_the_catalog_is_terminated() -> None
         assert await context.connection.fetchval("SELECT 1") == 1
 
 
-async def test_a_connection_error_names_the_locked_catalog() -> None:
+async def test_a_connection_error_names_the_locked_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manager, "_LOCKED_OUT_S", 0.2)
+
     async def open_at_once(count: int) -> None:
         async with tdd_test_context("beside"):
             if count:
@@ -146,18 +149,16 @@ async def test_a_connection_error_names_the_locked_catalog() -> None:
     async with tdd_test_context("the test") as context:
         await context.connection.execute("LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(TimeoutError, match=r"has locked pg_class.*LOCK TABLE pg_class"):
-            await asyncio.create_task(open_at_once(10))  # more than wait ready
+            await asyncio.create_task(open_at_once(10))  # more than are idle
 
 
 async def test_a_backend_that_cannot_be_ended_hides_nothing(
     monkeypatch: pytest.MonkeyPatch, look: Look
 ) -> None:
-    manager = get_database_manager()
-
     def fail(_: int) -> None:
         raise asyncpg.InterfaceError("no connection")
 
-    monkeypatch.setattr(manager, "end_backend", fail)
+    monkeypatch.setattr(get_database_manager(), "end_backend", fail)
     with pytest.warns(IsolationWarning, match="^the test ended while one of its queries"):
         async with tdd_test_context("the test") as context:
             await context.connection.execute("CREATE TABLE lasting (i int); COMMIT")

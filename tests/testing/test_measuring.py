@@ -17,6 +17,8 @@ from tdd_monitor.testing import (
 )
 from tdd_monitor.testing.measuring.memory import optimized_memory, warn_of_growth
 
+pytestmark = pytest.mark.usefixtures("quick_collections")
+
 
 class Node:
     other: object = None

@@ -1,5 +1,7 @@
 """The fixture under every runner of asynchronous tests, without any configuration by the user."""
 
+from importlib.util import find_spec
+
 import pytest
 import pytest_asyncio.plugin
 
@@ -75,17 +77,24 @@ def test_a_loop_factory_of_the_user_is_respected(run_pytest: Run) -> None:
     conftest = """
 import asyncio
 class Mine(asyncio.SelectorEventLoop): pass
-def pytest_asyncio_loop_factories(config, item): return {"mine": Mine}
+def pytest_asyncio_loop_factories(config, item):
+    if item.path.name == "test_mine.py":
+        return {"mine": Mine}
+    import uvloop
+    return {"uvloop": uvloop.new_event_loop}
 """
     check = """
-async def use_mine():
     import asyncio
-    assert type(asyncio.get_running_loop()).__name__ == 'Mine'
-"""
-    module = (
-        marked(backends="== 20").replace("    await use(", "    await use_mine()\n    await use(") + check
-    )
-    result_ok(run_pytest(*NO_WARNING, conftest=conftest, test_it=module), 23)
+    assert type(asyncio.get_running_loop()).__module__ == 'MODULE'
+    await use("""
+    modules = {"test_mine": "conftest"}
+    if find_spec("uvloop"):
+        modules["test_uvloop"] = "uvloop"
+    files = {
+        name: marked(backends="== 20").replace("\n    await use(", check.replace("MODULE", module))
+        for name, module in modules.items()
+    }
+    result_ok(run_pytest(*NO_WARNING, conftest=conftest, **files), 23 * len(files))
 
 
 def test_a_loop_policy_of_the_user_is_respected(run_pytest: Run) -> None:
@@ -95,15 +104,6 @@ class Policy(asyncio.DefaultEventLoopPolicy): pass
 asyncio.set_event_loop_policy(Policy())
 """
     result_ok(run_pytest(conftest=conftest, test_it=marked(backends="== 20")), 23)
-
-
-@LOOP_FACTORIES
-def test_uvloop(run_pytest: Run) -> None:
-    pytest.importorskip("uvloop")
-    conftest = (
-        "import uvloop\ndef pytest_asyncio_loop_factories(): return {'uvloop': uvloop.new_event_loop}\n"
-    )
-    result_ok(run_pytest(*NO_WARNING, conftest=conftest, test_it=marked(backends="== 20")), 23)
 
 
 ANYIO = (
@@ -122,27 +122,18 @@ async def test_many(tdd_test_context, row, n):
 )
 
 
-@pytest.mark.parametrize("without", [(), ("-p", "no:asyncio")])
-def test_anyio(run_pytest: Run, without: tuple[str, ...]) -> None:
-    result = run_pytest("-p", "anyio", "-k", "not trio", *without, test_it=ANYIO)
+def test_anyio_without_pytest_asyncio(run_pytest: Run) -> None:
+    result_ok(run_pytest("-p", "anyio", "-k", "not trio", "-p", "no:asyncio", test_it=ANYIO), 3)
+
+
+def test_anyio_beside_pytest_asyncio_and_the_tests_on_trio_are_skipped(run_pytest: Run) -> None:
+    has_trio = find_spec("trio") is not None
+    result = run_pytest("-p", "anyio", "-rs", *(() if has_trio else ("-k", "not trio")), test_it=ANYIO)
     result_ok(result, 3)
+    assert ("tdd_test_context needs asyncio, as asyncpg does" in result.stdout) == has_trio
 
 
-def test_anyio_on_trio_is_skipped_with_the_reason(run_pytest: Run) -> None:
-    pytest.importorskip("trio")
-    result = run_pytest("-p", "anyio", "-rs", "-k", "trio", test_it=ANYIO)
-    assert "tdd_test_context needs asyncio, as asyncpg does" in result.stdout
-
-
-def test_without_any_runner_the_test_is_told_what_it_needs(run_pytest: Run) -> None:
-    module = "def test_it(tdd_test_context): pass"
-    result = run_pytest("-p", "no:asyncio", "-p", "no:anyio", test_it=module)
-    assert (
-        "tdd_test_context needs pytest-asyncio or anyio; plain tests use tdd_sync_context." in result.stdout
-    )
-
-
-def test_a_plain_loop_without_any_plugin(run_pytest: Run) -> None:
+def test_without_any_plugin_the_context_works_on_a_plain_loop_and_the_fixture_fails(run_pytest: Run) -> None:
     module = """
 import asyncio
 from tdd_monitor.testing import tdd_test_context
@@ -154,8 +145,13 @@ async def use():
 def test_run():
     assert asyncio.run(use()) == 1
     assert asyncio.run(use()) == 1
+
+def test_fixture(tdd_test_context): pass
 """
-    result_ok(run_pytest(*NO_WARNING, "-p", "no:asyncio", "-p", "no:anyio", test_it=module), 1)
+    result = run_pytest(*NO_WARNING, "-p", "no:asyncio", "-p", "no:anyio", test_it=module)
+    assert "1 passed, 1 error in" in result.stdout, result.stdout
+    told = "tdd_test_context needs pytest-asyncio or anyio; plain tests use tdd_sync_context."
+    assert told in result.stdout
 
 
 def test_each_xdist_worker_has_a_database_of_its_own(run_pytest: Run) -> None:
@@ -170,7 +166,7 @@ async def test_database(tdd_test_context, worker_id, n):
     await tdd_test_context.connection.execute("CREATE TABLE same_name (i int PRIMARY KEY)")
     await asyncio.sleep(0.02)
 """
-    result_ok(run_pytest("-n", "3", "-p", "xdist", test_it=module), 8)
+    result_ok(run_pytest("-n", "2", "-p", "xdist", test_it=module), 8)
 
 
 def test_left_over_test_tasks_do_not_stop_the_roll_back(run_pytest: Run) -> None:

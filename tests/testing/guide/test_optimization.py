@@ -22,6 +22,8 @@ from tdd_monitor.testing import (
 
 from .conftest import Run
 
+pytestmark = pytest.mark.usefixtures("quick_collections")
+
 
 async def test_asyncpg_takes_the_configuration_of_the_pool() -> None:
     assert json.loads(json.dumps(OPTIMIZED_POOL_CONFIG)) == {
@@ -124,7 +126,7 @@ def test_one(parallel_safe_test, parallel_test_manager, n):
     assert parallel_test_manager.active_tests == {parallel_safe_test[0]}
     time.sleep(0.02)
 """
-    result = run_pytest("-p", "xdist", "-n", "3", "-rs", test_it=module)
+    result = run_pytest("-p", "xdist", "-n", "2", "-rs", test_it=module)
     assert "6 passed" in result.stdout, result.stdout
 
 

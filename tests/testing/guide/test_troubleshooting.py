@@ -6,6 +6,8 @@ import pytest
 
 from tdd_monitor.testing import COMMON_SCHEMA_TEMPLATES, GuardedPool, MemoryOptimizer, TDDTestContext
 
+pytestmark = pytest.mark.usefixtures("quick_collections")
+
 
 async def test_the_shared_pool_serves_many_tasks_at_once(shared_connection_pool: GuardedPool) -> None:
     everybody = asyncio.Barrier(5)  # more would make the pool larger for the tests that follow
