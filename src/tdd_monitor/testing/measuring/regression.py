@@ -40,7 +40,7 @@ class RegressionDetector:
 
     def __init__(self, baseline_file: str | Path = BASELINE_FILE, regression_threshold: float = 1.2) -> None:
         if not regression_threshold >= 1:
-            raise ValueError(f"regression_threshold must be at least 1, not {regression_threshold}.")
+            raise ValueError(f"regression_threshold must be 1 or more, not {regression_threshold}.")
         self.baseline_file = Path(baseline_file)
         self.regression_threshold = regression_threshold
         self._last_read = self._read()
