@@ -58,6 +58,7 @@ class Settings:
     thresholds: Thresholds = field(default_factory=Thresholds)
     count_connections: bool = True
     watch_include: tuple[str, ...] = ()
+    history: str = ""  # "off" keeps none
 
 
 def find_pyproject(start: Path) -> Path | None:

@@ -1,1 +1,1 @@
-"""Recordings of the stream, which outlive the monitor."""
+"""What outlives the monitor: recordings of the stream, and the results of earlier runs."""

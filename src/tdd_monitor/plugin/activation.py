@@ -8,7 +8,7 @@ import contextlib
 import os
 import platform
 import sys
-from typing import Any, Callable, ContextManager, Dict, Generator, List, Optional
+from typing import Any, Callable, ContextManager, Dict, Generator, List, Optional, Tuple
 
 import pytest
 
@@ -194,7 +194,15 @@ class Activation:
             self._memory.mode,
             tuple(self._memory.unmeasured),
             self._start_rss_bytes,
+            self._plugin_names(),
+            # pytest-cov registers under this name where it measures.
+            self._config.pluginmanager.hasplugin("_cov") or sys.gettrace() is not None,
         )
+
+    def _plugin_names(self) -> Tuple[str, ...]:
+        installed = self._config.pluginmanager.list_plugin_distinfo()
+        names = {str(distribution.project_name) for _, distribution in installed}
+        return tuple(sorted(names - {NAME}))
 
     def _end(self, exitstatus: int) -> None:
         try:

@@ -29,6 +29,8 @@ class Hello(Record):
     memory_mode: str = ""  # rss, tracemalloc, gc
     unmeasured: Tuple[str, ...] = ()  # what this interpreter cannot measure, in words
     start_rss_bytes: int = 0  # of the process, before any conftest was imported
+    plugins: Tuple[str, ...] = ()  # names of the installed distributions with pytest plugins
+    traced: bool = False  # coverage is measured, which slows the tests down
 
 
 class CollectedTest(Record):

@@ -17,6 +17,7 @@ from tdd_monitor.session import queries
 from tdd_monitor.verdict import Board
 
 from .control import Listener
+from .history_writer import HistoryWriter
 from .journal import Journal
 from .pytest_process.launch import Target
 from .pytest_process.process import INTERRUPT_GRACE_S, TERMINATE_GRACE_S
@@ -48,6 +49,7 @@ class Engine:
         self.notices = self._journal.notices
         self._server = Server(self._on_stream_line)
         self._counts = ServerCounts(self._journal.emit)
+        self._history = HistoryWriter(settings.root, self._journal.keep_notice)
         self._run: PytestRun | None = None
         self._request: Selection | None = Selection("first run")
         self._requested = asyncio.Event()
@@ -116,6 +118,7 @@ class Engine:
         await self._saves.stop()
         await self._counts.stop()
         await self._server.stop()
+        await self._history.close()
         self._journal.close()
 
     def rerun(self, nodeids: Sequence[str] | None, reason: str) -> None:
@@ -159,7 +162,10 @@ class Engine:
         self.output.clear()
         self._run = PytestRun(self.target, self._journal, self._server, self._counts, self.output)
         try:
-            return await self._run.to_end(selection)
+            code = await self._run.to_end(selection)
+            if self.settings.history != "off":
+                self._history.add(self.board.session)
+            return code
         finally:
             self._run = None
             self._idle.set()

@@ -17,7 +17,7 @@ IGNORED_DIRECTORIES = frozenset(
     (
         *("__pycache__", ".git", ".hg", ".svn", ".tox", ".nox", ".venv", "venv", "site-packages"),
         *(".idea", "node_modules", ".mypy_cache", ".pytest_cache", ".hypothesis", ".ruff_cache"),
-        *("build", "dist", ".eggs", "htmlcov"),
+        *("build", "dist", ".eggs", "htmlcov", ".tdd-monitor"),
     )
 )
 # Files that editors, coverage, SQLite and Python leave behind.

@@ -1,0 +1,66 @@
+"""Every run is kept in the history, and a history that cannot be written changes no run."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+from support.projects import MIXED, engine_for, write
+
+from tdd_monitor.history.environment import cpu_model
+from tdd_monitor.history.sqlite import DIRECTORY, SQLite
+from tdd_monitor.history.store import Store
+from tdd_monitor.runner.engine import Engine
+from tdd_monitor.runner.selection import Selection
+
+
+def engine(root: Path, *args: str, history: str = "") -> Engine:
+    made = engine_for(write(root, test_mixed=MIXED), *args)
+    made.settings = replace(made.settings, history=history)
+    return made
+
+
+async def runs_to_end(made: Engine, *selections: Selection) -> list[int]:
+    await made.open()
+    try:
+        return [await made.run_once(selection) for selection in selections]
+    finally:
+        await made.stop()
+
+
+async def test_each_run_is_kept_with_its_environment_and_commit(tmp_path: Path) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    subprocess.run([*git[:3], "init", "-q", "-b", "trunk"], check=True)
+    made = engine(tmp_path)
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "-qm", "first"], check=True)
+    await runs_to_end(made, Selection("all"), Selection("one", ("tests/test_mixed.py::test_passes",)))
+    partial, full = Store(SQLite(tmp_path)).runs()
+    assert (full.scope, full.exitstatus, full.tests, full.failed) == ("all", 1, 7, 3)
+    assert (partial.scope, partial.exitstatus, partial.tests, partial.failed) == ("some", 0, 1, 0)
+    assert full.environment == partial.environment
+    assert (full.environment.cpu, full.environment.workers) == (cpu_model(), 0)
+    assert "pytest-asyncio" in full.environment.plugins.split()
+    assert (full.commit.branch, full.commit.dirty, len(full.commit.hash)) == ("trunk", False, 40)
+    assert full.duration_ns > 0
+
+
+async def test_workers_and_instruments_are_another_environment(tmp_path: Path) -> None:
+    made = engine(tmp_path, "-n", "1")
+    made.target = replace(made.target, memory_mode="gc")
+    await runs_to_end(made, Selection("all"))
+    (run,) = Store(SQLite(tmp_path)).runs()
+    assert (run.environment.workers, run.environment.instruments) == (1, "gc")
+
+
+async def test_a_history_that_cannot_be_written_is_reported_and_changes_no_run(tmp_path: Path) -> None:
+    made = engine(tmp_path)
+    (tmp_path / DIRECTORY).write_text("in the way")
+    assert await runs_to_end(made, Selection("first"), Selection("second")) == [1, 1]
+    assert [text for text in made.notices if "history" in text] == [
+        f"No history is kept: {tmp_path / DIRECTORY}: File exists."
+    ]
+
+
+async def test_no_history_is_kept_where_it_is_off(tmp_path: Path) -> None:
+    await runs_to_end(engine(tmp_path, history="off"), Selection("all"))
+    assert not (tmp_path / DIRECTORY).exists()
