@@ -46,3 +46,15 @@ def test_a_duration_takes_seven_cells_at_most(value: float) -> None:
 )
 def test_sizes(value: int, signed: bool, text: str) -> None:
     assert figures.size(value, signed) == text
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50), st.integers(1, 6))
+def test_a_sparkline_has_one_column_per_value(values: list[float], height: int) -> None:
+    lines = figures.sparkline(values, height, min(values), max(values))
+    assert len(lines) == height
+    assert all(len(line) == len(values) for line in lines)
+    assert " " not in lines[-1]
+
+
+def test_a_sparkline_reaches_the_top_at_its_highest_value() -> None:
+    assert figures.sparkline([0, 8, 16], 2, 0, 16) == ["  █", "▁██"]

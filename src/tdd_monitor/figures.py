@@ -1,10 +1,11 @@
-"""Number formats, the same everywhere: durations, sizes, shares, counts; and percentiles."""
+"""Number formats, the same everywhere: durations, sizes, shares, counts; percentiles and sparklines."""
 
 import math
 from collections.abc import Sequence
 
 MB = 1024 * 1024
 NS_PER_MS = 1_000_000
+LEVELS = " ▁▂▃▄▅▆▇█"
 
 # Upper bound in milliseconds, unit, decimals: always three significant figures.
 _STEPS = (
@@ -79,3 +80,17 @@ def percentile(ordered: Sequence[float], fraction: float) -> float:
     # 0.07 * 100 is 7.000000000000001 in floating point.
     rank = max(1, math.ceil(fraction * len(ordered) - 1e-9))
     return ordered[min(rank, len(ordered)) - 1]
+
+
+def sparkline(values: Sequence[float], height: int, low: float, high: float) -> list[str]:
+    """One column per value, `height` lines from top to bottom, on the scale `low` to `high`."""
+    span = high - low
+    steps = []
+    for value in values:
+        share = (value - low) / span if span > 0 else 0.0
+        # At least one step: an empty column would look like a missing reading.
+        steps.append(max(1, round(min(1.0, max(0.0, share)) * height * 8)))
+    lines = []
+    for line in range(height - 1, -1, -1):
+        lines.append("".join(LEVELS[min(8, max(0, step - line * 8))] for step in steps))
+    return lines

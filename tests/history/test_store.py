@@ -7,24 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.history import COMMIT, HERE, result, run
 
-from tdd_monitor.history.commit import Commit
 from tdd_monitor.history.database import HistoryError
-from tdd_monitor.history.environment import Environment
-from tdd_monitor.history.rows import Figures, Result, RunRow
+from tdd_monitor.history.rows import Figures
 from tdd_monitor.history.sqlite import SQLite
 from tdd_monitor.history.store import RUNS_KEPT, WINDOW, Store
-
-HERE = Environment("a CPU", "3.12", "pytest-cov xdist", 2, False, "")
-COMMIT = Commit("c0ffee", "main", True)
-
-
-def run(number: int, environment: Environment = HERE, scope: str = "all") -> RunRow:
-    return RunRow(f"run-{number}", 1e9 + number, 5_000_000, scope, 0, environment, COMMIT, 1, 0)
-
-
-def result(nodeid: str = "a.py::t", wall_ns: int = 7, outcome: str = "passed", attempts: int = 1) -> Result:
-    return Result(nodeid, outcome, attempts, Figures(wall_ns, 5, -3, queries=2, ddl=0))
 
 
 @pytest.fixture
@@ -150,7 +138,7 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 WRITER = """
 import resource, sys
 from pathlib import Path
-from history.test_store import result, run
+from support.history import result, run
 from tdd_monitor.history.database import HistoryError
 from tdd_monitor.history.sqlite import SQLite
 from tdd_monitor.history.store import Store

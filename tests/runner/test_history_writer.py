@@ -19,6 +19,12 @@ def engine(root: Path, *args: str, history: str = "") -> Engine:
     return made
 
 
+def commit_all(root: Path) -> None:
+    who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    for command in (("init", "-q", "-b", "trunk"), ("add", "."), (*who, "commit", "-qm", "first")):
+        subprocess.run(["git", "-C", root, *command], check=True)
+
+
 async def runs_to_end(made: Engine, *selections: Selection) -> list[int]:
     await made.open()
     try:
@@ -28,11 +34,8 @@ async def runs_to_end(made: Engine, *selections: Selection) -> list[int]:
 
 
 async def test_each_run_is_kept_with_its_environment_and_commit(tmp_path: Path) -> None:
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org"]
-    subprocess.run([*git[:3], "init", "-q", "-b", "trunk"], check=True)
     made = engine(tmp_path)
-    subprocess.run([*git, "add", "."], check=True)
-    subprocess.run([*git, "commit", "-qm", "first"], check=True)
+    commit_all(tmp_path)
     await runs_to_end(made, Selection("all"), Selection("one", ("tests/test_mixed.py::test_passes",)))
     partial, full = Store(SQLite(tmp_path)).runs()
     assert (full.scope, full.exitstatus, full.tests, full.failed) == ("all", 1, 7, 3)

@@ -4,8 +4,6 @@ from hypothesis import strategies as st
 from tdd_monitor.ui.text import charts
 from tdd_monitor.ui.text.parts import width_of
 
-VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50)
-
 
 @given(st.floats(-1, 3), st.integers(1, 80))
 def test_a_bar_has_its_width_and_is_empty_only_at_zero(fraction: float, width: int) -> None:
@@ -17,18 +15,6 @@ def test_a_bar_has_its_width_and_is_empty_only_at_zero(fraction: float, width: i
 def test_a_bar_shows_halves() -> None:
     assert charts.bar(0.25, 10, "good")[0][0] == "━━╸"
     assert charts.bar(1.0, 4, "good")[0][0] == "━━━━"
-
-
-@given(VALUES, st.integers(1, 6))
-def test_a_sparkline_has_one_column_per_value(values: list[float], height: int) -> None:
-    lines = charts.sparkline(values, height, min(values), max(values))
-    assert len(lines) == height
-    assert all(len(line) == len(values) for line in lines)
-    assert " " not in lines[-1]
-
-
-def test_a_sparkline_reaches_the_top_at_its_highest_value() -> None:
-    assert charts.sparkline([0, 8, 16], 2, 0, 16) == ["  █", "▁██"]
 
 
 def test_an_interval_without_a_reading_repeats_the_previous_value() -> None:

@@ -60,7 +60,7 @@ def _chart(view: View, width: int, height: int) -> Iterator[Row]:
     low, high = min(values), max(values)
     # Noise below two megabytes is not scaled up to the full height.
     slack = max(0.0, 2 * figures.MB - (high - low)) / 2
-    for line in charts.sparkline(values, height, low - slack, high + slack):
+    for line in figures.sparkline(values, height, low - slack, high + slack):
         yield text_row(line, "chart")
 
 

@@ -83,7 +83,7 @@ def _pool(view: View, pool: Pool, label: str, width: int, chart: int) -> Iterato
     points = [(t_ns, float(in_use)) for t_ns, in_use, _waiting in pool.history]
     if chart and points and any(in_use for _, in_use in points):
         end_ns = max(points[-1][0], view.board.session.now_ns)
-        for line in charts.sparkline(charts.resample(points, width, end_ns), chart, 0.0, float(maximum)):
+        for line in figures.sparkline(charts.resample(points, width, end_ns), chart, 0.0, float(maximum)):
             yield text_row(line, "chart")
     yield row(*_details(pool))
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from .parts import Parts
+from tdd_monitor.figures import LEVELS
 
-LEVELS = " ▁▂▃▄▅▆▇█"
+from .parts import Parts
 
 
 def bar(fraction: float, width: int, role: str, track: str = "track") -> Parts:
@@ -15,20 +15,6 @@ def bar(fraction: float, width: int, role: str, track: str = "track") -> Parts:
     full, half = divmod(halves, 2)
     filled = "━" * full + ("╸" if half else "")
     return ((filled, role), ("─" * (width - len(filled)), track))
-
-
-def sparkline(values: Sequence[float], height: int, low: float, high: float) -> list[str]:
-    """One column per value, `height` lines from top to bottom, on the scale `low` to `high`."""
-    span = high - low
-    steps = []
-    for value in values:
-        share = (value - low) / span if span > 0 else 0.0
-        # At least one step: an empty column would look like a missing reading.
-        steps.append(max(1, round(min(1.0, max(0.0, share)) * height * 8)))
-    lines = []
-    for line in range(height - 1, -1, -1):
-        lines.append("".join(LEVELS[min(8, max(0, step - line * 8))] for step in steps))
-    return lines
 
 
 def resample(points: Sequence[tuple[int, float]], width: int, end_ns: int) -> list[float]:
