@@ -62,6 +62,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             theme = "nord"
             count_connections = false
             watch_include = ["build/*.json"]
+            history = "postgresql://db.example.org/history"
             [tool.tdd-monitor.thresholds]
             test_duration_ms = 50
             pool_utilization = 0.5
@@ -83,6 +84,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         Thresholds(test_duration_ms=50, pool_utilization=0.5, memory_usage_mb=0),
         False,
         ("build/*.json",),
+        "postgresql://db.example.org/history",
     )
     assert all(getattr(read, field.name) != field.default for field in dataclasses.fields(Settings))
 
@@ -105,6 +107,7 @@ def test_a_key_in_both_spellings_is_an_error(tmp_path: Path) -> None:
         ("python", "3.12", "a string"),
         ("database_url", "[]", "a string"),
         ("theme", "1", "a string"),
+        ("history", '"mysql://db"', "'local', 'off' or a postgresql:// URL"),
         ("use_database_url", '"yes"', "true or false"),
         ("use_database_url", "1", "true or false"),
         ("debounce_ms", "-1", "a whole number of 0 or more"),

@@ -1,29 +1,25 @@
-"""The history in a SQLite file: what it keeps and forgets, and what cannot hurt it."""
+"""What the history keeps and forgets, and what cannot hurt its file."""
 
 import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.history import COMMIT, HERE, result, run
 
-from tdd_monitor.history.database import HistoryError
+from tdd_monitor.history.database import Database, HistoryError
 from tdd_monitor.history.rows import Figures
 from tdd_monitor.history.sqlite import SQLite
 from tdd_monitor.history.store import RUNS_KEPT, WINDOW, Store
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(SQLite(tmp_path))
-
-
-def test_what_was_added_can_be_read_by_another_process(store: Store, tmp_path: Path) -> None:
+def test_what_was_added_can_be_read_by_another_connection(opened: Callable[[], Database]) -> None:
     other = result("b.py::t", 8, "failed", 3)
-    store.add(run(1), [result(), other])
-    again = Store(SQLite(tmp_path))
+    Store(opened()).add(run(1), [result(), other])
+    again = Store(opened())
     assert again.runs() == [run(1)]
     assert again.node_ids() == ["a.py::t", "b.py::t"]
     assert again.of_test("b.py::t") == [(run(1), other)]
@@ -139,7 +135,7 @@ WRITER = """
 import resource, sys
 from pathlib import Path
 from support.history import result, run
-from tdd_monitor.history.database import HistoryError
+from tdd_monitor.history.database import Database, HistoryError
 from tdd_monitor.history.sqlite import SQLite
 from tdd_monitor.history.store import Store
 root, first, count, limit = Path(sys.argv[1]), *map(int, sys.argv[2:])

@@ -1,22 +1,24 @@
 """Every run is kept in the history, and a history that cannot be written changes no run."""
 
 import subprocess
-from dataclasses import replace
+import sys
 from pathlib import Path
 
-from support.projects import MIXED, engine_for, write
+import pytest
+from support.projects import MIXED, write
 
+from tdd_monitor.config import Settings
 from tdd_monitor.history.environment import cpu_model
 from tdd_monitor.history.sqlite import DIRECTORY, SQLite
 from tdd_monitor.history.store import Store
 from tdd_monitor.runner.engine import Engine
+from tdd_monitor.runner.pytest_process.launch import Target
 from tdd_monitor.runner.selection import Selection
 
 
-def engine(root: Path, *args: str, history: str = "") -> Engine:
-    made = engine_for(write(root, test_mixed=MIXED), *args)
-    made.settings = replace(made.settings, history=history)
-    return made
+def engine(root: Path, *args: str, memory: str = "rss", history: str = "local") -> Engine:
+    target = Target(sys.executable, write(root, test_mixed=MIXED), ("tests",), args, memory)
+    return Engine(Settings(root=root, history=history), target)
 
 
 def commit_all(root: Path) -> None:
@@ -42,17 +44,16 @@ async def test_each_run_is_kept_with_its_environment_and_commit(tmp_path: Path) 
     assert (partial.scope, partial.exitstatus, partial.tests, partial.failed) == ("some", 0, 1, 0)
     assert full.environment == partial.environment
     assert (full.environment.cpu, full.environment.workers) == (cpu_model(), 0)
-    assert "pytest-asyncio" in full.environment.plugins.split()
     assert (full.commit.branch, full.commit.dirty, len(full.commit.hash)) == ("trunk", False, 40)
     assert full.duration_ns > 0
 
 
-async def test_workers_and_instruments_are_another_environment(tmp_path: Path) -> None:
-    made = engine(tmp_path, "-n", "1")
-    made.target = replace(made.target, memory_mode="gc")
-    await runs_to_end(made, Selection("all"))
+@pytest.mark.usefixtures("all_plugins")
+async def test_workers_plugins_and_instruments_are_another_environment(tmp_path: Path) -> None:
+    await runs_to_end(engine(tmp_path, "-n", "1", memory="gc"), Selection("all"))
     (run,) = Store(SQLite(tmp_path)).runs()
     assert (run.environment.workers, run.environment.instruments) == (1, "gc")
+    assert {"pytest-asyncio", "pytest-xdist"} <= set(run.environment.plugins.split())
 
 
 async def test_a_history_that_cannot_be_written_is_reported_and_changes_no_run(tmp_path: Path) -> None:

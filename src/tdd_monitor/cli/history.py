@@ -3,8 +3,9 @@
 import click
 
 from tdd_monitor.history.database import HistoryError
-from tdd_monitor.history.sqlite import SQLite
-from tdd_monitor.history.store import RUNS_KEPT, Store
+from tdd_monitor.history.project import ProjectHistory
+from tdd_monitor.history.rows import RunRow
+from tdd_monitor.history.store import RUNS_KEPT
 
 from .options import settings_here
 
@@ -26,25 +27,33 @@ def history(test: str | None, limit: int) -> None:
     TEST is a node id or a part of one. Its figures in each run are shown, the commits that changed them, and
     whether it is flaky. A "+" after a commit stands for uncommitted changes.
     """
+    from rich.text import Text
+
     from tdd_monitor.reports import history as report
     from tdd_monitor.reports.output import make_console
     from tdd_monitor.verdict import trends
 
-    console = make_console()
+    console, settings = make_console(), settings_here()
     try:
-        store = Store(SQLite(settings_here().root))
-        if store.database.notice:
-            console.print(store.database.notice, style="yellow")
+        project = ProjectHistory(settings.root, settings.history_url)
+        store = project.reader()
+        for notice in project.notices:
+            console.print(Text(notice, "yellow"), soft_wrap=True)
         if test is None:
-            runs = store.runs(limit)
-            if not runs:
-                raise click.ClickException("No runs yet. 'tdd-monitor run' and 'tdd-monitor watch' add them.")
-            report.print_runs(runs, console)
-            return
-        nodeid = _the_one(test, store.node_ids())
-        report.print_test(nodeid, trends.of_test(store.of_test(nodeid)), console, limit)
+            report.print_runs(_some(store.runs(limit)), console)
+        else:
+            nodeid = _the_one(test, store.node_ids())
+            report.print_test(nodeid, trends.of_test(store.of_test(nodeid)), console, limit)
+        project.close()
     except HistoryError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _some(runs: list[RunRow]) -> list[RunRow]:
+    """The runs, of which there must be one. Raises ClickException."""
+    if not runs:
+        raise click.ClickException("No runs yet. 'tdd-monitor run' and 'tdd-monitor watch' add them.")
+    return runs
 
 
 def _the_one(test: str, nodeids: list[str]) -> str:

@@ -58,7 +58,17 @@ class Settings:
     thresholds: Thresholds = field(default_factory=Thresholds)
     count_connections: bool = True
     watch_include: tuple[str, ...] = ()
-    history: str = ""  # "off" keeps none
+    history: str = "local"  # or "off", or the URL of a PostgreSQL server that a team shares
+
+    @property
+    def keeps_history(self) -> bool:
+        """False if no results of earlier runs are kept."""
+        return self.history != "off"
+
+    @property
+    def history_url(self) -> str:
+        """The server of a shared history, or ""."""
+        return self.history if "://" in self.history else ""
 
 
 def find_pyproject(start: Path) -> Path | None:
@@ -108,9 +118,16 @@ def _read(table: dict[str, Any], kind: Any, where: str, file: Path) -> dict[str,
             values[name] = Thresholds(**_read(value, Thresholds, f"[{TABLE}.thresholds]", file))
         else:
             values[name] = _convert(value, known[name], f"{file}: {where} {key}")
+            if name == "history":
+                _check_history(values[name], f"{file}: {where} {key}")
             if name in SHARES and value > 1:
                 raise ConfigError(f"{file}: {where} {key} must be between 0 and 1, not {value!r}")
     return values
+
+
+def _check_history(value: Any, where: str) -> None:
+    if value not in ("local", "off") and not value.startswith(("postgresql://", "postgres://")):
+        raise ConfigError(f"{where} must be 'local', 'off' or a postgresql:// URL, not {value!r}")
 
 
 def _unknown(key: str, known: list[str], where: str, file: Path) -> str:

@@ -76,6 +76,16 @@ _OF_TEST = f"""
     JOIN environments ON environments.id = runs.environment
     WHERE nodeid = $1 ORDER BY started_s, runs.id
 """
+_PUT_IN_OUTBOX = "INSERT INTO outbox VALUES ($1)"
+_UNSENT = f"""
+    SELECT {_RUN}, {_ENVIRONMENT} FROM outbox JOIN runs ON runs.id = outbox.run
+    JOIN environments ON environments.id = runs.environment ORDER BY runs.id
+"""
+_OF_RUN = f"""
+    SELECT nodeid, outcome, attempts, {_FIGURES} FROM results JOIN tests ON tests.id = results.test
+    WHERE run = (SELECT id FROM runs WHERE uuid = $1) ORDER BY test
+"""
+_SENT = "DELETE FROM outbox WHERE run = (SELECT id FROM runs WHERE uuid = $1)"
 _NODE_IDS = "SELECT nodeid FROM tests ORDER BY nodeid"
 
 
@@ -95,8 +105,11 @@ class Store:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def add(self, run: RunRow, results: Iterable[Result]) -> None:
-        """Keep a run and forget the oldest ones beyond RUNS_KEPT. A run is kept as a whole, and only once."""
+    def add(self, run: RunRow, results: Iterable[Result], to_send: bool = False) -> None:
+        """Keep a run and forget the oldest ones beyond RUNS_KEPT. A run is kept as a whole, and only once.
+
+        With `to_send` it is also among the `unsent` ones.
+        """
         with self.database.transaction():
             environment = self._environment(run.environment)
             added = self.database.query(_ADD_RUN, environment, *_run_values(run))
@@ -106,6 +119,8 @@ class Store:
             self.database.execute_many(_ADD_TEST, [(result.nodeid,) for result in results])
             rows = [(r.nodeid, added[0][0], r.outcome, r.attempts, *r.figures) for r in results]
             self.database.execute_many(_ADD_RESULT, rows)
+            if to_send:
+                self.database.query(_PUT_IN_OUTBOX, added[0][0])
             self.database.query(_FORGET, environment, run.scope, RUNS_KEPT)
 
     def window(self, environment: Environment) -> dict[str, list[Figures]]:
@@ -138,6 +153,15 @@ class Store:
         """All that is known of one test, in all environments, oldest first."""
         found = self.database.query(_OF_TEST, nodeid)
         return [Past(_run(row), _result(row[_RUN_WIDTH:])) for row in found]
+
+    def unsent(self) -> list[RunRow]:
+        """The runs that another store has not got yet, oldest first."""
+        return [_run(row) for row in self.database.query(_UNSENT)]
+
+    def send(self, run: RunRow, other: "Store") -> None:
+        """Add an unsent run to another store. One that has been sent before is there only once."""
+        other.add(run, [_result(row) for row in self.database.query(_OF_RUN, run.uuid)])
+        self.database.query(_SENT, run.uuid)
 
     def node_ids(self) -> list[str]:
         """The tests that have ever run, sorted."""

@@ -55,6 +55,9 @@ CREATE TABLE anchors (
     {figures},
     PRIMARY KEY (environment, test)
 );
+CREATE TABLE outbox (
+    run INTEGER PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE
+);
 """
 
 _MIGRATIONS = (_FIRST,)

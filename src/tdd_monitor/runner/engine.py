@@ -49,7 +49,7 @@ class Engine:
         self.notices = self._journal.notices
         self._server = Server(self._on_stream_line)
         self._counts = ServerCounts(self._journal.emit)
-        self._history = HistoryWriter(settings.root, self._journal.keep_notice)
+        self._history = HistoryWriter(settings.root, settings.history_url, self._journal.keep_notice)
         self._run: PytestRun | None = None
         self._request: Selection | None = Selection("first run")
         self._requested = asyncio.Event()
@@ -163,7 +163,7 @@ class Engine:
         self._run = PytestRun(self.target, self._journal, self._server, self._counts, self.output)
         try:
             code = await self._run.to_end(selection)
-            if self.settings.history != "off":
+            if self.settings.keeps_history:
                 self._history.add(self.board.session)
             return code
         finally:

@@ -7,23 +7,24 @@ from pathlib import Path
 
 from tdd_monitor.history import commit, environment, rows
 from tdd_monitor.history.database import HistoryError
+from tdd_monitor.history.project import ProjectHistory
 from tdd_monitor.history.rows import Finished, RunRow
-from tdd_monitor.history.sqlite import SQLite
-from tdd_monitor.history.store import Store
 from tdd_monitor.session.model import Session
 
 
 class HistoryWriter:
     """Adds runs to the history of the project at `root`, in a thread of its own.
 
-    It never fails or delays a run: problems go to `report`, and the next run tries again.
+    `url` is the server of a shared history, or "". It never fails or delays a run: problems go to
+    `report`, and the next run tries again.
     """
 
-    def __init__(self, root: Path, report: Callable[[str], None]) -> None:
+    def __init__(self, root: Path, url: str, report: Callable[[str], None]) -> None:
         self._root = root
+        self._url = url
         self._report = report
         self._thread = ThreadPoolExecutor(1, "history")  # one at a time
-        self._store: Store | None = None
+        self._history: ProjectHistory | None = None
         self._writing: set[asyncio.Task[None]] = set()
 
     def add(self, session: Session) -> None:
@@ -38,29 +39,29 @@ class HistoryWriter:
     async def close(self) -> None:
         """Wait until everything is on disk."""
         await asyncio.gather(*self._writing)
+        if self._history is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown()
-        self._close_store()
 
     async def _add(self, run: RunRow, tests: list[Finished]) -> None:
-        notice = await asyncio.get_running_loop().run_in_executor(self._thread, self._write, run, tests)
-        if notice:
+        loop = asyncio.get_running_loop()
+        for notice in await loop.run_in_executor(self._thread, self._write, run, tests):
             self._report(notice)
 
-    def _write(self, run: RunRow, tests: list[Finished]) -> str:
+    def _write(self, run: RunRow, tests: list[Finished]) -> list[str]:
         """In the thread: write, and return what the user should know."""
         try:
-            notice = ""
-            if self._store is None:
-                database = SQLite(self._root)
-                self._store, notice = Store(database), database.notice
+            if self._history is None:
+                self._history = ProjectHistory(self._root, self._url)
             run = run._replace(commit=commit.checked_out(self._root))
-            self._store.add(run, [test.result() for test in tests])
-            return notice
+            self._history.add(run, [test.result() for test in tests])
+            notices, self._history.notices = self._history.notices, []
+            return notices
         except HistoryError as error:
-            self._close_store()
-            return str(error)
+            self._close()
+            return [str(error)]
 
-    def _close_store(self) -> None:
-        if self._store is not None:
-            self._store.database.close()
-            self._store = None
+    def _close(self) -> None:
+        if self._history is not None:
+            self._history.close()
+            self._history = None

@@ -76,7 +76,7 @@ def _comparable(past: Iterable[Past]) -> list[Past]:
 def flaky_commits(past: Iterable[Past]) -> tuple[str, ...]:
     """The commits on which the test both passed and failed, in order of their first run.
 
-    Runs with uncommitted changes say nothing about their commit. A test that passed only when it was rerun did
+    Runs with uncommitted changes are left out. A test that passed only when it was rerun did
     both in one run.
     """
     outcomes: dict[str, set[str]] = {}
