@@ -37,9 +37,9 @@ def test_packages_in_the_users_pytest_need_only_pytest() -> None:
     assert rooms == {"plugin", "protocol"}
 
 
-@pytest.mark.parametrize("room", ["session", "verdict", "config", "history"])
-def test_the_state_imports_neither_screen_nor_loop(room: str) -> None:
-    modules = imported(f"tdd_monitor.{room}")
+@pytest.mark.parametrize("package", ["session", "verdict", "config", "history.recording", "history.project"])
+def test_the_state_imports_neither_screen_nor_loop(package: str) -> None:
+    modules = imported(f"tdd_monitor.{package}", walk="." not in package)
     assert not modules & {"asyncio", "textual", "pytest", "asyncpg", "click", "rich"}
     assert tops(modules) - sys.stdlib_module_names == {"tdd_monitor"}
 
