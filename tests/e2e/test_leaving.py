@@ -17,11 +17,19 @@ from support.terminal import Terminal
 from tdd_monitor.history import recording
 from tdd_monitor.protocol.events import Hello, RunFinish, RunLost
 
+pytestmark = pytest.mark.usefixtures("no_plugins")
+
+# How long the teardown of the shared fixture takes: until a file exists, perhaps for ever.
+ENDS_SOON = SLOW_END.format(seconds=0.1)
+ENDS_ON_FILE = SLOW_END.replace(
+    "time.sleep({seconds})", "while not pathlib.Path('go').exists(): time.sleep(0.01)"
+)
+
 ENTERS_SCREEN, LEAVES_SCREEN = b"\x1b[?1049h", b"\x1b[?1049l"  # the alternate screen
 
 
-def watching(root: Path, seconds: float) -> Terminal:
-    write(root, test_it=SLOW_END.format(seconds=seconds))
+def watching(root: Path, source: str) -> Terminal:
+    write(root, test_it=source)
     terminal = Terminal([*PATIENT_MONITOR, "watch", "tests", "--record", "r"], root)
     until((root / "up").exists)
     terminal.shows("test_waits", "running")
@@ -40,31 +48,32 @@ def pytest_pid(root: Path) -> int:
 
 
 def test_quitting_shows_that_pytest_is_ending(tmp_path: Path) -> None:
-    terminal = watching(tmp_path, 2.5)
+    terminal = watching(tmp_path, ENDS_ON_FILE)
     terminal.press("q")
     terminal.shows("A run is in progress.")
     terminal.press("y")
     terminal.shows("Waiting for pytest to exit", "q kill")
+    (tmp_path / "go").touch()
     assert terminal.ends() == 0
-    assert (tmp_path / "ending").exists()
+    assert (tmp_path / "ended").exists()
     assert isinstance(list(recording.read(tmp_path / "r"))[-1].event, (RunFinish, RunLost))
 
 
 @pytest.mark.parametrize("keys", ["xq", "qyq"])
 def test_a_second_key_kills_at_once(tmp_path: Path, keys: str) -> None:
-    terminal = watching(tmp_path, 60)
+    terminal = watching(tmp_path, ENDS_ON_FILE)
     answers = {"xq": ["x again to kill", ""], "qyq": ["A run is in progress", "q kill", ""]}[keys]
     for key, shown in zip(keys, answers, strict=True):
         terminal.press(key)
         terminal.shows(shown)
-    assert terminal.ends(30) == 0
+    assert terminal.ends() == 0
     last = list(recording.read(tmp_path / "r"))[-1].event
     assert isinstance(last, RunLost) and last.signal == "SIGKILL"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_quits(tmp_path: Path, number: signal.Signals) -> None:
-    terminal = watching(tmp_path, 0.1)
+    terminal = watching(tmp_path, ENDS_SOON)
     terminal.process.kill(number)
     assert terminal.ends() == 0
     assert (tmp_path / "ended").exists()
@@ -77,7 +86,7 @@ def test_a_signal_quits(tmp_path: Path, number: signal.Signals) -> None:
 def test_a_closed_terminal_quits(tmp_path: Path, hidden: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "changed").mkdir()
     monkeypatch.setenv("PYTHONPATH", hide(tmp_path / "changed", *hidden)["PYTHONPATH"])
-    terminal = watching(tmp_path, 0.1)
+    terminal = watching(tmp_path, ENDS_SOON)
     until(lambda: b'"test_start"' in (tmp_path / "r").read_bytes())
     monitor, tests = terminal.process.pid, pytest_pid(tmp_path)
     terminal.process.ptyproc.fileobj.close()

@@ -25,6 +25,7 @@ def watching(project: Path, request: pytest.FixtureRequest) -> Iterator[Terminal
     terminal.close()
 
 
+@pytest.mark.usefixtures("no_plugins")
 def test_a_session_from_first_run_to_quit(watching: Terminal, project: Path) -> None:
     watching.shows("✗ failures", "1 failed", "test_passes", "test_teardown_error")
     watching.press("f")
@@ -50,6 +51,7 @@ def test_a_replay_looks_like_the_run(project: Path) -> None:
     assert replayed.ends() == 0
 
 
+@pytest.mark.usefixtures("no_plugins")
 def test_a_tiny_terminal_says_so(project: Path) -> None:
     terminal = Terminal([sys.executable, "-m", "tdd_monitor", "watch", "tests"], project, 50, 12)
     terminal.shows("too small", "60 columns and 15 lines")
