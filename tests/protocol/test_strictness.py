@@ -45,7 +45,7 @@ def line(**fields: Any) -> bytes:
 @example('{"ev":"test_start","nodeid":"a"}'.encode("utf-16"))
 @example(b'{"ev":"test_start","nodeid":"\xed\xa0\x80"}')
 @example(b"\xef\xbb\xbf{}")
-@settings(UNHURRIED, max_examples=300)
+@settings(UNHURRIED, max_examples=100)
 def test_bytes_that_are_not_an_event_are_rejected(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         decode(data)
@@ -55,7 +55,7 @@ def test_bytes_that_are_not_an_event_are_rejected(data: bytes) -> None:
     st.fixed_dictionaries({"ev": st.sampled_from(sorted(WIRE_NAMES.values()))}),
     st.dictionaries(st.sampled_from(FIELD_NAMES), JSON, max_size=6),
 )
-@settings(UNHURRIED, max_examples=400)
+@settings(UNHURRIED, max_examples=150)
 def test_any_object_is_a_complete_line_or_rejected(name: dict[str, Any], fields: dict[str, Any]) -> None:
     try:
         decoded = decode(json.dumps({**fields, **name}).encode())

@@ -2,17 +2,16 @@
 
 import tracemalloc
 
+from session.playing import play
 from tdd_monitor.protocol.events import (
     Collect,
     CollectedTest,
     CollectError,
     CollectFinish,
     CollectSkip,
-    Event,
     FinishedTest,
     FixtureUse,
     Hello,
-    Line,
     Phase,
     RunFinish,
     RunLost,
@@ -21,32 +20,26 @@ from tdd_monitor.protocol.events import (
     WorkerDown,
     WorkerUp,
 )
-from tdd_monitor.session import reducer
 from tdd_monitor.session.model import MAX_RUNS, MAX_WORKERS, Session
 
 TEST = "tests/test_a.py::test"
 
 
-def play(session: Session, *events: Event) -> None:
-    for event in events:
-        reducer.apply(session, Line(1, session.now_ns + 1, "", event))
-
-
 def failing_run(session: Session, number: int) -> None:
     """A run whose collection fails or that is killed: both leave long texts behind."""
     run = f"run-{number}"
-    play(session, RunRequest(run, "all", "saved test_b.py"))
-    play(session, Hello(1, "token", run, number, "single", rootdir=f"/{number}" * 50))
-    play(session, Collect((CollectedTest(TEST, "tests/test_a.py", 3),)))
+    play(RunRequest(run, "all", "saved test_b.py"), session=session)
+    play(Hello(1, "token", run, number, "single", rootdir=f"/{number}" * 50), session=session)
+    play(Collect((CollectedTest(TEST, "tests/test_a.py", 3),)), session=session)
     for file in range(10):
-        play(session, CollectError(f"tests/test_{file}.py", f"{number} " + "E" * 5000))
-        play(session, CollectSkip(f"tests/test_s{file}.py", f"{number} " + "s" * 500))
-    play(session, CollectFinish(1), StartedTest(TEST, 1))
+        play(CollectError(f"tests/test_{file}.py", f"{number} " + "E" * 5000), session=session)
+        play(CollectSkip(f"tests/test_s{file}.py", f"{number} " + "s" * 500), session=session)
+    play(CollectFinish(1), StartedTest(TEST, 1), session=session)
     if number % 2:
-        play(session, RunLost(-9, "SIGKILL", f"{number} " + "o" * 5000))
+        play(RunLost(-9, "SIGKILL", f"{number} " + "o" * 5000), session=session)
     else:
         phase = Phase("call", "failed", number, 1, 1, 1, f"{number} " + "t" * 5000)
-        play(session, FinishedTest(TEST, "failed", 1, number, (phase,)), RunFinish(1, {"failed": 1}))
+        play(FinishedTest(TEST, "failed", 1, number, (phase,)), RunFinish(1, {"failed": 1}), session=session)
 
 
 def test_a_thousand_runs_hold_no_more_than_a_hundred() -> None:
@@ -69,7 +62,7 @@ def test_an_old_run_keeps_its_figures_and_the_last_hello_is_known() -> None:
     session = Session()
     for number in (0, 1, 2):
         failing_run(session, number)
-    play(session, RunRequest("run-3", "all"))
+    play(RunRequest("run-3", "all"), session=session)
     figures = [(run.number, run.done, run.counts["error"]) for run in session.runs[:3]]
     assert figures == [(1, 1, 10), (2, 0, 10), (3, 1, 10)]
     assert [run.hello.run for run in session.runs if run.hello] == ["run-2"]
@@ -78,19 +71,24 @@ def test_an_old_run_keeps_its_figures_and_the_last_hello_is_known() -> None:
 
 def test_workers_that_crash_in_succession_are_counted_not_kept() -> None:
     session = Session()
-    play(session, RunRequest("run", "all"), Hello(1, "token", "run", 1, "controller"), WorkerUp("first"))
+    play(
+        RunRequest("run", "all"),
+        Hello(1, "token", "run", 1, "controller"),
+        WorkerUp("first"),
+        session=session,
+    )
     for number in range(3 * MAX_WORKERS):
-        play(session, WorkerUp(f"gw{number}"), WorkerDown(f"gw{number}", True, "crashed"))
+        play(WorkerUp(f"gw{number}"), WorkerDown(f"gw{number}", True, "crashed"), session=session)
     assert len(session.workers) == MAX_WORKERS
     assert session.forgotten_workers == session.forgotten_crashes == 2 * MAX_WORKERS + 2
     assert {"", "first", f"gw{3 * MAX_WORKERS - 1}"} <= session.workers.keys()
-    play(session, RunRequest("next", "all"))
+    play(RunRequest("next", "all"), session=session)
     assert session.forgotten_workers == session.forgotten_crashes == 0
 
 
 def test_among_live_workers_the_oldest_is_forgotten() -> None:
     session = Session()
-    play(session, *(WorkerUp(f"gw{number}") for number in range(MAX_WORKERS + 5)))
+    play(*(WorkerUp(f"gw{number}") for number in range(MAX_WORKERS + 5)), session=session)
     assert "gw4" not in session.workers and "gw5" in session.workers
     assert (session.forgotten_workers, session.forgotten_crashes) == (5, 0)
 
@@ -101,8 +99,12 @@ def test_shared_fixtures_of_old_runs_are_forgotten() -> None:
     for number in range(50):
         nodeid = f"tests/test_a.py::test_{number}"
         use = FixtureUse("database", "session", 5, 5, first_user=nodeid)
-        play(session, RunRequest(f"run-{number}", "all"), Hello(1, "token", f"run-{number}", 1, "single"))
-        play(session, FinishedTest(nodeid, "passed", 1, number + 1, fixtures=(use,)), RunFinish(0))
-        play(session, RunRequest(f"again-{number}", "some"), RunFinish(0))
+        play(
+            RunRequest(f"run-{number}", "all"),
+            Hello(1, "token", f"run-{number}", 1, "single"),
+            session=session,
+        )
+        play(FinishedTest(nodeid, "passed", 1, number + 1, fixtures=(use,)), RunFinish(0), session=session)
+        play(RunRequest(f"again-{number}", "some"), RunFinish(0), session=session)
     users = [first_user for _name, _scope, first_user, _baseid in session.shared_fixtures]
     assert users == ["tests/test_a.py::test_48", "tests/test_a.py::test_49"]

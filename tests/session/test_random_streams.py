@@ -14,7 +14,7 @@ from tdd_monitor.session.model import Delta, ItemState, Session
 from tdd_monitor.verdict import Board
 
 RANDOMS = st.randoms(use_true_random=False)
-FEW = settings(UNHURRIED, max_examples=80)
+FEW = settings(UNHURRIED, max_examples=50)
 
 
 def applied(lines: list[Line]) -> Session:

@@ -67,7 +67,7 @@ def lines(draw: st.DrawFn) -> list[Line]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(lines(), st.data())
 def test_incremental_updates_equal_a_rebuild(stream: list[Line], data: st.DataObject) -> None:
     board, listing = Board(), Listing()

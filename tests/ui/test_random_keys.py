@@ -20,7 +20,7 @@ from tdd_monitor.ui.app import MonitorApp
 MakeApp = Callable[..., MonitorApp]
 
 FIRST, _, LAST = os.environ.get("TDD_MONITOR_DRIVES", "0-5").partition("-")
-STEPS = 60
+STEPS = 40
 KEYS = [key for action in actions.ACTIONS for key in action.keys.split(",") if action.id != "monitor.quit"]
 # Pressed more often: keys that open, close and move; and text for the filter and the palette.
 OFTEN = [

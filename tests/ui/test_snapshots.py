@@ -79,20 +79,22 @@ def test_picture(
     keys: tuple[str, ...],
 ) -> None:
     app = make_app(lines(), theme=theme)
+    drawn_by_another = tuple(map(int, textual.__version__.split(".")[:2])) != DRAWN_BY
     drawn: list[str] = []
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
         app.repaint()
-        for key in keys:
-            await pilot.press(key)
-            await pilot.pause()
+        await pilot.press(*keys)
         app.repaint()
         await pilot.pause()
-        drawn.append(app.export_screenshot())
+        if drawn_by_another:
+            drawn.append(app.export_screenshot())
 
     columns, _x, rows = size.partition("x")
     same = snap_compare(app, terminal_size=(int(columns), int(rows)), run_before=prepare)
-    assert same or tuple(map(int, textual.__version__.split(".")[:2])) != DRAWN_BY
-    stored = (PICTURES / f"{request.node.name}.svg").read_text(encoding="utf-8")
-    assert text(drawn[0]) == text(stored)
+    if drawn_by_another:
+        stored = (PICTURES / f"{request.node.name}.svg").read_text(encoding="utf-8")
+        assert text(drawn[0]) == text(stored)
+    else:
+        assert same

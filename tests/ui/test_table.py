@@ -26,7 +26,6 @@ MakeApp = Callable[..., MonitorApp]
 
 
 async def settle(pilot: Pilot[None]) -> TestTable:
-    await pilot.pause()
     assert isinstance(pilot.app, MonitorApp)
     pilot.app.repaint()
     await pilot.pause()
@@ -181,33 +180,32 @@ async def test_rows_of_an_earlier_run_are_marked_with_it(make_app: MakeApp) -> N
         assert "run 1" not in discount and "✓ passed" in discount
 
 
+EMPTY: list[tuple[tuple[str, ...], str]] = [
+    (("v",), "View failed: no test has failed. Press esc to show all tests."),
+    (("v", "v"), "View over threshold: no test is over a threshold. Press esc to show all tests."),
+    (("v", "v", "v"), "View running: no test is running. Press esc to show all tests."),
+    (("slash", *"xyz", "enter"), "Filter /xyz: none of 6 tests matches. Press esc to clear it."),
+    (
+        ("v", "slash", *"xyz", "enter"),
+        "View failed, filter /xyz: no such test. Press esc to clear the filter, again to leave the view.",
+    ),
+]
+
+
 @pytest.mark.parametrize("size", [(110, 36), (80, 24), (60, 20)])
-@pytest.mark.parametrize(
-    ("keys", "said"),
-    [
-        (("v",), "View failed: no test has failed. Press esc to show all tests."),
-        (("v", "v"), "View over threshold: no test is over a threshold. Press esc to show all tests."),
-        (("v", "v", "v"), "View running: no test is running. Press esc to show all tests."),
-        (("slash", *"xyz", "enter"), "Filter /xyz: none of 6 tests matches. Press esc to clear it."),
-        (
-            ("v", "slash", *"xyz", "enter"),
-            "View failed, filter /xyz: no such test. Press esc to clear the filter, again to leave the view.",
-        ),
-    ],
-)
 async def test_an_empty_table_names_the_reason_and_the_key_that_helps(
-    make_app: MakeApp, size: tuple[int, int], keys: tuple[str, ...], said: str
+    make_app: MakeApp, size: tuple[int, int]
 ) -> None:
     app = make_app(streams.all_passed())
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
-        for key in keys:
-            await pilot.press(key)
-        table = await settle(pilot)
-        assert " ".join(" ".join(lines(table)[1:]).split()) == said
-        await pilot.press(*["escape"] * said.count("esc "), *["escape"] * said.count("again"))
-        table = await settle(pilot)
-        assert len(table.listing.nodeids) == 6
+        for keys, reason in EMPTY:
+            await pilot.press(*keys)
+            table = await settle(pilot)
+            assert " ".join(" ".join(lines(table)[1:]).split()) == reason
+            await pilot.press(*["escape"] * (2 if "again" in reason else 1))
+            table = await settle(pilot)
+            assert len(table.listing.nodeids) == 6, keys
 
 
 async def test_without_tests_the_keys_of_the_table_do_nothing(make_app: MakeApp) -> None:
@@ -218,10 +216,10 @@ async def test_without_tests_the_keys_of_the_table_do_nothing(make_app: MakeApp)
         assert (table.cursor, table.current) == (0, None)
 
 
-async def test_a_hundred_thousand_rows_cost_only_the_visible_ones(make_app: MakeApp) -> None:
+async def test_ten_thousand_rows_cost_only_the_visible_ones(make_app: MakeApp) -> None:
     stream = streams.Stream()
     stream.open("r", "all", "")
-    stream.collect([CollectedTest(f"t.py::test_{number}") for number in range(100_000)])
+    stream.collect([CollectedTest(f"t.py::test_{number}") for number in range(10_000)])
     app = make_app(stream.lines)
     async with app.run_test(size=(110, 36)) as pilot:
         table = await settle(pilot)
@@ -236,8 +234,8 @@ async def test_a_hundred_thousand_rows_cost_only_the_visible_ones(make_app: Make
         table.row_strip = counting  # type: ignore[method-assign, assignment]
         await pilot.press("G")
         await pilot.pause()
-        assert table.cursor == 99_999
-        assert table.scroll_offset.y == 100_000 - table.page
+        assert table.cursor == 9_999
+        assert table.scroll_offset.y == 10_000 - table.page
         assert 0 < drawn < 5 * table.size.height
 
 
