@@ -65,7 +65,7 @@ SLOW = report_of(
 
 
 @pytest.mark.parametrize("width", [80, 104, 132, 200])
-def test_the_table_fits_and_says_what_is_compared(width: int) -> None:
+def test_the_table_fits_and_explains_what_is_compared(width: int) -> None:
     console = Console(width=width, record=True, file=io.StringIO())
     console.print(table(SLOW, width), legend(SLOW, width), verdict(SLOW))
     shown = console.export_text()
@@ -82,6 +82,6 @@ def test_a_cached_operation_is_compared_with_what_is_published_of_its_sibling() 
     assert (cleanup.published_ms, cleanup.ahead) == (None, None)
 
 
-def test_what_could_not_be_measured_is_said() -> None:
+def test_the_legend_names_what_could_not_be_measured() -> None:
     report = report_of(left_out="permission denied", individual_test=(1.0,))
     assert "Not measured with a declared schema" in legend(report, 80)

@@ -35,7 +35,7 @@ def test_another_json_encoder(body: str, suite: Suite) -> None:
     assert run.counted == run.finish.counts == {"passed": 1, "failed": 1}, run.output
 
 
-def test_a_plugin_that_cannot_be_imported_says_so_and_pytest_runs(suite: Suite) -> None:
+def test_a_plugin_that_cannot_be_imported_is_reported_and_pytest_runs(suite: Suite) -> None:
     broken = "import sys\nsys.modules['tdd_monitor.plugin.transport'] = None\n"
     directory = suite(sitecustomize=broken, test_it=SUITE)
     with listening() as listener:
@@ -48,22 +48,26 @@ def test_a_plugin_that_cannot_be_imported_says_so_and_pytest_runs(suite: Suite) 
 
 
 SAMPLER = """
+    import threading
+
     from tdd_monitor.plugin.sampler import Sampler
 
     sample = Sampler._sample
     failures = [MemoryError("no"), RuntimeError("dictionary changed size")]
+    sampled = threading.Event()
 
     def failing(self, *arguments):
         if failures:
             raise failures.pop()
         sample(self, *arguments)
+        sampled.set()
 
     Sampler._sample = failing
 """
 
 
 def test_sampling_goes_on_after_an_error(suite: Suite) -> None:
-    slow = "import time\ndef test_slow():\n    kept = bytearray(8 << 20)\n    time.sleep(1)\n"
+    slow = "from conftest import sampled\ndef test_slow():\n    assert sampled.wait(30)\n"
     run = run_pytest(suite(conftest=SAMPLER, test_slow=slow))
     assert run.finish == RunFinish(0, {"passed": 1})
     (warning,) = run.events(WarningRaised)

@@ -83,7 +83,7 @@ SETTINGS = """
     DATABASES = {"default": {
         "ENGINE": "django.db.backends.postgresql", "NAME": url.path[1:], "USER": url.username,
         "HOST": url.hostname or place["host"][0], "PORT": url.port or place.get("port", [""])[0],
-        "TEST": {"NAME": "billed_to_nobody"},
+        "TEST": {"NAME": f"of_no_test_{os.getpid()}"},  # other runs share the server
     }}
     INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth"]
 """

@@ -64,7 +64,7 @@ def greeting() -> Hello:
     return Hello(1, "t", "r", 1, "single")
 
 
-def test_lines_that_are_cut_anywhere_arrive_whole() -> None:
+def test_lines_that_are_cut_anywhere_arrive_complete() -> None:
     pipe = Pipe(0)
     stream = Stream(pipe)
     stream.greet(greeting)
@@ -93,7 +93,7 @@ def test_a_new_connection_begins_with_a_hello_and_repeats_the_cut_line() -> None
 
 
 @pytest.mark.parametrize("size", [60, 450_000])
-def test_what_is_sent_of_a_backlog_is_all_that_is_forgotten(size: int) -> None:
+def test_only_the_sent_part_of_a_backlog_is_dropped(size: int) -> None:
     """A batch of a long backlog may be taken whole: the rest of the backlog is still to be sent."""
     pipe = Pipe(0)
     stream = Stream(pipe)
@@ -140,7 +140,7 @@ def test_a_monitor_that_reads_nothing_is_given_up(monkeypatch: pytest.MonkeyPatc
     assert pipe.taken == b""
 
 
-def test_a_broken_pipe_is_silence() -> None:
+def test_a_broken_pipe_closes_the_stream_silently() -> None:
     pipe = Pipe()
     stream = Stream(pipe)
     stream.greet(greeting)
