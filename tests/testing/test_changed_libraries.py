@@ -87,7 +87,7 @@ CHANGES: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
                 "round trips",
                 "after their test",
                 "left running",
-                "is no asyncpg.Connection",
+                "is not an asyncpg.Connection",
                 "_cancel",
             ),
             "asyncio": ("each test opens a connection", "_transports"),

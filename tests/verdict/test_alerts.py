@@ -222,7 +222,7 @@ def test_a_server_that_is_nearly_full(peak: int, maximum: int, limit: float, val
 
 @pytest.mark.parametrize(
     ("peak", "maximum", "text"),
-    [(0, 0, "refused one more"), (90, 100, "90 of 100 connections, refused one more")],
+    [(0, 0, "a connection was refused"), (90, 100, "90 of 100 connections, a connection was refused")],
 )
 def test_a_server_that_refuses_is_critical_also_when_it_has_room_again(
     peak: int, maximum: int, text: str

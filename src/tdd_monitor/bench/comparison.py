@@ -1,7 +1,7 @@
 """Alternates the toolkit's benchmark with raw asyncpg on the same backends, so noise affects both alike.
 
 The operations `..._cached` do the same with a declared schema, whose tables exist already, while raw
-asyncpg still creates its table in every turn: their ratio is what the schema cache saves.
+asyncpg still creates its table in every round: their ratio is what the schema cache saves.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ SCHEMA = declare_schema([ddl.replace(" TEMP ", " ") for ddl in (USERS_DDL, RECOR
 
 Progress = Callable[[str, int, int], None]
 
-_FLOOR: dict[str, raw.RawSample] = {
+_RAW: dict[str, raw.RawSample] = {
     "individual_test": raw.whole_test,
     "fixture_setup": raw.begin,
     "connection_acquire": raw.begin,
@@ -38,10 +38,10 @@ _FLOOR: dict[str, raw.RawSample] = {
 
 
 class Comparison:
-    """One run of the benchmark, with a turn of the raw driver after each turn of the toolkit.
+    """One run of the benchmark, with a round of the raw driver after each round of the toolkit.
 
     `runs` multiplies the number of samples (1.0: 50 or 100 of each operation);
-    `on_progress(operation, done, total)` is called after each turn.
+    `on_progress(operation, done, total)` is called after each round.
     """
 
     def __init__(self, runs: float = 1.0, on_progress: Progress | None = None) -> None:
@@ -108,8 +108,8 @@ class Comparison:
         """Run the same operation with the raw driver, on the same connections."""
         count = AT_ONCE if operation.startswith("parallel") else 1
         connections = await _same_backends(count, SCHEMA if operation.endswith(CACHED) else None)
-        floor = _FLOOR[operation.removesuffix(CACHED)]
-        times_ms = await asyncio.gather(*(floor(connection) for connection in connections))
+        raw_operation = _RAW[operation.removesuffix(CACHED)]
+        times_ms = await asyncio.gather(*(raw_operation(connection) for connection in connections))
         if not counted:
             return
         self._floor.setdefault(operation, []).extend(times_ms)

@@ -18,9 +18,9 @@ CACHED = "_cached"
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Times of one operation, in milliseconds, and of the raw driver's alternating turns.
+    """Times of one operation, in milliseconds, and of the raw driver's alternating rounds.
 
-    For a `..._cached` operation the raw driver creates the tables that exist already for the toolkit.
+    For a `..._cached` operation the raw driver creates the tables that already exist for the toolkit.
 
     `efficiency` (parallel execution only) is the sum of the single times divided by the total:
     the average concurrency.

@@ -39,10 +39,10 @@ def main() -> None:
 
 
 def _repair_standard_streams() -> None:
-    """Make standard streams usable that are closed or cannot encode every character."""
+    """Open closed standard streams on /dev/null, and escape characters that output cannot encode."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            # Else the next opened file gets this descriptor, and prints end up in that file.
+            # Otherwise the next opened file would get this descriptor, and all output with it.
             nowhere = os.open(os.devnull, os.O_RDWR)
             if nowhere != number:
                 os.dup2(nowhere, number)

@@ -1,4 +1,4 @@
-"""How a command refuses what it cannot use."""
+"""Usage errors of the commands."""
 
 import click
 

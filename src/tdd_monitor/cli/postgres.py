@@ -157,7 +157,7 @@ def _run_with_server(prepare: "Callable[[ServerAddress], tuple[Command, dict[str
 
 
 def _exec(command: Command, environment: dict[str, str]) -> None:
-    """Replace this process with the command, which so gets signals and the terminal directly."""
+    """Replace this process with the command, which then gets signals and the terminal directly."""
     # Python ignores these two, and ignored signals stay ignored across exec.
     for name in ("SIGPIPE", "SIGXFSZ"):
         signal.signal(signal.Signals[name], signal.SIG_DFL)

@@ -28,7 +28,7 @@ class Recorder:
             raise RecordingError(f"Cannot record to {path}: {error.strerror}.") from error
 
     def write(self, line: Line, raw: bytes) -> None:
-        """Append one line. A full disk ends the recording, not the run: `error` then says so."""
+        """Append one line. A full disk ends the recording, not the run, and sets `error`."""
         if self.error:
             return
         if isinstance(line.event, (Hello, ServerSeen)):

@@ -98,10 +98,10 @@ def _plain(record: Any) -> Dict[str, Any]:
     return fields
 
 
-def _shrunk(envelope: Dict[str, Any], limit: int, tells: bool) -> Dict[str, Any]:
+def _shrunk(envelope: Dict[str, Any], limit: int, reports_loss: bool) -> Dict[str, Any]:
     notes: List[str] = []
     shrunk: Dict[str, Any] = _shrink(envelope, limit, "", notes)
-    if tells and notes:
+    if reports_loss and notes:
         shrunk["unmeasured"] = [*shrunk.get("unmeasured", ()), *notes]
     return shrunk
 

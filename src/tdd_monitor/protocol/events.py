@@ -3,7 +3,7 @@
 Integers are nanoseconds (`_ns`) and bytes; `t_ns` and `started_ns` are readings of
 `time.monotonic_ns()` in the process that sent them. A field that is absent on the wire has its
 default, so every default is empty or zero. Tuples because slotted dataclasses need Python 3.10 and
-frozen ones take 2.6 times as long to build (20,000 events a second matter here).
+frozen ones take 2.6 times as long to build (which matters at 20,000 events per second).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Hello(Record):
     pytest: str = ""
     rootdir: str = ""
     memory_mode: str = ""  # rss, tracemalloc, gc
-    unmeasured: Tuple[str, ...] = ()  # what this interpreter cannot measure, in words
+    unmeasured: Tuple[str, ...] = ()  # what this interpreter cannot measure, as text for the user
     start_rss_bytes: int = 0  # of the process, before any conftest was imported
     plugins: Tuple[str, ...] = ()  # names of the installed distributions with pytest plugins
     traced: bool = False  # coverage is measured, which slows the tests down
@@ -183,7 +183,7 @@ class FinishedTest(Record):
     metrics: Dict[str, float] = {}
     drift_bytes: int = 0  # growth of the process since the previous test ended, attributed to no test
     peak_rss_bytes: int = 0  # highest RSS of the process so far, if the platform reports it
-    unmeasured: Tuple[str, ...] = ()  # figures of this attempt that are unknown, in words
+    unmeasured: Tuple[str, ...] = ()  # figures of this attempt that are unknown, as text for the user
     unwatched: Tuple[str, ...] = ()  # drivers it may have used whose queries are not counted
 
 
@@ -254,7 +254,7 @@ class ServerSample(Record):
     server: str  # localhost:5432
     connections: int = 0
     max_connections: int = 0
-    reason: str = ""  # why it cannot be counted, in words
+    reason: str = ""  # why it cannot be counted, as text for the user
     full: bool = False  # it rejects connections because all are in use
 
 

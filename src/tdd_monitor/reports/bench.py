@@ -60,13 +60,13 @@ def _published(measurement: Measurement) -> tuple[str, str]:
 
 def legend(report: Report, width: int) -> str:
     """Explains the table's columns and names; lines fit a small terminal."""
-    lines = ["raw: median of plain asyncpg, the same work on the same connections, in turns."]
+    lines = ["raw: median of plain asyncpg, the same work on the same connections, alternating."]
     if report.left_out:
         lines.append(f"Not measured with a declared schema, which needs a database: {report.left_out}.")
     else:
         lines += [
-            "_cached: the tables come from a declared schema and exist already; raw creates",
-            "its table in every turn. schema_operation_cached: a context's whole setup.",
+            "_cached: the tables come from a declared schema and already exist; raw creates",
+            "its table in every round. schema_operation_cached: a context's whole setup.",
         ]
     if width >= PUBLISHED_WIDTH:
         lines += [
@@ -98,5 +98,5 @@ def verdict(report: Report) -> str:
         f"{summary['targets_met']} of {summary['operations_tested']} targets met"
         f" ({summary['overall_success_rate']:.1f}%).\n"
         f"{summary['recommendation']}\n"
-        f"Ten tests at once: {parallel:.1f} ran at a time on average."
+        f"Ten concurrent tests: on average {parallel:.1f} ran at the same time."
     )

@@ -225,4 +225,4 @@ class Engine:
             if self._run is not None:
                 self._run.hold_finish(line, raw)
         else:
-            self._journal.take(line, raw)
+            self._journal.receive(line, raw)

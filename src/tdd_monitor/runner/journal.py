@@ -35,9 +35,9 @@ class Journal:
         """Process an event that the monitor itself emits."""
         self._seq += 1
         line = Line(self._seq, time.monotonic_ns(), "", event)
-        self.take(line, encode(line).rstrip(b"\n"))
+        self.receive(line, encode(line).rstrip(b"\n"))
 
-    def take(self, line: Line, raw: bytes) -> None:
+    def receive(self, line: Line, raw: bytes) -> None:
         """Process a line of the stream, decoded from `raw`."""
         if self._recorder is not None:
             self._recorder.write(line, raw)

@@ -128,7 +128,7 @@ class PytestRun:
         if missing or malformed:
             self._journal.emit(LinesLost(missing, malformed))
         if self._finish is not None:
-            self._journal.take(*self._finish)
+            self._journal.receive(*self._finish)
         else:
             last = "\n".join(crash_output(list(self._output)))
             self._journal.emit(RunLost(_exit_code(code), signal_name(code), last))

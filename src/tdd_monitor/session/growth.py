@@ -1,14 +1,14 @@
 """Memory growth of a process while it runs tests, and whether it continues.
 
-Imports, caches and one test that keeps a lot are steps: memory rises and then levels off. A leak rises
-all the time. Readings after tests, at evenly spaced marks, distinguish the two.
+Imports, caches and a single test that retains a lot cause steps: memory rises, then levels off. With a
+leak it keeps rising. Readings after tests, at evenly spaced marks, distinguish the two.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
-MARKS = 128  # at this many, every other one is dropped, and half as many are kept from then on
+MARKS = 128  # beyond this number, every other mark is dropped and their spacing doubled
 MIN_TESTS = 20  # fewer are not enough to judge
 
 

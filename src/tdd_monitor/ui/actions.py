@@ -1,6 +1,6 @@
 """The table of actions: the single source of bindings, footer, help, palette and the README's key table.
 
-An action is refused, with the reason, while one of its needs is not among the current facts.
+An action is unavailable, with a reason, while one of its needs is not among the current facts.
 """
 
 from collections.abc import Iterable, Iterator

@@ -161,7 +161,7 @@ def of_server(server: DatabaseServer, thresholds: Thresholds, t_ns: int) -> list
         return []
     detail = f"{server.peak} of {maximum} connections" if maximum else ""
     if server.was_full:
-        detail = ", ".join(filter(None, (detail, "refused one more")))
+        detail = ", ".join(filter(None, (detail, "a connection was refused")))
     alert = _alert("server_connections", value, limit, server.latest.server, detail, t_ns)
     return [replace(alert, severity=Severity.CRITICAL) if server.was_full else alert]
 

@@ -1,6 +1,6 @@
 """Times the operations that every database test consists of.
 
-The first turns of each do not count, because caches, catalogs and connections are cold.
+The first rounds of each are not counted, because caches, catalogs and connections are cold.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class TDDPerformanceBenchmark:
     """Measures the toolkit on the tests' database server; all times are milliseconds.
 
     `measurements` has the times of each operation, `baseline_targets` the highest acceptable means.
-    `after_turn(operation, counted)` is awaited after each turn of an operation. The methods that measure
+    `after_turn(operation, counted)` is awaited after each round of an operation. The methods that measure
     raise what the toolkit raises when there is no server.
     """
 
@@ -70,7 +70,7 @@ class TDDPerformanceBenchmark:
         return await self.measure_at_once("parallel_execution", individual_test, concurrent_tests)
 
     async def measure(self, operation: str, sample: Sample, iterations: int) -> list[float]:
-        """Await `sample`, which returns milliseconds, `iterations` times in turn, and record the times."""
+        """Await `sample`, which returns milliseconds, `iterations` times in a row, and record the times."""
         await self._warm_up(operation, sample)
         times = []
         for _ in range(iterations):
@@ -109,7 +109,7 @@ class TDDPerformanceBenchmark:
         return make_report(self.measurements, self.baseline_targets)
 
     async def _warm_up(self, operation: str, turn: Callable[[], Awaitable[Any]]) -> None:
-        """Run the uncounted first turns of an operation, once."""
+        """Run the uncounted first rounds of an operation, once."""
         if operation in self._warm:
             return
         self._warm.add(operation)

@@ -104,7 +104,7 @@ class PerformanceReport(TypedDict):
 
 
 class ParallelExecution(TypedDict):
-    """Times of tests that ran at once, in milliseconds.
+    """Times of concurrent tests, in milliseconds.
 
     `parallel_efficiency` is the sum of the single times divided by the total: the average concurrency.
     """

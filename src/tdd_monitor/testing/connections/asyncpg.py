@@ -27,7 +27,7 @@ _NO_LEASE = Lease("no test")
 
 
 class ContextConnection(InternalConnection):
-    """The connection behind `context.connection`: asyncpg's own, with the methods around a test."""
+    """The connection behind `context.connection`: asyncpg's, plus methods to begin and end a test."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -35,10 +35,10 @@ class ContextConnection(InternalConnection):
         self.tests = 0
         self.depth = 0
         self._ending = Ending.LOST
-        # The savepoint is the witness: it is gone if the test has ended the transaction itself, even
-        # if it has begun another one since. Its name is secret, so it cannot be set again by accident.
-        self._witness = f"tdd_monitor_{secrets.token_hex(8)}"
-        self._begin = f"SAVEPOINT {self._witness}"
+        # This savepoint is gone if the test has ended the transaction itself, even if it has begun
+        # another one since. Its name is random, so that a test cannot set it again by accident.
+        self._sentinel = f"tdd_monitor_{secrets.token_hex(8)}"
+        self._begin = f"SAVEPOINT {self._sentinel}"
         self._end = self._end_with(_UNLOCK_BY_SELECT)
         self._test_proxy: ConnectionProxy | None = None
         self.altered = False
@@ -90,20 +90,20 @@ class ContextConnection(InternalConnection):
 
     async def begin_nested(self) -> None:
         """Set a savepoint for a context within a context."""
-        await self.send(f"SAVEPOINT {self._witness}_{self.depth}")
+        await self.send(f"SAVEPOINT {self._sentinel}_{self.depth}")
         self.depth += 1
 
     async def end_nested(self) -> None:
         """Roll back to the savepoint; if it is gone, the outermost `end_test` will notice."""
         self.depth -= 1
-        name = f"{self._witness}_{self.depth}"
+        name = f"{self._sentinel}_{self.depth}"
         try:
             await self.send(f"ROLLBACK TO {name};RELEASE {name}")
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             return
 
     async def warm_up(self) -> None:
-        """Make a test's first CREATE TEMP TABLE cheap (its schema then exists), and its end."""
+        """Speed up a test's first CREATE TEMP TABLE, by creating the temporary schema, and its end."""
         if self.is_closed():
             return  # The server ended the connection after the test; the next test opens another.
         try:
@@ -112,10 +112,10 @@ class ContextConnection(InternalConnection):
                 await self.send(_MAKE_UNLOCK)
                 self._end = self._end_with(f"CALL {_UNLOCK}")
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            return  # No privilege, or an old server: do without. A dead connection shows at the next test.
+            return  # No privilege, or an old server: only slower. A dead connection shows in the next test.
 
-    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as asyncpg's
-        """As asyncpg's; if a test calls it, its transaction is ended first, so that its end is known."""
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's signature
+        """Like asyncpg's; within a test it ends the test's transaction first, so that its end is known."""
         if self.depth and not self.is_closed():
             ending = await self.end_test()
             self._ending = Ending.CLOSED if ending is Ending.ROLLED_BACK else ending
@@ -124,7 +124,7 @@ class ContextConnection(InternalConnection):
     async def set_type_codec(
         self, typename: str, *, schema: str = "public", encoder: Any, decoder: Any, format: str = "text"
     ) -> None:
-        """As asyncpg's, but undone after the test; without a round trip for the types of SQLAlchemy."""
+        """Like asyncpg's, but undone after the test; without a round trip for the types of SQLAlchemy."""
         oid = _BUILT_IN.get(typename) if schema == "pg_catalog" else None
         if format not in {"text", "binary"}:
             oid = None  # tuple format: only asyncpg can encode it
@@ -136,12 +136,12 @@ class ContextConnection(InternalConnection):
         await super().set_type_codec(typename, **options)
 
     async def set_builtin_type_codec(self, *args: Any, **kwargs: Any) -> None:
-        """As asyncpg's; the connection is not reused for another test then."""
+        """Like asyncpg's; the connection is then not reused for another test."""
         self.altered = True
         await super().set_builtin_type_codec(*args, **kwargs)
 
     def _end_with(self, unlock: str) -> str:
-        return f"ROLLBACK TO {self._witness};DEALLOCATE ALL;{unlock}"
+        return f"ROLLBACK TO {self._sentinel};DEALLOCATE ALL;{unlock}"
 
     def _unwrap(self) -> Any:
         """Return the connection that asyncpg passes to callbacks, such as those of LISTEN."""

@@ -1,6 +1,6 @@
 """The private names of asyncpg that the toolkit uses, and the fallbacks without them.
 
-They save round trips, and isolate tests from what outlives earlier ones. Nothing else in the toolkit uses
+They save round trips, and isolate tests from leftovers of earlier ones. Nothing else in the toolkit uses
 them; names that a version of asyncpg lacks are reported at the end of the run.
 """
 
@@ -44,12 +44,12 @@ KNOWS_SOCKETS = _compat.has(
     "each test opens a connection",
     *(_OF_CONNECTION + "_transport", "pool.Pool._holders", "pool.PoolConnectionHolder._con"),
 )
-_compat.has("callbacks get another connection object than their test", _OF_CONNECTION + "_unwrap")
+_compat.has("callbacks get a connection object other than their test's", _OF_CONNECTION + "_unwrap")
 _KNOWS_HOLDERS = _compat.has("holders of a pool may be out of date", "pool.PoolConnectionProxy._con")
-# Its `isinstance` makes a proxy a connection.
+# The base class that makes a proxy an instance of asyncpg.Connection.
 ProxyBase: Any = (
     asyncpg.connection._ConnectionProxy
-    if _compat.has("a test's connection is no asyncpg.Connection", "connection._ConnectionProxy")
+    if _compat.has("a test's connection is not an asyncpg.Connection", "connection._ConnectionProxy")
     else object
 )
 limited(_compat)

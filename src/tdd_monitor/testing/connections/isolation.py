@@ -26,7 +26,7 @@ class Ending(Enum):
 
     @property
     def is_clean(self) -> bool:
-        """Whether certainly nothing of the test remains."""
+        """Whether it is certain that nothing of the test remains."""
         return self in (Ending.ROLLED_BACK, Ending.CLOSED)
 
 

@@ -158,7 +158,7 @@ class LoopKeeper:
         loop.close_for_good()
 
     def forget(self) -> None:
-        """Leave the loop to the parent of a forked child, without collecting it."""
+        """In a forked child, leave the loop to the parent, without collecting it."""
         self._of_parent, self._loop = self._loop, None
 
 

@@ -65,10 +65,10 @@ class ConnectionProxy(ProxyBase):  # type: ignore[misc]
         self._con = None
 
     def is_closed(self) -> bool:
-        """As asyncpg's; after its test the connection counts as closed."""
+        """Like asyncpg's; after its test the connection counts as closed."""
         return self._con is None or bool(self._con.is_closed())
 
-    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as asyncpg's
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's signature
         """As asyncpg's."""
         if self._con is not None:
             await self._con.close(timeout=timeout)

@@ -21,12 +21,12 @@ from .proxy import expired_text
 
 _compat = Compat("psycopg")
 _KNOWS_QUERIES = _compat.has("transaction() may join earlier reads", "Connection._start_query")
-_compat.has("an object that outlives its test does not say so", "Connection._check_connection_ok")
+_compat.has("use of an object after its test is not reported", "Connection._check_connection_ok")
 limited(_compat)
 
-# Gone if the test has ended the transaction itself; its name is secret, so it is not set again by accident.
-_WITNESS = f"tdd_monitor_{secrets.token_hex(8)}"
-_OUTERMOST = f"{_WITNESS}_0"
+# Gone if the test has ended the transaction itself. Its name is random, so it is not set again by accident.
+_SENTINEL = f"tdd_monitor_{secrets.token_hex(8)}"
+_OUTERMOST = f"{_SENTINEL}_0"
 _numbers = itertools.count(1)
 _GONE = {b"3B001", b"25P01"}  # no such savepoint, no transaction: the test has ended it
 _BUSY = {pq.TransactionStatus.ACTIVE}
@@ -52,12 +52,12 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
 
     def begin_nested(self) -> None:
         """Set the connection's own savepoints, to which `rollback` and `undo` return."""
-        self._start, self._savepoint = (f"{_WITNESS}_{next(_numbers)}" for _ in range(2))
+        self._start, self._savepoint = (f"{_SENTINEL}_{next(_numbers)}" for _ in range(2))
         self._run(f"SAVEPOINT {self._start}", f"SAVEPOINT {self._savepoint}")
 
     @contextmanager
     def transaction(self, *args: Any, **kwargs: Any) -> Iterator[psycopg.Transaction]:
-        """As psycopg's: a block in which nothing was open is committed at its end."""
+        """Like psycopg's: a block entered without an open transaction is committed at its end."""
         had_work, outermost = self._has_work, not self._blocks
         self._blocks += 1
         try:
@@ -103,13 +103,13 @@ class SyncConnection(psycopg.Connection):  # type: ignore[type-arg, misc, unused
         self.pgconn = _closed_pgconn()
 
     def wait(self, *args: Any, **kwargs: Any) -> Any:
-        """As psycopg's: every request to the server goes through here, including cursors."""
+        """Like psycopg's: every request to the server goes through here, including cursors."""
         self._refuse_after_the_test()
         self._has_work = self._has_work or not _KNOWS_QUERIES
         return super().wait(*args, **kwargs)
 
     def close(self) -> None:
-        """As psycopg's; a connection that shares a transaction only leaves it, so pools may close theirs."""
+        """Like psycopg's; one that shares a transaction only leaves it, so pools may close theirs."""
         if self.closed:
             return
         if self._start:
@@ -162,7 +162,7 @@ def execute(pgconn: Any, statements: str) -> Any:
 
 def begin_test(pgconn: Any) -> None:
     """Begin the transaction of a test. Raises OperationalError when the connection is dead."""
-    result = execute(pgconn, f"BEGIN;SAVEPOINT {_WITNESS};SAVEPOINT {_OUTERMOST}")
+    result = execute(pgconn, f"BEGIN;SAVEPOINT {_SENTINEL};SAVEPOINT {_OUTERMOST}")
     if result.status != pq.ExecStatus.COMMAND_OK:
         raise psycopg.OperationalError(result.error_message.decode(errors="replace"))
 
@@ -174,7 +174,7 @@ def end_test(pgconn: Any) -> Ending:
     if pgconn.transaction_status in _BUSY or pgconn.pipeline_status != pq.PipelineStatus.OFF:
         return Ending.STUCK
     result = execute(
-        pgconn, f"ROLLBACK TO {_WITNESS};DEALLOCATE ALL;SELECT pg_advisory_unlock_all();ROLLBACK"
+        pgconn, f"ROLLBACK TO {_SENTINEL};DEALLOCATE ALL;SELECT pg_advisory_unlock_all();ROLLBACK"
     )
     if result.status != pq.ExecStatus.FATAL_ERROR:
         return Ending.ROLLED_BACK

@@ -52,7 +52,7 @@ class TDDTestContext(BaseContext):
         else:
             connection = await self._manager.get_test_connection(self)
             self._left = False
-        # To ask for the running loop is a system call before Python 3.12; the connection knows it.
+        # The connection's loop, because getting the running one takes a system call before Python 3.12.
         self._task = asyncio.current_task(connection.loop)
         self._token = _current.set(self)
         self.timings.context_setup_ms = (self.now() - started_ns) / 1e6
@@ -84,8 +84,8 @@ class TDDTestContext(BaseContext):
             return True
         if self._task is None or not self._task.done() or task is None:
             return False
-        # Opened by a fixture, whose task is over. The test itself is within; tasks that it starts are
-        # beside. Only our own loop knows which is which; on others the first to come is within.
+        # Opened by a fixture whose task has finished. The test itself nests; tasks that it starts are
+        # independent. Only our own loop can tell them apart; on others the first one nests.
         loop = task.get_loop()
         root = getattr(loop, "root_task", None)
         return loop is self._task.get_loop() and (root is None or root is task)

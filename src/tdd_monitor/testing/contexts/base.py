@@ -43,7 +43,7 @@ class Allocated(Protocol):
 class BaseContext:
     """A test and the database that it runs in. `schema` is anything that `declare_schema` takes."""
 
-    # Bound here: freezegun replaces the names of modules, and then durations are nonsense.
+    # Bound here: freezegun replaces names in modules, which would make durations meaningless.
     now = staticmethod(time.perf_counter_ns)
 
     def __init__(self, test_id: str | None = None, schema: Any = None) -> None:
@@ -71,7 +71,7 @@ class BaseContext:
             return []
         return [f"backend {self.checked_out.backend}", f"database {self.checked_out.database.name}"]
 
-    def note_provided(self, provided: Provided) -> None:
+    def record_provided(self, provided: Provided) -> None:
         """Called by the manager when it had to create the database for this test."""
         self.timings.database_made_ms = provided.took_ms
         self._for_all_ms += provided.took_ms
@@ -82,11 +82,11 @@ class BaseContext:
         if template.built_now:
             self.timings.schema_operation_ms = template.built_ms / max(1, template.operations)
 
-    def note_acquired(self, took_ms: float) -> None:
+    def record_acquired(self, took_ms: float) -> None:
         """Called when an open connection was available."""
         self.timings.connection_acquire_ms = took_ms
 
-    def note_opened(self, took_ms: float, *, for_all: bool) -> None:
+    def record_opened(self, took_ms: float, *, for_all: bool) -> None:
         """Called when a connection had to be opened; `for_all`: it stays open for later tests."""
         self.timings.connection_open_ms = took_ms
         self._opened_for_all = for_all

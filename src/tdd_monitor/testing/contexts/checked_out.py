@@ -1,4 +1,4 @@
-"""The interface between the manager and the contexts, which know nothing else about each other."""
+"""The interface between the manager and the contexts, which do not import each other."""
 
 from typing import NamedTuple, Protocol
 
@@ -39,7 +39,7 @@ class Context(Protocol):
 
     schema: Schema | None
 
-    def note_provided(self, provided: Provided) -> None:
+    def record_provided(self, provided: Provided) -> None:
         """The database had to be created first."""
 
 
@@ -49,8 +49,8 @@ class AsyncContext(Context, Protocol):
     test_id: str
     checked_out: CheckedOut | None
 
-    def note_acquired(self, took_ms: float) -> None:
+    def record_acquired(self, took_ms: float) -> None:
         """An open connection was available."""
 
-    def note_opened(self, took_ms: float, *, for_all: bool) -> None:
+    def record_opened(self, took_ms: float, *, for_all: bool) -> None:
         """A connection had to be opened; `for_all`: it stays open for later tests."""

@@ -1,4 +1,4 @@
-"""The one owner, per process, of server, databases and connections that the tests use."""
+"""Owns the server, databases and connections that the tests of a process use."""
 
 import asyncio
 import atexit
@@ -42,7 +42,7 @@ class DatabaseManager:
     It starts on first use.
     """
 
-    # Bound here: freezegun replaces the names of modules, and then durations are nonsense.
+    # Bound here: freezegun replaces names in modules, which would make durations meaningless.
     _now = staticmethod(time.perf_counter_ns)
 
     def __init__(self) -> None:
@@ -116,9 +116,9 @@ class DatabaseManager:
                 for_all = warm.opens_for_all
                 with shared_work(FOR_ALL_TESTS) if for_all else contextlib.nullcontext():
                     connection = await self._open(warm, database)
-                context.note_opened((self._now() - started_ns) / 1e6, for_all=for_all)
+                context.record_opened((self._now() - started_ns) / 1e6, for_all=for_all)
             else:
-                context.note_acquired((self._now() - started_ns) / 1e6)
+                context.record_acquired((self._now() - started_ns) / 1e6)
             try:
                 await connection.begin_test()
             except _DEAD:
@@ -148,9 +148,9 @@ class DatabaseManager:
         try:
             ending = await connection.end_test()
         except BaseException:
-            # Cancelled half-way. Closing the connection rolls back, but the state before is unknown.
+            # Cancelled midway. Closing the connection rolls back, but the state before is unknown.
             warm.discard(connection)
-            note_ending(database, Ending.LOST, context.test_id)
+            record_ending(database, Ending.LOST, context.test_id)
             self.recreate_if_modified(database)
             raise
         if ending.is_clean and self.others_connected(database):
@@ -158,7 +158,7 @@ class DatabaseManager:
         if ending is Ending.ROLLED_BACK:
             await warm.release(connection)
         else:
-            note_ending(database, ending, context.test_id)
+            record_ending(database, ending, context.test_id)
             await self._remove(warm, connection, database, ending)
         if database.modified_by:
             self.recreate_if_modified(database)
@@ -218,10 +218,10 @@ class DatabaseManager:
 
     def database_for(self, context: Context) -> Database:
         """Return the database for a context, and report its cost to it; blocks if it must be created."""
-        # In the steady state only two look-ups: this runs before every test.
+        # In the steady state only two lookups: this runs before every test.
         schema = context.schema
         if schema is not None and self.schema_cache.get_cached_ddl(schema.hash) is not None:
-            self.schema_cache.note_saved(schema.hash)
+            self.schema_cache.record_saved(schema.hash)
         if self._databases is not None and (database := self._databases.shared(schema)) is not None:
             return database
         with self._lock:
@@ -229,7 +229,7 @@ class DatabaseManager:
             database = databases.shared(schema)
             if database is None:
                 provided = self._provide(databases, schema)
-                context.note_provided(provided)
+                context.record_provided(provided)
                 database = provided.database
         return database
 
@@ -239,7 +239,7 @@ class DatabaseManager:
         if schema is not None and provided.template is not None:
             self.schema_cache.cache_ddl(schema.hash, schema.text, provided.template.operations)
             if not provided.template.built_now:
-                self.schema_cache.note_saved(schema.hash)
+                self.schema_cache.record_saved(schema.hash)
         return provided
 
     def _warm(self) -> WarmConnections:
@@ -327,7 +327,7 @@ class DatabaseManager:
         raise IsolationError(isolation.escaped_error(test_id, source))
 
 
-def note_ending(database: Database, ending: Ending, test_id: str) -> None:
+def record_ending(database: Database, ending: Ending, test_id: str) -> None:
     """Record that a test may have left changes; the database is then recreated to be sure."""
     if ending is Ending.ESCAPED or (database.owned and not ending.is_clean):
         database.modified_by = test_id

@@ -1,4 +1,4 @@
-"""`tdd_sync_context`: the same for plain tests, on psycopg 3 (the extra `psycopg`)."""
+"""`tdd_sync_context`: the counterpart of `tdd_test_context` for plain tests, on psycopg 3."""
 
 import contextlib
 import threading
@@ -20,7 +20,7 @@ from tdd_monitor.testing.databases.worker import Database
 from tdd_monitor.testing.schema.declare import Schema
 
 from .base import BaseContext
-from .manager import get_database_manager, note_ending
+from .manager import get_database_manager, record_ending
 
 try:
     import psycopg
@@ -212,9 +212,9 @@ class TDDSyncContext(BaseContext):
             warm = self.checked_out = _connections.acquire(database)
         took_ms = (self.now() - started_ns) / 1e6
         if warm.tests == 1:
-            self.note_opened(took_ms, for_all=for_all)
+            self.record_opened(took_ms, for_all=for_all)
         else:
-            self.note_acquired(took_ms)
+            self.record_acquired(took_ms)
         self._connection = SyncConnection(warm.pgconn)
         self._manager.usage.contexts += 1
 
@@ -235,7 +235,7 @@ class TDDSyncContext(BaseContext):
             _connections.release(warm)
             return ending
         _connections.discard(warm)
-        note_ending(warm.database, ending, self.test_id)
+        record_ending(warm.database, ending, self.test_id)
         if ending is Ending.STUCK:
             # Another thread is inside libpq, which would crash if the connection were closed.
             warm.pgconn.get_cancel().cancel()

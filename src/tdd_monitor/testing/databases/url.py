@@ -60,6 +60,6 @@ def with_database(url: str, database: str) -> str:
 
 
 def _plain(url: str) -> str:
-    """Without SQLAlchemy's `+driver`."""
+    """Strip SQLAlchemy's `+driver`."""
     scheme, colon, rest = url.partition(":")
     return scheme.partition("+")[0] + colon + rest

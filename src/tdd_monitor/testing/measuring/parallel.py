@@ -1,7 +1,7 @@
-"""Which test holds which resource, across all workers of a run.
+"""Coordinates which test holds which resource, across all workers of a run.
 
-A held resource is a locked file: no two tests can hold it at once, in any process, and it becomes free
-as soon as its worker dies.
+A held resource is a locked file: no two tests in any process can hold it at once, and it is released
+when its worker dies.
 """
 
 import hashlib
@@ -67,7 +67,7 @@ class ParallelTestManager:
         self.release(test_id)
 
     def try_allocate(self, test_id: str, resources: Iterable[str]) -> bool:
-        """As `allocate_resources`, for synchronous tests."""
+        """Like `allocate_resources`, for synchronous tests."""
         named = dict(self._named(resources))
         with self._mutex():
             locks: dict[Path, int] = {}
@@ -98,7 +98,7 @@ class ParallelTestManager:
         return True
 
     def release(self, test_id: str) -> None:
-        """As `release_resources`, for synchronous tests."""
+        """Like `release_resources`, for synchronous tests."""
         if test_id not in self._held:
             return
         with self._mutex():  # these files are only opened under the mutex, so they can be removed

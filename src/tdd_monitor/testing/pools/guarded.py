@@ -15,7 +15,7 @@ from tdd_monitor.plugin import shared_work
 from tdd_monitor.testing.connections.asyncpg_internals import connections_of, descriptor_of, is_held
 from tdd_monitor.testing.databases.by_schema import FOR_ALL_TESTS
 
-from .holders import PoolExhaustedError, PoolHolder, describe_exhaustion, describe_leak, note_holder
+from .holders import PoolExhaustedError, PoolHolder, current_holder, describe_exhaustion, describe_leak
 
 OPTIMIZED_POOL_CONFIG: dict[str, Any] = {
     "min_size": 2,
@@ -70,10 +70,10 @@ class GuardedPool:
         """
         return Acquisition(self, self.acquire_timeout_s if timeout is None else timeout)
 
-    async def take(self, timeout_s: float) -> Any:
+    async def acquire_within(self, timeout_s: float) -> Any:
         """Acquire a connection within `timeout_s` seconds."""
         pool = await self._open()
-        holder = note_holder(time.perf_counter_ns())
+        holder = current_holder(time.perf_counter_ns())
         try:
             connection = await pool.real.acquire(timeout=timeout_s)
         except TimeoutError:
@@ -92,27 +92,27 @@ class GuardedPool:
         await pool.real.release(connection, **options)
 
     async def execute(self, query: str, *values: Any, **options: Any) -> str:
-        """As `Connection.execute`, on its own connection."""
+        """Like `Connection.execute`, on its own connection."""
         async with self.acquire() as connection:
             return str(await connection.execute(query, *values, **options))
 
     async def executemany(self, command: str, values: Any, **options: Any) -> None:
-        """As `Connection.executemany`, on its own connection."""
+        """Like `Connection.executemany`, on its own connection."""
         async with self.acquire() as connection:
             await connection.executemany(command, values, **options)
 
     async def fetch(self, query: str, *values: Any, **options: Any) -> Any:
-        """As `Connection.fetch`, on its own connection."""
+        """Like `Connection.fetch`, on its own connection."""
         async with self.acquire() as connection:
             return await connection.fetch(query, *values, **options)
 
     async def fetchval(self, query: str, *values: Any, **options: Any) -> Any:
-        """As `Connection.fetchval`, on its own connection."""
+        """Like `Connection.fetchval`, on its own connection."""
         async with self.acquire() as connection:
             return await connection.fetchval(query, *values, **options)
 
     async def fetchrow(self, query: str, *values: Any, **options: Any) -> Any:
-        """As `Connection.fetchrow`, on its own connection."""
+        """Like `Connection.fetchrow`, on its own connection."""
         async with self.acquire() as connection:
             return await connection.fetchrow(query, *values, **options)
 
@@ -229,10 +229,10 @@ class Acquisition:
         self._connection: Any = None
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return self._pool.take(self._timeout_s).__await__()
+        return self._pool.acquire_within(self._timeout_s).__await__()
 
     async def __aenter__(self) -> Any:
-        self._connection = await self._pool.take(self._timeout_s)
+        self._connection = await self._pool.acquire_within(self._timeout_s)
         return self._connection
 
     async def __aexit__(

@@ -39,8 +39,8 @@ class PoolHolder:
         return (now_ns - self.since_ns) / 1e9
 
 
-def note_holder(now_ns: int) -> PoolHolder:
-    """Record the current holder: call it from the coroutine that acquires."""
+def current_holder(now_ns: int) -> PoolHolder:
+    """Return the current test and stack as a holder; call it from the coroutine that acquires."""
     frame: FrameType | None = sys._getframe(1)
     stack: list[Place] = []
     while frame is not None and len(stack) < _STACK_DEPTH:

@@ -1,7 +1,7 @@
 """Reads and replaces our small files in directories where others may have replaced them.
 
-The server's account can write to the data directory, and we may be root: nothing there is followed,
-waited for or written into. Standard library only, see `messages`.
+The server's account can write to the data directory, and we may be root: links there are not followed,
+pipes not waited for, and existing files not written to. Standard library only, see `messages`.
 """
 
 import contextlib

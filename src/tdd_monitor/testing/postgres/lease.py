@@ -61,7 +61,7 @@ _open_leases: "weakref.WeakSet[ServerLease]" = weakref.WeakSet()
 
 
 def _close_in_forked_child() -> None:
-    # A daemon forked by a test would keep the server running for ever.
+    # A daemon forked by a test would keep the server running forever.
     for lease in _open_leases:
         lease.close()
 

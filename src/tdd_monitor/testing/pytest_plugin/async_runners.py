@@ -1,7 +1,7 @@
 """Lets our asynchronous fixtures run under pytest-asyncio (any mode, any loop scope) and under anyio.
 
-Both look at a fixture in `pytest_fixture_setup`. Ours comes before theirs and tells them what the user
-would otherwise have to configure.
+Both examine fixtures in `pytest_fixture_setup`. Our hook runs before theirs and sets what the user would
+otherwise have to configure.
 """
 
 import inspect
@@ -85,7 +85,7 @@ def _for_the_runner_of_the_test(fixturedef: Any, request: Any) -> Generator[None
             pytrace=False,
         )
     else:
-        # It stays marked: in strict mode pytest-asyncio looks again when it calls the test.
+        # It stays marked: in strict mode pytest-asyncio checks again when it calls the test.
         fixturedef.func = _as_pytest_asyncio_marks_it(function, loop_scope)
         value = yield
         if loop_scope == "function" and _RUNNER not in _runners:

@@ -6,7 +6,7 @@ from .declare import count_statements
 
 
 class SchemaCacheStats(TypedDict):
-    """Look-ups that found a schema or did not, and the DDL statements saved."""
+    """Lookups that found a schema or did not, and the DDL statements saved."""
 
     hits: int
     misses: int
@@ -18,7 +18,7 @@ class SchemaCache:
 
     `get_database_manager().schema_cache` is the one that contexts use: they look up the schema of their
     test, and if its tables exist already, the DDL is not executed. Only that counts as saved: executing
-    the text that a look-up returned saves nothing.
+    the text that a lookup returned saves nothing.
     """
 
     def __init__(self) -> None:
@@ -37,12 +37,12 @@ class SchemaCache:
         self.cache[schema_hash] = ddl
         self._operations[schema_hash] = count_statements(ddl) if operations is None else operations
 
-    def note_saved(self, schema_hash: str) -> None:
+    def record_saved(self, schema_hash: str) -> None:
         """Count the statements of a schema whose tables already existed for a test."""
         self.cache_stats["ddl_operations_saved"] += self._operations.get(schema_hash, 0)
 
     def get_cache_efficiency(self) -> float:
-        """Return the share of look-ups that were hits, in percent; 0 before the first."""
+        """Return the share of lookups that were hits, in percent; 0 before the first."""
         lookups = self.cache_stats["hits"] + self.cache_stats["misses"]
         return 100.0 * self.cache_stats["hits"] / lookups if lookups else 0.0
 

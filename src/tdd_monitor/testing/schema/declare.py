@@ -76,7 +76,7 @@ def declare_schema(
 
 
 def schema_of(source: Any) -> Schema | None:
-    """As `declare_schema`, for a fixture's value: examined once for all tests. None stays None."""
+    """Like `declare_schema`, for a fixture's value: examined once for all tests. None stays None."""
     global _last  # noqa: PLW0603 - one declaration serves nearly all tests
     if source is None or isinstance(source, Schema):
         return source

@@ -32,9 +32,9 @@ class Feed:
         self._alerts: tuple[Alert, ...] = ()
         self._alerts_stale = self._sweep_stale = True
         self._elapsed = (0, 0)  # run number and the elapsed nanoseconds last shown
-        control.subscribe(self.take)
+        control.subscribe(self.receive)
 
-    def take(self, delta: Delta) -> None:
+    def receive(self, delta: Delta) -> None:
         """Record what a line changed, for the next frame."""
         self._pending.merge(delta)
 

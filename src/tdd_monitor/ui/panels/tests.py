@@ -55,7 +55,7 @@ class TestTable(RowsView):
 
     # Updates from the session
 
-    def take(self, view: View, delta: Delta) -> None:
+    def repaint(self, view: View, delta: Delta) -> None:
         """Repaint the visible rows that `delta` changed; `reorder` updates the order."""
         self.view = view
         self.listing.note(delta)

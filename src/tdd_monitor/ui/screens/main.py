@@ -53,7 +53,7 @@ class MainScreen(LiveScreen):
         self._order_pace = Pace(0.1, share=0.15)
         self.table = TestTable(view, id="tests")
         self.panels = make_panels(view)
-        # One of these runs per frame, in turn, which refreshes each several times a second.
+        # One of these runs per frame, round-robin, which refreshes each several times a second.
         self._turns = deque([*(panel.catch_up for panel in self.panels), self._show_words])
         self._turns_left = 0
         self.header = PaintedLines(id="header")
@@ -85,7 +85,7 @@ class MainScreen(LiveScreen):
         """Show the next frame; the order and the panels follow at their own pace."""
         super().show(view, delta)
         self._show_top()
-        self.table.take(view, delta)
+        self.table.repaint(view, delta)
         for panel in self.panels:
             panel.view = view
         self._turns_left = len(self._turns)
@@ -107,7 +107,7 @@ class MainScreen(LiveScreen):
         """Show the whole view now."""
         self._show_top()
         self.table.listing.restart()
-        self.table.take(self.view, Delta(rows=True))
+        self.table.repaint(self.view, Delta(rows=True))
         self.table.reorder()
         for panel in self.panels:
             panel.view = self.view

@@ -17,7 +17,7 @@ async def register(connection: Connection, email: str, name: str, country: str =
             country,
         )
     except asyncpg.UniqueViolationError as error:
-        raise EmailTakenError(f"{email} is registered already") from error
+        raise EmailTakenError(f"{email} is already registered") from error
     return Customer(**row)
 
 

@@ -14,7 +14,7 @@ class EmailTakenError(ShopError):
 
 
 class OutOfStockError(ShopError):
-    """Fewer pieces are available than requested."""
+    """Fewer units are available than requested."""
 
 
 class WrongStatusError(ShopError):

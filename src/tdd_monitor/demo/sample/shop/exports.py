@@ -1,4 +1,4 @@
-"""The catalogue as JSON, for the marketplaces that sell it too."""
+"""The catalogue as JSON, for marketplaces that also sell it."""
 
 import json
 from collections.abc import Iterable

@@ -61,7 +61,7 @@ async def ship(connection: Connection, order_id: int) -> Order:
 
 
 async def cancel(connection: Connection, order_id: int) -> Order:
-    """Cancel the order and release its reserved pieces."""
+    """Cancel the order and release its reserved units."""
     async with connection.transaction():
         order = await _finish(connection, order_id, "cancelled")
         ordered = await products.by_sku(connection, [line.sku for line in order.lines])
@@ -76,5 +76,5 @@ async def _finish(connection: Connection, order_id: int, status: str) -> Order:
     )
     order = await get(connection, order_id)
     if changed is None:
-        raise WrongStatusError(f"order {order_id} is {order.status} already")
+        raise WrongStatusError(f"order {order_id} is already {order.status}")
     return order

@@ -14,17 +14,17 @@ def pack(weights: Sequence[int]) -> list[list[int]]:
     Tries every order of the items, so it takes long from nine items on.
     """
     if too_heavy := [weight for weight in weights if weight > MAX_GRAMS]:
-        raise TooHeavyError(f"{too_heavy[0]} g do not go into a parcel of {MAX_GRAMS} g")
+        raise TooHeavyError(f"{too_heavy[0]} g exceed the limit per parcel of {MAX_GRAMS} g")
     return min((_fill(order) for order in permutations(weights)), key=len)
 
 
 def _fill(weights: Sequence[int]) -> list[list[int]]:
     parcels: list[list[int]] = []
-    room = 0
+    free_grams = 0
     for weight in weights:
-        if weight > room:
+        if weight > free_grams:
             parcels.append([])
-            room = MAX_GRAMS
+            free_grams = MAX_GRAMS
         parcels[-1].append(weight)
-        room -= weight
+        free_grams -= weight
     return parcels

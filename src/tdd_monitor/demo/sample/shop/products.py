@@ -9,7 +9,7 @@ from .models import Product
 
 
 async def add(connection: Connection, sku: str, name: str, price: Decimal) -> Product:
-    """Put a product into the catalogue."""
+    """Add a product to the catalogue."""
     row = await connection.fetchrow(
         "INSERT INTO products (sku, name, price) VALUES ($1, $2, $3) RETURNING *", sku, name, price
     )
@@ -26,7 +26,7 @@ async def by_sku(connection: Connection, skus: Iterable[str]) -> dict[str, Produ
 
 
 async def change_price(connection: Connection, sku: str, price: Decimal) -> Product:
-    """Sell a product for another price from now on; orders keep theirs."""
+    """Change the price of a product; existing orders keep theirs."""
     row = await connection.fetchrow("UPDATE products SET price = $2 WHERE sku = $1 RETURNING *", sku, price)
     if row is None:
         raise NotFoundError(f"no product {sku}")

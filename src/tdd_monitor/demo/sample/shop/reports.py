@@ -1,4 +1,4 @@
-"""Figures for the owner of the shop, on SQLAlchemy because the queries are put together from parts."""
+"""Figures for the owner of the shop, on SQLAlchemy because the queries are composed."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -30,7 +30,7 @@ def connect(url: str) -> AsyncEngine:
 
 
 async def revenue_by_month(connection: AsyncConnection, year: int) -> dict[date, Decimal]:
-    """What was sold in each month of a year, keyed by its first day."""
+    """Sales per month of a year, keyed by the first day of the month."""
     month = cast(func.date_trunc("month", orders.c.placed_at), Date)
     query = _sold(select(month.label("month"), amount.label("amount")))
     query = query.where(func.extract("year", orders.c.placed_at) == year).group_by(month).order_by(month)
@@ -38,14 +38,14 @@ async def revenue_by_month(connection: AsyncConnection, year: int) -> dict[date,
 
 
 async def best_sellers(connection: AsyncConnection, limit: int = 3) -> list[str]:
-    """The product numbers that brought in the most."""
+    """The product numbers with the highest revenue."""
     query = _sold(select(products.c.sku)).join(products, products.c.id == lines.c.product_id)
     query = query.group_by(products.c.sku).order_by(amount.desc(), products.c.sku).limit(limit)
     return list((await connection.execute(query)).scalars())
 
 
 async def revenue_in(connection: AsyncConnection, currency: str, rates: Mapping[str, Decimal]) -> Decimal:
-    """All that was ever sold, in another currency."""
+    """The total of all sales, in another currency."""
     total = (await connection.execute(_sold(select(amount)))).scalar_one()
     return ((total or Decimal(0)) * rates[currency]).quantize(CENT)
 

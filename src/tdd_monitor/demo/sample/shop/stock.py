@@ -1,11 +1,11 @@
-"""Pieces in stock, and pieces reserved for orders."""
+"""Units in stock, and units reserved for orders."""
 
 from .database import Connection
 from .errors import NotFoundError, OutOfStockError
 
 
 async def receive(connection: Connection, product_id: int, quantity: int) -> None:
-    """Take in a delivery."""
+    """Add a delivery to the stock."""
     await connection.execute(
         "INSERT INTO stock (product_id, on_hand) VALUES ($1, $2)"
         " ON CONFLICT (product_id) DO UPDATE SET on_hand = stock.on_hand + excluded.on_hand",
@@ -15,7 +15,7 @@ async def receive(connection: Connection, product_id: int, quantity: int) -> Non
 
 
 async def available(connection: Connection, product_id: int) -> int:
-    """Pieces that can still be sold."""
+    """Units that can still be sold."""
     pieces = await connection.fetchval(
         "SELECT on_hand - reserved FROM stock WHERE product_id = $1", product_id
     )
@@ -23,7 +23,7 @@ async def available(connection: Connection, product_id: int) -> int:
 
 
 async def reserve(connection: Connection, product_id: int, quantity: int) -> None:
-    """Reserve pieces for an order; two orders never get the same piece."""
+    """Reserve units for an order; two orders never get the same unit."""
     reserved = await connection.fetchval(
         "UPDATE stock SET reserved = reserved + $2"
         " WHERE product_id = $1 AND on_hand - reserved >= $2 RETURNING product_id",
@@ -31,11 +31,11 @@ async def reserve(connection: Connection, product_id: int, quantity: int) -> Non
         quantity,
     )
     if reserved is None:
-        raise OutOfStockError(f"fewer than {quantity} pieces of product {product_id} are available")
+        raise OutOfStockError(f"fewer than {quantity} units of product {product_id} are available")
 
 
 async def release(connection: Connection, product_id: int, quantity: int) -> None:
-    """Make reserved pieces available again."""
+    """Make reserved units available again."""
     released = await connection.fetchval(
         "UPDATE stock SET reserved = reserved - $2 WHERE product_id = $1 RETURNING product_id",
         product_id,

@@ -49,7 +49,7 @@ async def anna(db: database.Connection) -> Customer:
 
 @pytest.fixture
 async def teapot(db: database.Connection) -> Product:
-    """A product for 25.00, ten pieces in stock."""
+    """A product for 25.00, ten units in stock."""
     product = await products.add(db, "TEA-1", "Blue teapot", Decimal("25.00"))
     await stock.receive(db, product.id, 10)
     return product
@@ -63,7 +63,7 @@ async def order(db: database.Connection, anna: Customer, teapot: Product) -> Ord
 
 @pytest.fixture(scope="session")
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    """SQLAlchemy's way to the same database."""
+    """An SQLAlchemy engine on the same database."""
     engine = reports.connect(database_url)
     yield engine
     await engine.dispose()
@@ -87,7 +87,7 @@ async def year_of_sales(ledger: AsyncConnection) -> AsyncConnection:
         " make_timestamptz(2025, 1 + n % 12, 15, 12, 0, 0)"
         " FROM customers c, generate_series(1, 20000) n",
         "INSERT INTO order_lines SELECT o.id, p.id, 1, p.price FROM orders o, products p",
-        # Autovacuum cannot see uncommitted rows; once it has counted none, the reports take minutes.
+        # Autovacuum cannot see uncommitted rows and would record empty tables: reports then take minutes.
         "ANALYZE orders, order_lines",
     ):
         await ledger.execute(text(statement))

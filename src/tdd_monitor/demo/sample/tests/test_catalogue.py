@@ -26,13 +26,13 @@ async def test_a_missing_product_is_named(db: Connection, teapot: Product) -> No
 
 
 async def test_a_price_can_change(db: Connection, teapot: Product) -> None:
-    """The new price holds from now on."""
+    """The new price applies from now on."""
     await products.change_price(db, teapot.sku, Decimal("27.50"))
     assert (await products.by_sku(db, [teapot.sku]))[teapot.sku].price == Decimal("27.50")
 
 
 async def test_a_delivery_adds_to_the_stock(db: Connection, teapot: Product) -> None:
-    """Ten pieces and five more."""
+    """Ten units and five more."""
     await stock.receive(db, teapot.id, 5)
     assert await stock.available(db, teapot.id) == 15
 
@@ -53,7 +53,7 @@ async def test_nobody_gets_more_than_there_is(db: Connection, teapot: Product) -
 
 
 async def test_the_last_piece_is_sold_once(pool: asyncpg.Pool) -> None:
-    """Three buyers on three connections, one piece: committed for real, so cleaned up by hand."""
+    """Three buyers on three connections, one unit: committed, so cleaned up explicitly."""
 
     async def buy() -> None:
         async with pool.acquire() as connection:
@@ -81,7 +81,7 @@ async def test_slow_ddl_rebuilds_the_search_index(db: Connection) -> None:
 
 
 def test_an_export_lists_each_product() -> None:
-    """Prices are texts: a float would not be exact."""
+    """Prices are strings: a float would not be exact."""
     cup = Product(1, "CUP-1", "White cup", Decimal("8.50"))
     export = exports.catalogue([cup], "bazaar", date(2026, 3, 1))
     assert json.loads(export) == [{"id": 1, "sku": "CUP-1", "name": "White cup", "price": "8.50"}]

@@ -15,7 +15,7 @@ async def test_a_registered_customer_is_found_by_email(db: Connection, anna: Cus
 
 async def test_an_email_registers_once(db: Connection, anna: Customer) -> None:
     """The second customer with the same address is rejected."""
-    with pytest.raises(EmailTakenError, match="is registered already"):
+    with pytest.raises(EmailTakenError, match="is already registered"):
         await customers.register(db, "ANNA@example.org", "Another Anna")
 
 

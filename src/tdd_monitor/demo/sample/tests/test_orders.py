@@ -38,9 +38,9 @@ async def test_cancelling_gives_the_pieces_back(db: Connection, order: Order, te
 
 
 async def test_a_shipped_order_cannot_be_cancelled(db: Connection, order: Order) -> None:
-    """It is too late then."""
+    """A shipped order cannot be cancelled."""
     await orders.ship(db, order.id)
-    with pytest.raises(WrongStatusError, match="is shipped already"):
+    with pytest.raises(WrongStatusError, match="is already shipped"):
         await orders.cancel(db, order.id)
 
 
@@ -72,7 +72,7 @@ def test_flaky_carrier_answers_every_other_time(pytestconfig: pytest.Config) -> 
 
 @pytest.fixture
 def carrier_account() -> str:
-    """Broken, on purpose: no server listens there."""
+    """Broken, on purpose: the connection is refused."""
     raise ConnectionRefusedError("the carrier's sandbox at carrier.example:8443 refuses connections")
 
 
