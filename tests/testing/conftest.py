@@ -5,16 +5,16 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from support.caches import new_cache
 
 from tdd_monitor.testing import get_database_manager
-from tdd_monitor.testing.postgres import stop_server
+from tdd_monitor.testing.postgres import acquire_server, stop_server
 
 PLUGIN = "tdd_monitor.testing.pytest_plugin.database"
 
@@ -77,13 +77,23 @@ def run_pytest(tmp_path: Path) -> Iterator[Run]:
     yield run
 
 
+@pytest.fixture(scope="session")
+def data_stock() -> Iterator[Path]:
+    """The cache of a server that has run once and was shut down cleanly."""
+    stock = new_cache()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TDD_MONITOR_CACHE_DIR", str(stock))
+        acquire_server().close()
+        stop_server()
+    yield stock
+    shutil.rmtree(stock)
+
+
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine on which no server ever ran."""
-    # Not tmp_path: as root that is below a 0700 directory, where the server's account cannot go.
-    cache = Path(tempfile.mkdtemp(prefix="tdd-cache-"))
-    cache.chmod(0o711)
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A machine on which no server ever ran: its cache directory."""
+    cache = new_cache()
     monkeypatch.setenv("TDD_MONITOR_CACHE_DIR", str(cache))
-    yield
+    yield cache
     stop_server()
     shutil.rmtree(cache)

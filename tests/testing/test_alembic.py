@@ -36,7 +36,7 @@ def upgrade(): op.execute("CREATE TABLE migrated (i int)")
 """
 
 
-async def test_migrations_run_once_and_their_tables_stand(tmp_path: Path) -> None:
+async def test_migrations_run_once_and_their_tables_exist(tmp_path: Path) -> None:
     (tmp_path / "versions").mkdir()
     (tmp_path / "env.py").write_text(ENV)
     (tmp_path / "versions" / "one.py").write_text(VERSION + f"# {tmp_path}")  # built here, never before

@@ -27,7 +27,7 @@ async def test_the_fixture_gives_an_open_connection_inside_a_transaction(tdd_tes
     )
 
 
-async def test_the_context_tells_what_it_allocated_and_what_it_took() -> None:
+async def test_the_context_reports_its_resources_and_timings() -> None:
     async with tdd_test_context("opens a connection") as context:
         pass
     assert context.timings.connection_open_ms > context.timings.connection_acquire_ms == 0

@@ -93,7 +93,7 @@ def callers(listener: socket.socket) -> Iterator[socket.socket]:
             yield listener.accept()[0]
 
 
-def test_a_server_that_does_not_answer_costs_one_wait_and_is_named(
+def test_a_server_that_does_not_answer_is_waited_for_once_and_named(
     run_pytest: Run, silent_server: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silent_port = silent_server.getsockname()[1]
@@ -130,7 +130,7 @@ def test_a_server_is_tried_again_after_some_seconds() -> None:
     assert tried == [1, 2]
 
 
-def test_what_a_server_answers_is_kept_and_its_source_added() -> None:
+def test_an_error_from_the_server_gets_a_note_with_the_source_of_its_url() -> None:
     server = DatabaseServer(DatabaseUrl("postgresql://me:secret@host/shop", "a test"))
     for _ in range(2):
         with pytest.raises(ValueError, match="no such database") as caught, server.reaching():

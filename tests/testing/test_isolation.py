@@ -80,7 +80,7 @@ async def test_a_nested_transaction_that_is_left_open_is_rolled_back(guests: str
         "COMMIT; BEGIN; SAVEPOINT tdd_monitor; SAVEPOINT tdd_monitor_0",
     ],
 )
-async def test_a_test_that_ends_its_transaction_is_told_and_cleaned_up(escape: str, look: Look) -> None:
+async def test_a_test_that_ends_its_transaction_is_reported_and_cleaned_up(escape: str, look: Look) -> None:
     with pytest.warns(IsolationWarning, match="^the test ended the transaction"):
         async with tdd_test_context("the test") as context:
             await context.connection.execute("CREATE TABLE lasting (i int)")
@@ -151,7 +151,7 @@ async def test_cancelled_twice_during_the_roll_back_leaves_nothing(guests: str, 
     assert await look("SELECT to_regclass('guests')") is None  # recreated, to be sure
 
 
-async def test_a_query_that_nobody_awaits_is_stopped_and_told(guests: str, look: Look) -> None:
+async def test_a_query_that_is_not_awaited_is_stopped_and_reported(guests: str, look: Look) -> None:
     with pytest.warns(IsolationWarning, match="^the test ended while one of its queries was still running"):
         async with tdd_test_context("the test") as context:
             await context.connection.execute("INSERT INTO guests VALUES ('Eve')")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from support.caches import copy_data
 
 from tdd_monitor.testing import IsolationWarning, get_database_manager, tdd_database, tdd_test_context
 from tdd_monitor.testing.contexts import manager
@@ -46,7 +47,7 @@ async def test_reset(place, statement):
     await look.execute("CREATE TABLE t (); DROP TABLE t")
     await look.close()
 
-def test_what_a_killed_run_has_left(tmp_path):
+def test_settings_left_by_a_killed_run(tmp_path):
     import os
     from tdd_monitor.testing.databases.server import DatabaseServer
     server = DatabaseServer(None)
@@ -63,12 +64,12 @@ async def test_it(tdd_test_context):
 """
 
 
-@pytest.mark.usefixtures("machine")  # its own: these settings would apply to other tests too
-def test_what_is_set_on_roles_and_databases_is_reset(run_pytest: Run) -> None:
+def test_settings_of_roles_and_databases_are_reset(run_pytest: Run, machine: Path, data_stock: Path) -> None:
+    copy_data(data_stock, machine)  # a server of its own: these settings would apply to other tests too
     result = run_pytest(test_it=SETTINGS)
     assert "11 passed" in result.stdout, result.stdout
     stop_server()
-    (data,) = Path(os.environ["TDD_MONITOR_CACHE_DIR"]).glob("postgres-??")
+    (data,) = machine.glob("postgres-??")
     (data / "postgresql.auto.conf").write_text("work_mem = '9MB'\n")  # by ALTER SYSTEM, before it was refused
     result = run_pytest(test_it=NEXT_RUN)
     assert "1 passed" in result.stdout, result.stdout

@@ -24,7 +24,7 @@ class Node:
     other: object = None
 
 
-def test_optimizing_names_what_something_else_holds() -> None:
+def test_optimizing_names_objects_that_are_still_referenced() -> None:
     optimizer, kept = MemoryOptimizer(), Node()
     optimizer.track_object(kept, "kept")
     optimizer.track_object(kept)
@@ -39,7 +39,7 @@ def test_optimizing_names_what_something_else_holds() -> None:
 
 
 @pytest.mark.parametrize("watch", [optimized_memory, warn_of_growth])
-def test_growth_is_warned_of_with_what_still_lives(
+def test_a_growth_warning_names_objects_still_alive(
     watch: Callable[[str, float], AbstractContextManager[MemoryOptimizer]],
 ) -> None:
     hoard, told = [], r"test_x left the process 2\d\.\d MB larger, more than 5 MB. Still alive: the node\."
@@ -48,7 +48,7 @@ def test_growth_is_warned_of_with_what_still_lives(
         optimizer.track_object(node, "the node")
 
 
-def test_a_test_that_frees_what_it_took_is_not_warned_of(
+def test_no_warning_for_a_test_that_frees_its_memory(
     memory_tracker: MemoryOptimizer, memory_optimized_test: MemoryOptimizer
 ) -> None:
     assert len(bytearray(b"x" * 20 * MB)) == 20 * MB
@@ -63,7 +63,7 @@ for number in range(10):
 """
 
 
-def test_workers_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_concurrent_workers_lose_no_measurement(tmp_path: Path) -> None:
     file = tmp_path / "baseline.json"
     workers = [subprocess.Popen([sys.executable, "-c", CHECK_TEN, str(file), name]) for name in "abc"]
     assert [worker.wait() for worker in workers] == [0, 0, 0]
@@ -81,7 +81,7 @@ def test_a_file_that_is_no_baseline_is_refused(tmp_path: Path, content: str) -> 
 
 
 @pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
-def test_what_is_no_duration_is_refused(tmp_path: Path, value: float) -> None:
+def test_an_invalid_duration_is_rejected(tmp_path: Path, value: float) -> None:
     with pytest.raises(ValueError, match="0 or more"):
         RegressionDetector(tmp_path / "b.json").check_regression("m", value)
     with pytest.raises(ValueError, match="1 or more"):

@@ -50,7 +50,7 @@ async def test_databases_of_past_tests_are_dropped(look: Look) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_refused_schema_is_told_where_it_was_asked_for() -> None:
+async def test_a_rejected_schema_is_reported_where_it_was_requested() -> None:
     with pytest.raises(SchemaError):
         async with tdd_database(schema="CREATE NONSENSE"):
             pass

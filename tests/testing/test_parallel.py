@@ -97,7 +97,9 @@ def _old_tree(directory: Path) -> Path:
 
 @pytest.mark.skipif(system.WINDOWS, reason="there everybody has a temporary directory of his own")
 @pytest.mark.parametrize("kind", ["link", "open to all", "file"])
-def test_a_place_that_may_be_a_strangers_is_refused_and_left_alone(temporary: Path, kind: str) -> None:
+def test_a_directory_that_another_user_could_control_is_rejected_and_left_alone(
+    temporary: Path, kind: str
+) -> None:
     old = _old_tree(temporary / "elsewhere" if kind == "link" else _name(temporary))
     if kind == "link":
         _name(temporary).symlink_to(temporary / "elsewhere")
@@ -112,7 +114,7 @@ def test_a_place_that_may_be_a_strangers_is_refused_and_left_alone(temporary: Pa
 
 
 @pytest.mark.skipif(not system.is_root(), reason="only root can give a directory away")
-def test_a_place_of_another_user_is_refused_and_left_alone(temporary: Path) -> None:
+def test_a_directory_of_another_user_is_rejected_and_left_alone(temporary: Path) -> None:
     old = _old_tree(_name(temporary))
     _name(temporary).chmod(0o700)
     os.chown(_name(temporary), 65534, 65534)
@@ -121,7 +123,7 @@ def test_a_place_of_another_user_is_refused_and_left_alone(temporary: Path) -> N
     assert (old / "file").exists()
 
 
-def test_in_its_own_place_what_is_old_goes_and_links_are_not_followed(temporary: Path) -> None:
+def test_old_files_in_its_own_directory_are_deleted_and_links_are_not_followed(temporary: Path) -> None:
     old = _old_tree(_name(temporary))
     _name(temporary).chmod(0o700)
     strangers = _old_tree(temporary / "elsewhere")

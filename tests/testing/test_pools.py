@@ -58,7 +58,7 @@ async def hoard(pool: GuardedPool) -> list[object]:
     return [await pool.acquire() for _ in range(pool.get_max_size())]
 
 
-async def test_exhaustion_names_who_holds_the_connections_since_when_and_where() -> None:
+async def test_an_exhausted_pool_names_the_holders_of_its_connections() -> None:
     async with small_pool() as pool:
         held = await hoard(pool)
         with pytest.raises(PoolExhaustedError) as caught:
@@ -75,12 +75,12 @@ async def test_exhaustion_names_who_holds_the_connections_since_when_and_where()
     assert isinstance(caught.value, TimeoutError)
 
 
-async def test_ten_tasks_at_once_open_the_pool_once() -> None:
+async def test_ten_concurrent_tasks_open_the_pool_once() -> None:
     async with GuardedPool(get_database_manager().pool_url, min_size=1, max_size=10) as pool:
         assert await asyncio.gather(*(pool.fetchval("SELECT 1") for _ in range(10))) == [1] * 10
 
 
-async def test_a_connection_that_is_never_given_back_is_told_when_the_pool_closes() -> None:
+async def test_a_connection_that_is_never_released_is_reported_when_the_pool_closes() -> None:
     pool = small_pool()
     await pool.acquire()
     with pytest.warns(ResourceWarning, match="never released .*\n.*test_pools.py:\\d+ in test_a_connection"):

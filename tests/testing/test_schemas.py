@@ -62,7 +62,7 @@ def test_a_function_has_the_hash_of_what_it_depends_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", [17, "schema.sql", Path("nowhere.sql"), {"a": 1}])
-def test_what_cannot_be_a_schema_is_refused(source: object) -> None:
+def test_an_invalid_schema_is_rejected(source: object) -> None:
     with pytest.raises(SchemaError):
         declare_schema(source)
 
@@ -105,7 +105,7 @@ async def test_it(tdd_test_context):
     assert "path=transaction, schema copied." in run_pytest("-s", test_it=module).stdout
 
 
-async def test_a_commit_makes_the_database_anew_with_its_schema() -> None:
+async def test_a_commit_recreates_the_database_with_its_schema() -> None:
     schema = unique()
     with pytest.warns(UserWarning, match="ended the transaction"):
         async with tdd_test_context(schema=schema) as context:

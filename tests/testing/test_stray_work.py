@@ -86,7 +86,7 @@ async def test_whatever_was_kept_refuses_in_the_next_test(
     assert await look("SELECT to_regclass('lasting')") is None
 
 
-async def test_after_its_test_a_connection_is_closed_for_whoever_tidies_up() -> None:
+async def test_after_its_test_a_connection_counts_as_closed_for_cleanup_code() -> None:
     async with tdd_test_context("the test") as context:
         connection = context.connection
         assert not connection.is_closed()
@@ -138,21 +138,21 @@ async def stray(connection, started):
     started["over"].set()
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_guilty(tdd_test_context):
+async def test_leaves_a_task(tdd_test_context):
     started.update(next=asyncio.Event(), over=asyncio.Event())
     started["task"] = asyncio.create_task(stray(tdd_test_context.connection, started))
     await asyncio.sleep(0)
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_innocent(tdd_test_context):
+async def test_next(tdd_test_context):
     started["next"].set()
     await started["over"].wait()
     assert await tdd_test_context.connection.fetchval("SELECT to_regclass('poison')") is None
-    assert "test_it.py::test_guilty has ended" in str(started["error"])
+    assert "test_it.py::test_leaves_a_task has ended" in str(started["error"])
 """
 
 
-def test_the_innocent_test_is_not_blamed(run_pytest: Run) -> None:
+def test_a_stray_task_does_not_affect_the_next_test(run_pytest: Run) -> None:
     loop_scope = ("-o", "asyncio_default_fixture_loop_scope=function")
     result = run_pytest("-W", "error", *loop_scope, test_it=STRAY)
     assert "2 passed" in result.stdout, result.stdout

@@ -108,7 +108,7 @@ def test_what_a_test_sets_on_the_connection_does_not_reach_the_next() -> None:
 @pytest.mark.parametrize(
     "escape", ["COMMIT", "ROLLBACK", "COMMIT; BEGIN", "COMMIT; BEGIN; SAVEPOINT tdd_monitor"]
 )
-def test_a_test_that_ends_its_transaction_is_told_and_cleaned_up(escape: str, see: See) -> None:
+def test_a_test_that_ends_its_transaction_is_reported_and_cleaned_up(escape: str, see: See) -> None:
     told = pytest.warns(IsolationWarning, match="^the test ended the transaction")
     with told, tdd_sync_context("the test") as context:
         context.connection.execute("CREATE TABLE lasting (i int)")
@@ -130,7 +130,7 @@ def test_a_killed_backend_is_replaced(before: str, see: See) -> None:
         assert context.connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_query_of_another_thread_is_stopped_and_told(see: See) -> None:
+def test_a_query_of_another_thread_is_stopped_and_reported(see: See) -> None:
     told = pytest.warns(IsolationWarning, match="^the test ended while one of its queries")
     with told, tdd_sync_context("the test") as context:
         query = threading.Thread(target=ignore_errors, args=(context.connection, "SELECT pg_sleep(30)"))
@@ -145,7 +145,7 @@ def ignore_errors(connection: Any, query: str) -> None:
         connection.execute(query)
 
 
-def test_contexts_nest_in_a_thread_and_stand_beside_in_others() -> None:
+def test_contexts_nest_in_a_thread_and_are_independent_in_others() -> None:
     backends: list[int] = []
 
     def in_thread() -> None:
@@ -165,7 +165,7 @@ def test_contexts_nest_in_a_thread_and_stand_beside_in_others() -> None:
         assert backends != [outer.connection.info.backend_pid]
 
 
-def test_a_schema_stands_ready() -> None:
+def test_a_declared_schema_exists() -> None:
     schema = unique()
     paths = []
     for _ in range(2):

@@ -59,7 +59,7 @@ async def test_each_operation_is_measured_on_its_own(method: str, operation: str
     assert await measure(1) == benchmark.measurements[operation][3:]
 
 
-async def test_tests_at_once_overlap_on_connections_of_their_own() -> None:
+async def test_concurrent_tests_overlap_on_separate_connections() -> None:
     benchmark, overlap = TDDPerformanceBenchmark(), asyncio.Barrier(4)
     backends = set()
 
@@ -75,7 +75,7 @@ async def test_tests_at_once_overlap_on_connections_of_their_own() -> None:
     assert benchmark.measurements["mine"] == [1.0] * 4
 
 
-async def test_the_result_of_tests_at_once() -> None:
+async def test_the_result_of_concurrent_tests() -> None:
     benchmark = TDDPerformanceBenchmark()
     result = await benchmark.benchmark_parallel_execution(concurrent_tests=3)
     times_ms = benchmark.measurements["parallel_execution"]
@@ -158,7 +158,7 @@ def test_a_report_of_nothing() -> None:
     assert (summary["operations_tested"], summary["overall_success_rate"]) == (0, 0.0)
 
 
-async def test_the_whole_benchmark_tells_its_progress_and_returns_the_report(
+async def test_the_whole_benchmark_prints_its_progress_and_returns_the_report(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     report = await run_comprehensive_benchmark()

@@ -40,7 +40,7 @@ async def test_asyncpg_takes_the_configuration_of_the_pool() -> None:
 
 
 @pytest.mark.parametrize("fixture", ["optimized_connection_pool", "shared_connection_pool"])
-async def test_the_pools_lend_connections(fixture: str, request: pytest.FixtureRequest) -> None:
+async def test_the_pools_provide_connections(fixture: str, request: pytest.FixtureRequest) -> None:
     pool: GuardedPool = request.getfixturevalue(fixture)
     async with pool.acquire() as connection:
         assert await connection.execute("SELECT 1") == "SELECT 1"
@@ -88,7 +88,7 @@ async def test_resources_and_their_tests_are_listed(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("resource-*"))  # a run of a thousand tests leaves no thousand files
 
 
-async def test_tasks_at_once_cannot_share_a_resource(tmp_path: Path) -> None:
+async def test_concurrent_tasks_cannot_share_a_resource(tmp_path: Path) -> None:
     manager = ParallelTestManager(directory=tmp_path)
     got = await asyncio.gather(*(manager.allocate_resources(name, ["port"]) for name in "abc"))
     assert sorted(got) == [False, False, True]
@@ -182,7 +182,7 @@ def test_tracked(memory_optimized_test):
 """
 
 
-def test_tests_that_keep_memory_are_warned_of(run_pytest: Run) -> None:
+def test_tests_that_keep_memory_cause_warnings(run_pytest: Run) -> None:
     """What an optimized test tracks is in use until its end; a tracker only names it."""
     result = run_pytest(test_watched=WATCHED, test_optimized=OPTIMIZED)
     assert "6 passed, 3 warnings" in result.stdout, result.stdout

@@ -40,6 +40,6 @@ def test_a_tracked_test_needs_nothing_from_its_tracker() -> None:
     pass
 
 
-def test_the_tracker_names_what_still_lives(memory_tracker: MemoryOptimizer) -> None:
+def test_the_tracker_names_objects_still_alive(memory_tracker: MemoryOptimizer) -> None:
     memory_tracker.track_object([1], "list")
     assert memory_tracker.tracked_objects == [([1], "list")]

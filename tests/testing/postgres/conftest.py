@@ -1,4 +1,4 @@
-"""Gives each test a cache directory; most share one data directory, which each worker initializes once."""
+"""Gives each test a cache directory; most share the data directory that each worker initializes once."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,8 +13,9 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
+from support.caches import copy_data, new_cache
 
-from tdd_monitor.testing.postgres import ServerAddress, acquire_server, server_status, stop_server
+from tdd_monitor.testing.postgres import ServerAddress, server_status, stop_server
 
 GRACE_S = "0.2"
 
@@ -31,22 +31,10 @@ sys.stdin.read()
 """
 
 
-@pytest.fixture(scope="session")
-def data_stock() -> Iterator[Path]:
-    """The cache of a server that has run once and was shut down cleanly."""
-    stock = _new_cache()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TDD_MONITOR_CACHE_DIR", str(stock))
-        acquire_server().close()
-        stop_server()
-    yield stock
-    shutil.rmtree(stock)
-
-
 @pytest.fixture
 def empty_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The cache of a machine on which no server ever ran; checks that none is left running."""
-    cache = _new_cache()
+    cache = new_cache()
     monkeypatch.setenv("TDD_MONITOR_CACHE_DIR", str(cache))
     monkeypatch.setenv("TDD_MONITOR_POSTGRES_GRACE_S", GRACE_S)
     yield cache
@@ -130,19 +118,6 @@ def hold_elsewhere() -> Iterator[HoldElsewhere]:
     for holder in holders:
         holder.kill()
         holder.communicate()
-
-
-def copy_data(source: Path, target: Path) -> None:
-    """Copy the data directories of a cache, which their account owns."""
-    for data in source.glob("postgres-[0-9]*"):
-        subprocess.run(["cp", "-a", str(data), str(target)], check=True)
-
-
-def _new_cache() -> Path:
-    # Not tmp_path: for root it is below a 0700 directory, which the server's account cannot enter.
-    cache = Path(tempfile.mkdtemp(prefix="tdd-cache-"))
-    cache.chmod(0o711)
-    return cache
 
 
 def _move_data(source: Path, target: Path) -> None:

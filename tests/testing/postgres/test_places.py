@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.caches import copy_data
 
 from tdd_monitor.testing.postgres import (
     StorageError,
@@ -20,8 +21,6 @@ from tdd_monitor.testing.postgres import (
     system,
 )
 from tdd_monitor.testing.postgres.places import find_home
-
-from .conftest import copy_data
 
 Ask = Callable[..., object]
 
