@@ -50,14 +50,14 @@ def history(test: str | None, limit: int) -> None:
 
 
 def _some(runs: list[RunRow]) -> list[RunRow]:
-    """The runs, of which there must be one. Raises ClickException."""
+    """The runs. Raises ClickException if there are none."""
     if not runs:
         raise click.ClickException("No runs yet. 'tdd-monitor run' and 'tdd-monitor watch' add them.")
     return runs
 
 
 def _the_one(test: str, nodeids: list[str]) -> str:
-    """The node id that `test` is or is a part of. Raises ClickException unless there is exactly one."""
+    """The node id that equals or contains `test`. Raises ClickException unless there is exactly one."""
     found = [nodeid for nodeid in nodeids if test in nodeid]
     if test in found or len(found) == 1:
         return test if test in found else found[0]

@@ -1,4 +1,4 @@
-"""What a store needs of the database that holds the history."""
+"""The interface that a store needs to the database of the history."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -17,7 +17,7 @@ class Database(Protocol):
     Statements have PostgreSQL's placeholders ($1). Everything raises HistoryError when it fails.
     """
 
-    notice: str  # what the user should know about its opening, or ""
+    notice: str  # a problem on opening that the user should know about, or ""
 
     def query(self, sql: str, *values: object) -> Sequence[Row]:
         """Execute one statement; returns its rows, if any."""

@@ -1,4 +1,4 @@
-"""What figures depend on besides the code: runs of different environments are never compared."""
+"""Conditions that affect figures besides the code: runs of different environments are never compared."""
 
 import functools
 import platform
@@ -15,7 +15,7 @@ class Environment(NamedTuple):
     python: str  # major and minor version of the tests' interpreter
     plugins: str  # names of pytest's installed plugins, sorted
     workers: int  # xdist workers; 0 without xdist
-    warm: bool  # started from a process that had modules imported already
+    warm: bool  # started from a process that had already imported modules
     instruments: str  # what slows the tests down to measure them: tracemalloc, gc, coverage
 
     def __str__(self) -> str:
@@ -26,7 +26,7 @@ class Environment(NamedTuple):
 
 
 def of_run(session: Session) -> Environment | None:
-    """The environment of the current run; None if pytest never got as far as introducing itself."""
+    """The environment of the current run; None if pytest never sent hello."""
     run = session.run
     if run is None or run.hello is None:
         return None

@@ -12,7 +12,7 @@ RETRY_S = 60.0  # after a failure of the server
 
 
 class ProjectHistory:
-    """Runs are always kept on this machine first. With a server, they are then sent to it, at once or later.
+    """Keeps runs on this machine first; with a server, also sends them there, at once or later.
 
     Blocks, for a server up to several seconds: use it in one thread without an event loop.
     """
@@ -30,7 +30,7 @@ class ProjectHistory:
         self._next_try_s = 0.0
 
     def add(self, run: RunRow, results: list[Result]) -> None:
-        """Keep a run. Raises HistoryError; a server that cannot be reached is only worth a notice."""
+        """Keep a run. Raises HistoryError; an unreachable server only causes a notice."""
         self._local.add(run, results, to_send=bool(self._url))
         shared = self._reachable()
         if shared is not None:
@@ -60,7 +60,7 @@ class ProjectHistory:
         return self._shared
 
     def _failed(self, error: HistoryError) -> None:
-        """Go on without the server for a while."""
+        """Continue without the server for a while."""
         self._disconnect()
         self._next_try_s = time.monotonic() + RETRY_S
         self.notices.append(f"{error} Runs are kept on this machine and sent later.")

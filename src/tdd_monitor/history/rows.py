@@ -55,7 +55,7 @@ class RunRow(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """A test of the current run, whose figures have not been computed yet."""
+    """A test of the current run whose figures have not been computed yet."""
 
     nodeid: str
     outcome: str
@@ -63,7 +63,7 @@ class Finished(NamedTuple):
     record: FinishedTest
 
     def result(self) -> Result:
-        """With its figures."""
+        """Compute the figures."""
         return Result(self.nodeid, self.outcome, self.attempts, figures(self.record))
 
 

@@ -107,7 +107,7 @@ class SQLite:
 
 
 def _is_damage(error: sqlite3.Error) -> bool:
-    """False for files that are locked, full or read-only: their content may be sound."""
+    """False if the file is locked or read-only, or the disk is full: its content may be intact."""
     return type(error) is sqlite3.DatabaseError  # its subclasses are for everything else
 
 
@@ -118,9 +118,7 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
         yield
         db.execute("COMMIT")
     except BaseException:
-        with contextlib.suppress(
-            sqlite3.Error
-        ):  # a full disk has rolled it back already, damage has closed it
+        with contextlib.suppress(sqlite3.Error):  # already rolled back on a full disk, closed after damage
             db.execute("ROLLBACK")
         raise
 

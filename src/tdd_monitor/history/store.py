@@ -1,4 +1,4 @@
-"""The results of earlier runs: what is kept, what is forgotten, and what runs are compared with.
+"""The results of earlier runs: which are kept, which are dropped, and which others are compared with.
 
 Every call blocks for milliseconds up to seconds: keep it out of an event loop.
 """
@@ -106,9 +106,9 @@ class Store:
         self.database = database
 
     def add(self, run: RunRow, results: Iterable[Result], to_send: bool = False) -> None:
-        """Keep a run and forget the oldest ones beyond RUNS_KEPT. A run is kept as a whole, and only once.
+        """Store a run, once and as a whole, and drop the oldest ones beyond RUNS_KEPT.
 
-        With `to_send` it is also among the `unsent` ones.
+        With `to_send` it is also added to the `unsent` ones.
         """
         with self.database.transaction():
             environment = self._environment(run.environment)
@@ -150,16 +150,16 @@ class Store:
         return [_run(row) for row in self.database.query(_RUNS, limit)]
 
     def of_test(self, nodeid: str) -> list[Past]:
-        """All that is known of one test, in all environments, oldest first."""
+        """All results of one test, in all environments, oldest first."""
         found = self.database.query(_OF_TEST, nodeid)
         return [Past(_run(row), _result(row[_RUN_WIDTH:])) for row in found]
 
     def unsent(self) -> list[RunRow]:
-        """The runs that another store has not got yet, oldest first."""
+        """The runs that have not been sent to the other store yet, oldest first."""
         return [_run(row) for row in self.database.query(_UNSENT)]
 
     def send(self, run: RunRow, other: "Store") -> None:
-        """Add an unsent run to another store. One that has been sent before is there only once."""
+        """Add an unsent run to another store; sending it again has no effect."""
         other.add(run, [_result(row) for row in self.database.query(_OF_RUN, run.uuid)])
         self.database.query(_SENT, run.uuid)
 

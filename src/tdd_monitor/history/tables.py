@@ -67,7 +67,7 @@ VERSION = len(_MIGRATIONS)
 def statements(since: int, identity: str = "") -> list[str]:
     """The statements that turn the schema of version `since` into the current one.
 
-    `identity` is what makes an integer key count up by itself, where that has to be said.
+    `identity` is the clause that makes an integer key auto-increment, where one is needed.
     """
     types = get_type_hints(Figures)
     required = {name for name, kind in types.items() if type(None) not in get_args(kind)}

@@ -49,7 +49,7 @@ class HistoryWriter:
             self._report(notice)
 
     def _write(self, run: RunRow, tests: list[Finished]) -> list[str]:
-        """In the thread: write, and return what the user should know."""
+        """Write the run, in the thread; returns notices for the user."""
         try:
             if self._history is None:
                 self._history = ProjectHistory(self._root, self._url)

@@ -3,7 +3,7 @@
 The statistic is that of E-divisive (Matteson and James, "A nonparametric approach for multiple change point
 analysis of multivariate data", JASA 109, 2014), with which Hunter (Fleming and others, ICPE 2023), now Apache
 Otava, judges benchmarks: split where the energy distance between both sides is greatest, test the split by
-permutations, go on with both parts. Distances are those of logarithms where all values are positive, because
+permutations, repeat with both parts. Distances are those of logarithms where all values are positive, because
 the noise of durations grows with them.
 """
 

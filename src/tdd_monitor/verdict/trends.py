@@ -1,4 +1,4 @@
-"""How the figures of one test developed over its runs: changes of level and flakiness."""
+"""Trends of one test's figures over its runs: changes of level and flakiness."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
