@@ -4,7 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from support.projects import MIXED, MIXED_COUNTS, appears, ended, engine_for, reached, started, write
+from support.projects import MIXED, MIXED_COUNTS, QUIET, appears, ended, engine_for, reached, started, write
 
 from tdd_monitor.config import Settings
 from tdd_monitor.runner import engine as engine_module
@@ -114,7 +114,7 @@ async def test_the_test_that_ran_when_pytest_was_killed_is_lost(tmp_path: Path) 
 
 
 async def test_cancel_interrupts_and_keeps_results(tmp_path: Path) -> None:
-    engine = engine_for(write(tmp_path, test_slow=SLOW.format(seconds=60)))
+    engine = engine_for(write(tmp_path, test_slow=SLOW.format(seconds=60)), *QUIET)
     async with started(engine) as session:
         await appears(tmp_path / "up")
         engine.cancel()
@@ -126,7 +126,7 @@ async def test_cancel_interrupts_and_keeps_results(tmp_path: Path) -> None:
 
 
 async def test_a_rerun_cancels_the_run_in_progress(tmp_path: Path) -> None:
-    engine = engine_for(write(tmp_path, test_slow=SLOW.format(seconds=60)))
+    engine = engine_for(write(tmp_path, test_slow=SLOW.format(seconds=60)), *QUIET)
     async with started(engine) as session:
         await appears(tmp_path / "up")
         engine.rerun(["tests/test_slow.py::test_first"], "current")
@@ -151,7 +151,7 @@ async def test_a_save_reruns_its_tests(tmp_path: Path) -> None:
 
 async def test_a_save_during_a_run_is_not_lost(tmp_path: Path) -> None:
     root = write(tmp_path, test_slow=SLOW.format(seconds=60))
-    engine = engine_for(root, watch=True)
+    engine = engine_for(root, *QUIET, watch=True)
     async with started(engine) as session:
         await appears(tmp_path / "up")
         (root / "tests" / "test_slow.py").write_text("def test_first(): pass\ndef test_slow(): pass\n")

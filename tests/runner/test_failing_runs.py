@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.patience import PATIENT_MONITOR
-from support.projects import SLOW_END, appears, becomes, ended, engine_for, reached, started, write
+from support.projects import QUIET, SLOW_END, appears, becomes, ended, engine_for, reached, started, write
 
 from tdd_monitor.history import recording
 from tdd_monitor.protocol.events import Hello, RunFinish, RunLost
@@ -158,7 +158,7 @@ def test_waits():
 @pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("rerun", [False, True], ids=["quit", "rerun, then quit"])
 async def test_quitting_lets_the_teardown_finish(tmp_path: Path, rerun: bool) -> None:
-    engine = engine_for(write(tmp_path, test_it=LONG_TEARDOWN), record=tmp_path / "r")
+    engine = engine_for(write(tmp_path, test_it=LONG_TEARDOWN), *QUIET, record=tmp_path / "r")
     await engine.start()
     await appears(tmp_path / "up")
     if rerun:

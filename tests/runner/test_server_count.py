@@ -11,7 +11,7 @@ from urllib.parse import quote
 import asyncpg
 import pytest
 from rich.console import Console
-from support.projects import becomes, ended, engine_for, reached, started, write
+from support.projects import QUIET, becomes, ended, engine_for, reached, started, write
 from support.roles import Role, new_role
 
 from tdd_monitor.config import Settings
@@ -66,7 +66,7 @@ def role() -> Iterator[Role]:
 
 def holding(root: Path, role: Role, record: Path | None = None) -> Engine:
     """An engine whose test holds seven connections until `root`/may_end exists."""
-    return engine_for(write(root, test_holds=HOLDS.format(url=role.url())), record=record)
+    return engine_for(write(root, test_holds=HOLDS.format(url=role.url())), *QUIET, record=record)
 
 
 def is_counted(engine: Engine) -> bool:
