@@ -39,20 +39,6 @@ async def test_a_node_id_that_no_program_accepts(tmp_path: Path) -> None:
         assert (await reached(session, ended(4))).counts == {"passed": 1}
 
 
-async def test_an_error_in_the_monitor_ends_only_the_run(tmp_path: Path) -> None:
-    engine = engine_for(write(tmp_path, test_ok=OK))
-    async with started(engine) as session:
-        await reached(session, ended(1))
-        directory = engine._server.directory
-        engine._server._temporary = None  # an assertion fails between the request and the process
-        engine.rerun(None, "all")
-        run = await reached(session, ended(2))
-        assert run.state is RunState.LOST and "AssertionError" in engine.notices[-1]
-        engine._server._temporary = directory
-        engine.rerun(None, "all")
-        assert (await reached(session, ended(3))).state is RunState.FINISHED
-
-
 def no_directory(root: Path, engine: Engine) -> Callable[[], None]:
     shutil.rmtree(root)
 
@@ -86,29 +72,36 @@ def no_temporary_directory(root: Path, engine: Engine) -> Callable[[], None]:
     return lambda: setattr(tempfile, "tempdir", kept)
 
 
+def no_server_directory(root: Path, engine: Engine) -> Callable[[], None]:
+    server = engine._server
+    kept, server._temporary = server._temporary, None  # an assertion of the monitor fails
+    return lambda: setattr(server, "_temporary", kept)
+
+
 FAULTS = {
-    no_directory: ["the directory", "is gone"],
-    no_files: ["Too many open files", "ulimit -n"],
-    no_interpreter: ["/no/such/python cannot be started", "--python"],
-    no_temporary_directory: ["gone", "TMPDIR"],
+    no_directory: (127, ["the directory", "is gone"]),
+    no_files: (127, ["Too many open files", "ulimit -n"]),
+    no_interpreter: (127, ["/no/such/python cannot be started", "--python"]),
+    no_temporary_directory: (127, ["gone", "TMPDIR"]),
+    no_server_directory: (3, ["The run was lost because the monitor failed", "AssertionError"]),
 }
 
 
-async def test_the_reason_that_pytest_cannot_start_is_reported(tmp_path: Path) -> None:
+async def test_a_run_that_cannot_start_says_why_and_the_next_one_works(tmp_path: Path) -> None:
     root = tmp_path / "project"
     root.mkdir()
     engine = engine_for(write(root, test_ok=OK))
     async with started(engine) as session:
         number = 1
         await reached(session, ended(number))
-        for spoil, words in FAULTS.items():
+        for spoil, (code, words) in FAULTS.items():
             undo = spoil(root, engine)
             try:
                 engine.rerun(None, "all")
                 run = await reached(session, ended(number + 1))
             finally:
                 undo()
-            assert run.state is RunState.LOST and run.exitstatus == 127, spoil
+            assert run.state is RunState.LOST and run.exitstatus == code, spoil
             notice = engine.notices[-1]
             assert [word for word in words if word not in notice] == []
             assert ("--python" in notice) == (spoil is no_interpreter)
@@ -213,7 +206,7 @@ async def test_a_recording_survives_kill_minus_nine(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_interrupts_a_run_without_a_screen(tmp_path: Path, number: int) -> None:
     root = write(tmp_path, test_it=SLOW_END.format(seconds=0.1))
-    command = [*PATIENT_MONITOR, "run", "--record", "r", "tests"]
+    command = [*PATIENT_MONITOR, "run", "--record", "r", "tests", "--", *QUIET]
     monitor = await asyncio.create_subprocess_exec(*command, cwd=root, stdout=asyncio.subprocess.DEVNULL)
     await appears(tmp_path / "up")
     monitor.send_signal(number)
