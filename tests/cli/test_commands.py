@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,15 @@ def test_three(): pathlib.Path("done").touch()
     assert 'errors="0" failures="0"' in (project / "result.xml").read_text()
 
 
+@pytest.fixture
+def foreground() -> Iterator[None]:
+    """Child processes take SIGINT even where this one runs in the background and ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("foreground")
 def test_ctrl_c_interrupts_pytest_and_still_reports(tmp_path: Path) -> None:
     source = """
 import pathlib, time

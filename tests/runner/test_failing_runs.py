@@ -203,10 +203,20 @@ async def test_a_recording_survives_kill_minus_nine(tmp_path: Path) -> None:
     os.killpg(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-async def test_a_signal_interrupts_a_run_without_a_screen(tmp_path: Path, number: int) -> None:
+# What a shell does to the commands that a script starts in the background.
+BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+
+
+@pytest.mark.parametrize(
+    ("number", "shell"),
+    [(signal.SIGTERM, BACKGROUND), (signal.SIGHUP, ())],
+    ids=["SIGTERM in the background", "SIGHUP"],
+)
+async def test_a_signal_interrupts_a_run_without_a_screen(
+    tmp_path: Path, number: int, shell: tuple[str, ...]
+) -> None:
     root = write(tmp_path, test_it=SLOW_END.format(seconds=0.1))
-    command = [*PATIENT_MONITOR, "run", "--record", "r", "tests", "--", *QUIET]
+    command = [*shell, *PATIENT_MONITOR, "run", "--record", "r", "tests", "--", *QUIET]
     monitor = await asyncio.create_subprocess_exec(*command, cwd=root, stdout=asyncio.subprocess.DEVNULL)
     await appears(tmp_path / "up")
     monitor.send_signal(number)

@@ -38,7 +38,8 @@ async def test_bytes_that_are_no_text_do_not_matter() -> None:
 
 async def test_cancel_interrupts_first() -> None:
     output: list[str] = []
-    code = "import time\nprint('up')\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('interrupted')"
+    code = "import signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "print('up')\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('interrupted')"
     process = await start(code, output)
     await until(output, "up")
     process.cancel()

@@ -31,6 +31,7 @@ def main():
         sys.stderr.write("tdd-monitor: " + problem + "\n")
         sys.stderr.flush()
         sys.exit(USAGE_ERROR)
+    _take_interrupts()
     import_monitor(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     sys.argv[1:] = ["-p", "tdd_monitor.plugin"] + _arguments(sys.argv[1:])  # noqa: RUF005
     import contextlib
@@ -53,6 +54,15 @@ def _too_old_python():
         _dotted(sys.version_info[:2]),
         _dotted(OLDEST_PYTHON),
     )
+
+
+def _take_interrupts():
+    # type: () -> None
+    """Handle SIGINT even in a background job, where shells ignore it: only the monitor sends it here."""
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _set_path_like_dash_m():
