@@ -236,6 +236,33 @@ async def test_a_file_that_is_written_all_the_time_does_not_hold_up_the_others(
         writing.cancel()
 
 
+async def test_a_burst_ends_however_fast_changes_arrive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "LONGEST_BURST_S", 0.05)
+    loop, changes = asyncio.get_running_loop(), tree.Changes()
+    running = True
+
+    def change() -> None:
+        changes.put_nowait(tmp_path)
+        if running:
+            loop.call_soon(change)
+
+    def give_up() -> None:
+        nonlocal running
+        running = False
+
+    change()
+    guard = loop.call_later(30, give_up)
+    watching = asyncio.create_task(asyncio.sleep(3600))
+    for _ in range(10):
+        assert await watcher._burst(changes, 10.0, watching) == [tmp_path]
+        assert running
+    guard.cancel()
+    give_up()
+    watching.cancel()
+
+
 async def test_a_burst_of_saves_is_one_batch(tmp_path: Path) -> None:
     async with watched(tmp_path, debounce_ms=300) as saved:
         for name in ("a.py", "b.py"):

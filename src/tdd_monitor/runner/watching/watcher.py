@@ -58,8 +58,10 @@ async def _burst(changes: Changes, silence_s: float, watching: "asyncio.Task[Non
         paths = {await first}
     finally:
         first.cancel()
+    # Not nested in asyncio.timeout: before Python 3.12, wait_for ignores it when a change arrives just then.
+    loop = asyncio.get_running_loop()
+    end = loop.time() + LONGEST_BURST_S
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(LONGEST_BURST_S):
-            while True:
-                paths.add(await asyncio.wait_for(changes.get(), silence_s))
+        while (left_s := end - loop.time()) > 0:
+            paths.add(await asyncio.wait_for(changes.get(), min(silence_s, left_s)))
     return sorted(paths)
