@@ -33,28 +33,36 @@ def reasons(run: Run) -> list[str]:
     return [cancel.reason for cancel in run.events(RunCancel)]
 
 
-@pytest.mark.parametrize("args", [(), ("-p", "xdist", "-n2")], ids=["single", "xdist"])
-def test_a_file_that_cannot_be_collected_is_reported_once(args: tuple[str, ...], suite: Suite) -> None:
-    run = run_pytest(suite(test_good=GOOD, test_broken=BROKEN), *args)
+def test_a_file_that_cannot_be_collected_ends_the_run(suite: Suite) -> None:
+    run = run_pytest(suite(test_good=GOOD, test_broken=BROKEN))
     (error,) = run.events(CollectError)
     assert error.nodeid == "test_broken.py"
     assert "nothing_of_this_name" in error.longrepr
-    # xdist runs what could be collected, pytest itself stops.
-    assert reasons(run) == ([] if args else ["collection"])
-    assert run.exitcode == run.finish.exitstatus == (1 if args else 2)
+    assert reasons(run) == ["collection"]
+    assert run.exitcode == run.finish.exitstatus == 2
     assert run.finish.counts["error"] == 1
 
 
-@BOTH
-def test_errors_deselected_tests_and_warnings_of_one_run(args: tuple[str, ...], suite: Suite) -> None:
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--continue-on-collection-errors",),
+        ("-p", "xdist", "-n2"),
+    ],  # xdist runs what could be collected anyway
+    ids=["single", "xdist"],
+)
+def test_errors_deselected_tests_and_warnings_are_reported_once(args: tuple[str, ...], suite: Suite) -> None:
     warns = "import warnings\ndef test_warns(): warnings.warn('careful', UserWarning)"
     directory = suite(test_good=GOOD, test_broken=BROKEN, test_failing=FAILING, test_warns=warns)
-    run = run_pytest(directory, "--continue-on-collection-errors", "-k", "good or test_3 or warns", *args)
-    assert len(run.events(CollectError)) == 1
+    run = run_pytest(directory, "-k", "good or test_3 or warns", *args)
+    (error,) = run.events(CollectError)
+    assert error.nodeid == "test_broken.py"
+    assert "nothing_of_this_name" in error.longrepr
+    assert reasons(run) == []
     assert run.counted == {"passed": 2, "failed": 1}
     counts = {"passed": 2, "failed": 1, "error": 1, "warnings": 1}
-    assert run.finish.counts == (counts if args else counts | {"deselected": 8})
-    assert run.exitcode == 1
+    assert run.finish.counts == (counts if "xdist" in args else counts | {"deselected": 8})
+    assert run.exitcode == run.finish.exitstatus == 1
     (finish,) = run.events(CollectFinish)
     assert (finish.count, finish.deselected) == (3, 8)
     nodeids = ["test_failing.py::test_3", "test_good.py::test_good", "test_warns.py::test_warns"]

@@ -212,13 +212,20 @@ def check_lives(run: Run, *names: str) -> None:
         assert not any(use.db or use.cpu_ns for use in uses if use.cached and not use.teardown_ns)
 
 
-@pytest.fixture(scope="module", params=[(), ("-p", "xdist", "-n1")], ids=["single", "xdist"])
-def run(request: pytest.FixtureRequest, new_suite: Suite) -> Run:
-    """All scopes and styles, and parametrized ones."""
-    directory = new_suite(work=WORK, conftest=CONFTEST, test_parameters=PARAMETERS, test_scopes=SCOPES)
-    run = run_pytest(directory, *request.param)
+@pytest.mark.parametrize("args", [(), ("-p", "xdist", "-n1")], ids=["single", "xdist"])
+def test_every_scope_and_style(args: tuple[str, ...], suite: Suite) -> None:
+    directory = suite(work=WORK, conftest=CONFTEST, test_parameters=PARAMETERS, test_scopes=SCOPES)
+    run = run_pytest(directory, *args)
     assert run.exitcode == 0, run.output
-    return run
+    check_own(run, test_own_fixture=2)
+    names = {use.name for record in run.records for use in record.fixtures}
+    xunit = [
+        name for name in names if "setup_module" in name or "setup_class" in name or "setUpClass" in name
+    ]
+    assert len(xunit) == 3, names
+    check_lives(run, *NAMES, *xunit)
+    check_shared_part_of_phases(run)
+    check_parametrized(run)
 
 
 @pytest.fixture(scope="module")
@@ -231,17 +238,7 @@ def of_file(run: Run, name: str) -> list[FinishedTest]:
     return [record for record in run.records if record.nodeid.startswith(f"{name}.py::")]
 
 
-def test_every_scope_and_style(run: Run) -> None:
-    check_own(run, test_own_fixture=2)
-    names = {use.name for record in run.records for use in record.fixtures}
-    xunit = [
-        name for name in names if "setup_module" in name or "setup_class" in name or "setUpClass" in name
-    ]
-    assert len(xunit) == 3, names
-    check_lives(run, *NAMES, *xunit)
-
-
-def test_how_much_of_a_phase_is_shared(run: Run) -> None:
+def check_shared_part_of_phases(run: Run) -> None:
     first = run.test("::test_first")
     took_ns = sum(use.self_ns for use in first.fixtures if not use.cached)
     setup = run.phase("::test_first", "setup")
@@ -253,7 +250,8 @@ def test_how_much_of_a_phase_is_shared(run: Run) -> None:
     assert (own.cpu_ns, own.rss_delta_bytes, own.db) == (0, 0, ())
 
 
-def test_a_parametrized_fixture_that_ends_in_the_middle(run: Run) -> None:
+def check_parametrized(run: Run) -> None:
+    """A parametrized fixture ends in the middle of the run."""
     check_lives(run, "parameter", "on_top")
     users = [
         (record.nodeid.rpartition("::")[2], use.first_user.rpartition("::")[2])
