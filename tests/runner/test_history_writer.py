@@ -48,8 +48,10 @@ async def test_each_run_is_kept_with_its_environment_and_commit(tmp_path: Path) 
     assert full.duration_ns > 0
 
 
-@pytest.mark.usefixtures("all_plugins")
-async def test_workers_plugins_and_instruments_are_another_environment(tmp_path: Path) -> None:
+async def test_workers_plugins_and_instruments_are_another_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     await runs_to_end(engine(tmp_path, "-n", "1", memory="gc"), Selection("all"))
     (run,) = Store(SQLite(tmp_path)).runs()
     assert (run.environment.workers, run.environment.instruments) == (1, "gc")

@@ -46,9 +46,9 @@ def write(root: Path, **files: str) -> Path:
 
 
 def engine_for(root: Path, *args: str, record: Path | None = None, watch: bool = False) -> Engine:
-    """An engine for the tests of `root`, in this interpreter."""
+    """An engine for the tests of `root`, in this interpreter; without a history, which a thread writes."""
     target = Target(sys.executable, root, ("tests",), args)
-    return Engine(Settings(root=root), target, Recorder(record) if record else None, watch)
+    return Engine(Settings(root=root, history="off"), target, Recorder(record) if record else None, watch)
 
 
 @asynccontextmanager
