@@ -52,7 +52,7 @@ def test_a_replay_looks_like_the_run(project: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_plugins")
-def test_a_tiny_terminal_says_so(project: Path) -> None:
+def test_a_tiny_terminal_shows_the_size_needed(project: Path) -> None:
     terminal = Terminal([sys.executable, "-m", "tdd_monitor", "watch", "tests"], project, 50, 12)
     terminal.shows("too small", "60 columns and 15 lines")
     terminal.press("q")

@@ -23,7 +23,7 @@ from tdd_monitor.protocol.events import (
 from tdd_monitor.session.model import ItemState
 
 
-def test_a_crashed_worker_shows_what_it_died_in() -> None:
+def test_a_crashed_worker_shows_the_test_that_it_was_running() -> None:
     crash = FinishedTest(A, "failed", 1, phases=(Phase("???", "failed"),))
     session = play(
         RunRequest("r", "all"),

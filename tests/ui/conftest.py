@@ -79,10 +79,11 @@ def _settles_when_idle(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeApp:
     """Create the application on a control that has played these lines.
 
-    Frames come when a test asks for them (`repaint`), not by the clock: Pilot waits for the
-    application to be idle, and a test must not depend on when a timer ticks.
+    Frames come when a test asks for them (`repaint`), not by the clock, and notifications stay: a test must
+    not depend on when a timer ticks.
     """
     monkeypatch.setattr(app_module, "FRAMES_PER_SECOND", 0.01)
+    monkeypatch.setattr("textual.notifications.Notification.time_left", 3600.0, raising=False)
 
     def make(lines: Iterable[Line] = (), theme: str = "textual-dark", can_run: bool = True) -> MonitorApp:
         return MonitorApp(PlayedControl(lines, can_run), Settings(root=tmp_path, theme=theme))

@@ -4,9 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from support import streams
 
-from tdd_monitor.protocol.events import (
-    Line,
-)
+from tdd_monitor.protocol.events import Line
 from tdd_monitor.ui.frames.overview import Sweep
 from tdd_monitor.ui.frames.view import View
 from tdd_monitor.ui.panels import alerts, banner, columns, durations, header, memory, pools, workers

@@ -37,6 +37,10 @@ def shown(app: MonitorApp) -> str:
     return type(app.screen).__name__
 
 
+def notes(app: MonitorApp) -> list[str]:
+    return [str(note.message) for note in app._notifications]
+
+
 async def press(pilot: Pilot[None], *keys: str) -> None:
     """Press keys in turn, each after the previous one has been handled, and draw everything."""
     await pilot.press(*keys)

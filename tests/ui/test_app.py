@@ -14,24 +14,14 @@ from textual.theme import BUILTIN_THEMES
 
 from tdd_monitor.ui.app import MonitorApp
 from tdd_monitor.ui.screens.detail import DetailScreen
-from tdd_monitor.ui.screens.main import MainScreen
 from tdd_monitor.ui.screens.pages import PagesScreen
+from ui.screen import main, notes
 
 MakeApp = Callable[..., MonitorApp]
 
 
-def main(app: MonitorApp) -> MainScreen:
-    screen = app.screen_stack[0]
-    assert isinstance(screen, MainScreen)
-    return screen
-
-
 def header(app: MonitorApp) -> str:
     return "\n".join("".join(text for text, _role in line) for line in main(app).header.lines)
-
-
-def notes(app: MonitorApp) -> list[str]:
-    return [str(note.message) for note in app._notifications]
 
 
 async def frames(pilot: Pilot[None], count: int = 12) -> None:
@@ -187,17 +177,18 @@ async def test_changing_the_theme_repaints_the_roles(make_app: MakeApp) -> None:
         assert main(app).table.role_style("text") != before
 
 
-@pytest.mark.parametrize("size", [(59, 30), (100, 14), (20, 5)])
 @pytest.mark.asyncio
-async def test_too_small_a_terminal_says_what_it_needs(make_app: MakeApp, size: tuple[int, int]) -> None:
+async def test_too_small_a_terminal_says_what_it_needs(make_app: MakeApp) -> None:
     app = make_app(streams.shop())
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
-        shown = [widget.id for widget in main(app).children if widget.display]
-        assert shown == ["too-small"]
-        await pilot.resize_terminal(80, 24)
-        await pilot.pause()
-        assert main(app).table.display and not main(app).query_one("#too-small").display
+    async with app.run_test(size=(59, 30)) as pilot:
+        for size in ((59, 30), (100, 14), (20, 5)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            shown = [widget.id for widget in main(app).children if widget.display]
+            assert shown == ["too-small"], size
+            await pilot.resize_terminal(80, 24)
+            await pilot.pause()
+            assert main(app).table.display and not main(app).query_one("#too-small").display
 
 
 @pytest.mark.asyncio

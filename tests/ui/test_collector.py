@@ -91,9 +91,7 @@ def test_there_is_no_collection_while_idle(collector: Collector, monkeypatch: py
 
 
 @pytest.mark.asyncio
-async def test_frames_of_a_run_leave_no_objects_behind(
-    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_frames_of_a_run_leave_no_objects(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr("tdd_monitor.ui.app.time.perf_counter", lambda: clock[0])
     app = make_app(streams.shop(stop_after=20))

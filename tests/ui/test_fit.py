@@ -5,9 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.lines import ANY_LINES
 
-from tdd_monitor.protocol.events import (
-    Line,
-)
+from tdd_monitor.protocol.events import Line
 from tdd_monitor.ui.text.parts import width_of
 from ui.content import PANELS, STREAMS, check, everything, text, view_of
 

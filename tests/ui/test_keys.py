@@ -14,7 +14,7 @@ from tdd_monitor.ui.app import MonitorApp
 from tdd_monitor.ui.screens.choice import QuitScreen, SortScreen
 from tdd_monitor.ui.screens.detail import DetailScreen
 from tdd_monitor.ui.widgets import LinesView
-from ui.screen import FAILED, SIZE, cursor, focus, last_request, main, press, shown, view
+from ui.screen import FAILED, SIZE, cursor, focus, last_request, main, notes, press, shown, view
 
 pytestmark = pytest.mark.asyncio
 
@@ -87,18 +87,14 @@ CASES: dict[str, Case] = {
     "run.cancel": Case(last_request, ("cancel", None), (), lambda: streams.shop(stop_after=9)),
     "run.watching": Case(lambda app: app.control.watching, False),
     "test.mark": Case(lambda app: main(app).table.marks, {streams.FIRST}),
-    "test.edit": Case(
-        lambda app: [n.message for n in app._notifications], ["/shop/tests/test_catalog.py does not exist."]
-    ),
+    "test.edit": Case(notes, ["/shop/tests/test_catalog.py does not exist."]),
     "test.copy_id": Case(lambda app: app.clipboard, streams.FIRST),
     "test.copy_command": Case(lambda app: app.clipboard, f"pytest {streams.FIRST}"),
     "monitor.pause": Case(lambda app: app.feed.paused, True),
     "monitor.output": Case(shown, "PagesScreen"),
     "monitor.help": Case(shown, "HelpScreen"),
     "monitor.palette": Case(lambda app: isinstance(app.screen, CommandPalette), True),
-    "monitor.suspend": Case(
-        lambda app: [n.message for n in app._notifications], ["Cannot suspend: no shell to return to."]
-    ),
+    "monitor.suspend": Case(notes, ["Cannot suspend: no shell to return to."]),
     "monitor.quit": Case(lambda app: app.control.requests[-1], ("stop", None)),  # type: ignore[attr-defined]
 }
 
@@ -108,12 +104,11 @@ async def test_every_action_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("action", actions.ACTIONS, ids=lambda action: action.id)
-async def test_a_key_does_what_the_table_says(make_app: MakeApp, action: actions.Action) -> None:
+async def test_a_key_performs_its_action(make_app: MakeApp, action: actions.Action) -> None:
     case = CASES[action.id]
     app = make_app(case.lines())
     key, *aliases = action.keys.split(",")
     async with app.run_test(size=SIZE) as pilot:
-        await press(pilot)
         await press(pilot, *case.before)
         for alias in aliases:
             assert app.screen.active_bindings[alias].binding.id == action.id
@@ -122,28 +117,27 @@ async def test_a_key_does_what_the_table_says(make_app: MakeApp, action: actions
         assert case.look(app) == case.after
 
 
-@pytest.mark.parametrize(
-    ("key", "reason"),
-    [(action.keys[0], "can_run") for action in actions.ACTIONS if "can_run" in action.needs],
-)
-async def test_a_recording_refuses_run_keys_and_says_why(make_app: MakeApp, key: str, reason: str) -> None:
+async def test_a_recording_refuses_run_keys_and_gives_the_reason(make_app: MakeApp) -> None:
     app = make_app(streams.shop(), can_run=False)
     async with app.run_test(size=SIZE) as pilot:
-        await press(pilot)
-        await press(pilot, key)
-        assert [n.message for n in app._notifications] == [actions.NEEDS[reason]]
+        for action in actions.ACTIONS:
+            if "can_run" in action.needs:
+                app.clear_notifications()
+                await press(pilot, action.keys[0])
+                assert notes(app) == [actions.NEEDS["can_run"]], action.id
         assert app.control.requests == [("start", None)]  # type: ignore[attr-defined]
         shown_keys = {action.id for action in main(app).query_one("KeyLine").actions}  # type: ignore[attr-defined]
         assert not any(known.startswith("run.") for known in shown_keys)
 
 
-@pytest.mark.parametrize(("key", "need"), [("f", "failed"), ("t", "over"), ("x", "active"), ("n", "problem")])
-async def test_a_refused_key_gives_the_reason(make_app: MakeApp, key: str, need: str) -> None:
+async def test_a_refused_key_gives_the_reason(make_app: MakeApp) -> None:
     app = make_app(streams.all_passed())
     async with app.run_test(size=SIZE) as pilot:
         await press(pilot)
-        await press(pilot, key)
-        assert [n.message for n in app._notifications] == [actions.NEEDS[need]]
+        for key, need in (("f", "failed"), ("t", "over"), ("x", "active"), ("n", "problem")):
+            app.clear_notifications()
+            await press(pilot, key)
+            assert notes(app) == [actions.NEEDS[need]]
 
 
 async def test_keys_work_before_the_first_test(make_app: MakeApp) -> None:

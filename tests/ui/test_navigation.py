@@ -43,7 +43,7 @@ async def test_an_alert_leads_to_its_test_and_back(make_app: MakeApp) -> None:
         assert focus(app) == "alerts"
 
 
-async def test_an_alert_shared_by_many_tests_opens_them_and_t_runs_them(make_app: MakeApp) -> None:
+async def test_an_alert_shared_by_several_tests_lists_them_and_t_runs_them(make_app: MakeApp) -> None:
     stream = streams.Stream()
     stream.open("r", "all", "")
     scripts = [streams.Script(f"t.py::test_{n}", call=1, queries=20, repeated=12 + n) for n in range(5)]
@@ -78,7 +78,7 @@ async def test_an_alert_of_a_growing_process_leads_to_its_memory(make_app: MakeA
         assert focus(app) == "memory"
 
 
-async def test_drilling_from_suite_to_fixture_to_test_and_all_the_way_back(make_app: MakeApp) -> None:
+async def test_navigation_from_test_to_fixture_to_test_and_back(make_app: MakeApp) -> None:
     app = make_app(streams.shop())
     async with app.run_test(size=SIZE) as pilot:
         await press(pilot)
@@ -127,7 +127,7 @@ async def test_the_palette_runs_the_action_found(make_app: MakeApp) -> None:
         assert last_request(app) == ("failed", FAILED)
 
 
-async def test_a_click_on_a_row_goes_there_and_one_on_a_key_presses_it(make_app: MakeApp) -> None:
+async def test_a_click_selects_a_row_or_presses_a_key(make_app: MakeApp) -> None:
     app = make_app(streams.shop())
     async with app.run_test(size=SIZE) as pilot:
         await press(pilot)

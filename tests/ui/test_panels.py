@@ -44,7 +44,7 @@ def test_collection_errors_come_first_among_the_alerts() -> None:
     assert shown.splitlines()[0].rstrip() == "! not collected  tests/test_orders.py"
 
 
-def test_without_alerts_the_panel_says_that_all_is_well() -> None:
+def test_without_alerts_the_panel_says_that_everything_is_within_its_thresholds() -> None:
     assert "Everything is within its thresholds" in panel("alerts", view_of(streams.all_passed()))
 
 

@@ -73,7 +73,7 @@ async def test_unusual_node_ids_take_one_line_and_show_their_content(make_app: M
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])
-async def test_tests_that_differ_in_their_parameters_can_be_told_apart(
+async def test_tests_that_differ_in_their_parameters_are_distinguishable(
     make_app: MakeApp, size: tuple[int, int]
 ) -> None:
     function = "tests/unit/test_rates.py::TestRates::test_the_total_of_an_order_is_rounded_to_cents"
@@ -128,7 +128,7 @@ async def test_removing_a_test_leaves_the_cursor_nearby(make_app: MakeApp) -> No
         assert (table.cursor, table.current) == (4, streams.SHOP[4].nodeid)
 
 
-async def test_it_follows_the_running_test_until_the_cursor_is_moved(make_app: MakeApp) -> None:
+async def test_the_cursor_follows_the_running_test_until_it_is_moved(make_app: MakeApp) -> None:
     # The last three lines of a stopped stream belong to the test that is running then.
     until = {count: streams.shop(stop_after=count) for count in (20, 25, 30)}
     app = make_app(until[20])
@@ -150,7 +150,7 @@ async def test_it_follows_the_running_test_until_the_cursor_is_moved(make_app: M
         assert table.current == worker.running
 
 
-async def test_at_the_end_of_a_run_it_shows_the_first_failure(make_app: MakeApp) -> None:
+async def test_at_the_end_of_a_run_the_cursor_is_on_the_first_failure(make_app: MakeApp) -> None:
     unfinished = streams.shop(finish=False)
     app = make_app(unfinished)
     async with app.run_test(size=(110, 36)) as pilot:

@@ -39,7 +39,7 @@ def test_shared_fixtures_are_counted_separately() -> None:
     assert "counted separately" in shown
 
 
-def test_a_failure_says_why_on_its_first_line() -> None:
+def test_the_first_line_of_a_failure_has_its_reason() -> None:
     shown = detail("Overview", streams.DISCOUNT, streams.shop())
     assert shown.startswith("✗ call  AssertionError: assert Decimal('17.3366')")
 

@@ -143,7 +143,7 @@ def test_a_set_up_time_that_the_test_reported_is_judged_too() -> None:
 
 
 @pytest.mark.parametrize("thresholds", [{}, {"repeated_queries": 0.0}])
-def test_a_connection_that_was_not_given_back_is_critical_and_located(thresholds: dict[str, float]) -> None:
+def test_a_connection_that_was_not_released_is_critical_and_located(thresholds: dict[str, float]) -> None:
     uses = (
         PoolUse("asyncpg", "shop", leaked=1, leaked_at=("app.py:3",)),
         PoolUse("asyncpg", "log", leaked=2, leaked_at=("log.py:4", "log.py:5")),
@@ -194,7 +194,7 @@ def test_a_pool_that_is_nearly_used_up(peak: int, maximum: int, limit: float, va
 
 
 @pytest.mark.parametrize(("maximum", "text"), [(5, "5 of 5 in use"), (0, "5 of unlimited in use")])
-def test_whoever_waits_for_a_connection_is_critical(maximum: int, text: str) -> None:
+def test_waiting_for_a_connection_is_critical(maximum: int, text: str) -> None:
     (alert,) = alerts.of_pool(pool(5, maximum, waiting=3), Thresholds(pool_utilization=0), 7)
     assert (alert.metric, alert.value, alert.severity, alert.detail) == (
         "pool_waiting",

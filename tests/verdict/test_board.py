@@ -126,7 +126,7 @@ def test_thresholds_are_those_that_were_given() -> None:
 
 
 @pytest.mark.parametrize("lines", [shop(), xdist(), xdist(finish=True), lost(), rerun_failed()])
-def test_what_the_board_kept_is_what_judging_all_anew_finds(lines: list[Line]) -> None:
+def test_incremental_alerts_equal_a_recomputation(lines: list[Line]) -> None:
     board = Board()
     for line in lines:
         board.apply(line)

@@ -65,7 +65,7 @@ def test_a_place_that_leaks_in_many_tests_is_one_alert() -> None:
 
 
 @pytest.mark.parametrize("waits", [0, 1])
-def test_waiting_for_a_used_up_pool_is_told_at_that_pool(waits: int) -> None:
+def test_waiting_for_an_exhausted_pool_is_reported_at_that_pool(waits: int) -> None:
     found = each(3, db=lambda n: (PoolUse("asyncpg", "shop", 1, n * 9 * MS, n * 9 * MS, waits),))
     pool = Pool("", PoolSample("shop", "asyncpg", 5, 0, 5, 5), peak_in_use=5, peak_waiting=3)
     merged = merge_by_cause([*alerts.of_pool(pool, Thresholds(), 0), *found])
@@ -107,6 +107,6 @@ def test_growing_workers_are_one_alert() -> None:
     assert merge_by_cause(found[:1]) == found[:1]
 
 
-def test_what_has_no_common_cause_stays_apart() -> None:
+def test_alerts_without_a_common_cause_are_not_merged() -> None:
     found = each(3, metrics=lambda n: {"test_cleanup_ms": 6.0})
     assert merge_by_cause(found) == found
