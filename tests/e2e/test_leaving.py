@@ -28,9 +28,9 @@ ENDS_ON_FILE = SLOW_END.replace(
 ENTERS_SCREEN, LEAVES_SCREEN = b"\x1b[?1049h", b"\x1b[?1049l"  # the alternate screen
 
 
-def watching(root: Path, source: str) -> Terminal:
+def watching(root: Path, source: str, *prefix: str) -> Terminal:
     write(root, test_it=source)
-    terminal = Terminal([*PATIENT_MONITOR, "watch", "tests", "--record", "r"], root)
+    terminal = Terminal([*prefix, *PATIENT_MONITOR, "watch", "tests", "--record", "r"], root)
     until((root / "up").exists)
     terminal.shows("test_waits", "running")
     return terminal
@@ -82,11 +82,20 @@ def test_a_signal_quits(tmp_path: Path, number: signal.Signals) -> None:
         assert mode in terminal.received
 
 
-@pytest.mark.parametrize("hidden", [[], ["textual.drivers.linux_driver:LinuxDriver._writer_thread"]])
-def test_a_closed_terminal_quits(tmp_path: Path, hidden: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+IGNORES_HANGUPS = ("sh", "-c", "trap '' HUP; exec \"$@\"", "sh")
+
+
+@pytest.mark.parametrize(
+    ("hidden", "prefix"),
+    [((), ()), (("textual.drivers.linux_driver:LinuxDriver._writer_thread",), ()), ((), IGNORES_HANGUPS)],
+    ids=["plain", "another Textual", "SIGHUP ignored"],
+)
+def test_a_closed_terminal_quits(
+    tmp_path: Path, hidden: tuple[str, ...], prefix: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "changed").mkdir()
     monkeypatch.setenv("PYTHONPATH", hide(tmp_path / "changed", *hidden)["PYTHONPATH"])
-    terminal = watching(tmp_path, ENDS_SOON)
+    terminal = watching(tmp_path, ENDS_SOON, *prefix)
     until(lambda: b'"test_start"' in (tmp_path / "r").read_bytes())
     monitor, tests = terminal.process.pid, pytest_pid(tmp_path)
     terminal.process.ptyproc.fileobj.close()

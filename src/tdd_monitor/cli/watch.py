@@ -29,6 +29,10 @@ def show(control: Control, settings: Settings) -> None:
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("The screen needs a terminal. Use 'tdd-monitor run' without one.")
+    if hasattr(signal, "SIGHUP"):
+        # A screen ends with its terminal. If the signal stayed ignored, as after 'trap "" HUP' in the shell, the
+        # closed terminal would be read for ever.
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # The first frame appears sooner without garbage collection; the app re-enables it afterwards.
     gc.disable()
     code = asyncio.run(_show(control, settings))
