@@ -1,5 +1,6 @@
 """The README says what is so."""
 
+import dataclasses
 import re
 import tomllib
 from pathlib import Path
@@ -26,9 +27,9 @@ def test_ci_runs_the_test_command() -> None:
 def test_settings_are_the_defaults() -> None:
     (source,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     table = tomllib.loads(source)["tool"]["tdd-monitor"]
-    thresholds = table.pop("thresholds")
     defaults = Settings()
-    assert thresholds == defaults.thresholds.items()
+    assert table.pop("thresholds") == defaults.thresholds.items()
+    assert table.pop("gate") == dataclasses.asdict(defaults.gate)
     for key, value in table.items():
         default = getattr(defaults, key)
         assert value == (list(default) if isinstance(default, tuple) else default), key

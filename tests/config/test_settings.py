@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tdd_monitor.config import ConfigError, Settings, Thresholds, load
+from tdd_monitor.config import ConfigError, GateSettings, Settings, Thresholds, load
 
 
 def write(directory: Path, text: str) -> Path:
@@ -67,6 +67,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             test_duration_ms = 50
             pool_utilization = 0.5
             memory_usage_mb = 0
+            [tool.tdd-monitor.gate]
+            max_test_time_ms = 500
+            thresholds = "off"
             """
         ),
     )
@@ -85,6 +88,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         False,
         ("build/*.json",),
         "postgresql://db.example.org/history",
+        GateSettings(max_test_time_ms=500, thresholds="off"),
     )
     assert all(getattr(read, field.name) != field.default for field in dataclasses.fields(Settings))
 

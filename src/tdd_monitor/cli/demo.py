@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from .errors import UsageError
-from .options import PytestCommand, make_engine, settings_here
+from .options import PytestCommand, make_engine
+from .project import settings_here
 from .watch import show
 
 

@@ -7,7 +7,7 @@ from tdd_monitor.history.project import ProjectHistory
 from tdd_monitor.history.rows import RunRow
 from tdd_monitor.history.store import RUNS_KEPT
 
-from .options import settings_here
+from .project import settings_here
 
 MAX_SUGGESTIONS = 20
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tdd_monitor.config import ConfigError, Settings, load
+from tdd_monitor.config import Settings
 from tdd_monitor.history.recording import Recorder, RecordingError
 from tdd_monitor.runner.engine import Engine
 from tdd_monitor.runner.pytest_process.interpreter import InterpreterError, find_python
@@ -64,14 +64,6 @@ def pytest_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for decorator in reversed(decorators):
         function = decorator(function)
     return function
-
-
-def settings_here(start: Path | None = None) -> Settings:
-    """Settings of the project in the working directory. Raises UsageError."""
-    try:
-        return load(start or Path.cwd())
-    except ConfigError as error:
-        raise UsageError(str(error)) from error
 
 
 def make_engine(

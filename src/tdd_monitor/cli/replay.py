@@ -8,7 +8,7 @@ from tdd_monitor.history.recording import RecordingError
 from tdd_monitor.runner.replay import Replay
 
 from .errors import UsageError
-from .options import settings_here
+from .project import settings_here
 from .watch import show
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +13,11 @@ from tdd_monitor.runner.pytest_process.crash_output import timeout_stacks
 from tdd_monitor.runner.stream.server import ServerError
 
 from .errors import UsageError
-from .options import PytestCommand, make_engine, pytest_options, settings_here
+from .options import PytestCommand, make_engine, pytest_options
+from .project import settings_here
+
+if TYPE_CHECKING:
+    from tdd_monitor.verdict.gate import GateVerdict
 
 
 @click.command(cls=PytestCommand)
@@ -23,20 +28,27 @@ from .options import PytestCommand, make_engine, pytest_options, settings_here
     type=click.Path(dir_okay=False, path_type=Path),
     help="Also write the report to FILE as JSON.",
 )
+@click.option(
+    "--gate",
+    is_flag=True,
+    help="Also check the limits of [tool.tdd-monitor.gate]: exit with 3 if one is exceeded, "
+    "with 4 if one could not be measured.",
+)
 def run(
-    paths: tuple[str, ...], python: str, record: Path | None, memory: str, json_file: Path | None
+    paths: tuple[str, ...], python: str, record: Path | None, memory: str, json_file: Path | None, gate: bool
 ) -> None:
     """Run the tests once without a screen and print a summary. Exits with pytest's exit code.
 
     Everything after `--` is passed to pytest: tdd-monitor run tests/ --json out.json -- -n 4
     """
-    sys.exit(execute(make_engine(settings_here(), paths, python, record, memory), json_file))
+    sys.exit(execute(make_engine(settings_here(), paths, python, record, memory), json_file, gate))
 
 
-def execute(engine: Engine, json_file: Path | None = None) -> int:
+def execute(engine: Engine, json_file: Path | None = None, gate: bool = False) -> int:
     """Run once, write the JSON, print progress and summary; returns the exit code.
 
-    Raises UsageError, and ClickException when the JSON cannot be written.
+    With `gate`, a successful run ends with the gate's exit code. Raises UsageError, and ClickException when
+    the JSON cannot be written.
     """
     from tdd_monitor.reports import console as report
     from tdd_monitor.reports.output import make_console
@@ -49,20 +61,36 @@ def execute(engine: Engine, json_file: Path | None = None) -> int:
             code = asyncio.run(run_headless(engine))
     except ServerError as error:
         raise UsageError(str(error)) from error
+    verdict = _judge(engine, code) if gate else None
     # Before the summary, so that the file exists even if printing fails.
-    problem = _write_json(engine, code, json_file) if json_file is not None else ""
+    problem = _write_json(engine, code, verdict, json_file) if json_file is not None else ""
     output = list(engine.output)
     report.summary(engine.board, console, code, [*timeout_stacks(output), *engine.notices], output)
+    if verdict is not None:
+        from tdd_monitor.reports.gate import print_gate
+
+        print_gate(verdict, console)
+        code = code or verdict.exitcode
     if problem:
         raise click.ClickException(problem)
     return code
 
 
-def _write_json(engine: Engine, code: int, file: Path) -> str:
+def _judge(engine: Engine, code: int) -> "GateVerdict":
+    from tdd_monitor.reports import json as json_report
+    from tdd_monitor.verdict.gate import evaluate
+
+    return evaluate(json_report.document(engine.board, code), engine.settings.gate)
+
+
+def _write_json(engine: Engine, code: int, verdict: "GateVerdict | None", file: Path) -> str:
+    from tdd_monitor.reports import gate as gate_report
     from tdd_monitor.reports import json as json_report
 
+    document = json_report.document(engine.board, code)
+    document["gate"] = gate_report.document(verdict) if verdict is not None else None
     try:
-        json_report.write(engine.board, code, file)
+        json_report.write(document, file)
     except OSError as error:
         return f"Cannot write {file}: {error.strerror}."
     return ""

@@ -16,7 +16,8 @@ from tdd_monitor.runner.control import Control
 from tdd_monitor.runner.signals import ending_signals
 
 from .errors import UsageError
-from .options import PytestCommand, make_engine, pytest_options, settings_here
+from .options import PytestCommand, make_engine, pytest_options
+from .project import settings_here
 
 CRASHED = 70  # EX_SOFTWARE: pytest does not use it
 TEXTUAL_CRASHED = 1  # `App.return_code` after an unhandled exception
@@ -30,8 +31,8 @@ def show(control: Control, settings: Settings) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("The screen needs a terminal. Use 'tdd-monitor run' without one.")
     if hasattr(signal, "SIGHUP"):
-        # A screen ends with its terminal. If the signal stayed ignored, as after 'trap "" HUP' in the shell, the
-        # closed terminal would be read for ever.
+        # A screen ends with its terminal. If the signal stayed ignored, as after 'trap "" HUP' in the shell,
+        # the closed terminal would be read for ever.
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # The first frame appears sooner without garbage collection; the app re-enables it afterwards.
     gc.disable()

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from .gate import LEVELS, GateSettings
+
 TABLE = "tool.tdd-monitor"
 
 
@@ -59,6 +61,7 @@ class Settings:
     count_connections: bool = True
     watch_include: tuple[str, ...] = ()
     history: str = "local"  # or "off", or the URL of a PostgreSQL server that a team shares
+    gate: GateSettings = field(default_factory=GateSettings)
 
     @property
     def keeps_history(self) -> bool:
@@ -69,6 +72,9 @@ class Settings:
     def history_url(self) -> str:
         """The server of a shared history, or ""."""
         return self.history if "://" in self.history else ""
+
+
+_TABLES: dict[str, Any] = {"thresholds": Thresholds, "gate": GateSettings}
 
 
 def find_pyproject(start: Path) -> Path | None:
@@ -112,12 +118,15 @@ def _read(table: dict[str, Any], kind: Any, where: str, file: Path) -> dict[str,
             raise ConfigError(_unknown(key, list(known), where, file))
         if name in values:
             raise ConfigError(f"{file}: {where} {name} is set twice, once with dashes")
-        if name == "thresholds":
+        if kind is Settings and name in _TABLES:
             if not isinstance(value, dict):
-                raise ConfigError(f"{file}: {where} thresholds must be a table of numbers, not {value!r}")
-            values[name] = Thresholds(**_read(value, Thresholds, f"[{TABLE}.thresholds]", file))
+                raise ConfigError(f"{file}: {where} {name} must be a table of numbers, not {value!r}")
+            kind_of_table = _TABLES[name]
+            values[name] = kind_of_table(**_read(value, kind_of_table, f"[{TABLE}.{name}]", file))
         else:
             values[name] = _convert(value, known[name], f"{file}: {where} {key}")
+            if kind is GateSettings and known[name] is str and values[name] not in LEVELS:
+                raise ConfigError(f"{file}: {where} {key} must be one of {', '.join(LEVELS)}, not {value!r}")
             if name == "history":
                 _check_history(values[name], f"{file}: {where} {key}")
             if name in SHARES and value > 1:

@@ -1,6 +1,7 @@
 """The final state as JSON, for scripts and CI."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +71,9 @@ def _pytest(run: Run) -> dict[str, Any]:
     }
 
 
-def write(board: Board, exitcode: int, path: Path) -> None:
-    """Write `document` to `path`. Raises OSError."""
-    text = json.dumps(document(board, exitcode), indent=2, allow_nan=False)
+def write(report: Mapping[str, Any], path: Path) -> None:
+    """Write a `document` to `path`. Raises OSError."""
+    text = json.dumps(report, indent=2, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 
