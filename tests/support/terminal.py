@@ -2,12 +2,19 @@
 
 import contextlib
 import os
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pexpect
 import pyte
+
+
+def _act_on_signals() -> None:
+    """A shell in the background ignores SIGINT, and so do all whom it starts; a terminal's do not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 class Terminal:
@@ -21,7 +28,12 @@ class Terminal:
         inherited = {name: os.environ[name] for name in os.environ if name not in ("LINES", "COLUMNS")}
         env = {**inherited, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         self.process = pexpect.spawn(
-            command[0], list(command[1:]), cwd=str(cwd), dimensions=(rows, columns), env=env
+            command[0],
+            list(command[1:]),
+            cwd=str(cwd),
+            dimensions=(rows, columns),
+            env=env,
+            preexec_fn=_act_on_signals,
         )
 
     @property

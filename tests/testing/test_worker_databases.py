@@ -78,6 +78,15 @@ def test_half_dropped_databases_are_dropped(server: DatabaseServer, another: Cal
     assert left not in names(server)
 
 
+def test_a_database_that_its_owner_is_recreating_is_left_alone(
+    server: DatabaseServer, another: Callable[..., str]
+) -> None:
+    recreated = another(pid=os.getpid(), made_s=int(time.time()))
+    server.execute(f"UPDATE pg_database SET datconnlimit = -2 WHERE datname = '{recreated}'")  # meanwhile
+    sweep(server)
+    assert recreated in names(server)
+
+
 def test_a_half_dropped_spare_is_not_claimed_but_dropped(server: DatabaseServer) -> None:
     settings = (("application_name", f"half-{os.getpid()}"),)  # a kind of our own
     spare = spares(kind("", settings)) + "1_1"

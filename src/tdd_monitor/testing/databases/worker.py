@@ -204,7 +204,13 @@ async def _drop_orphans(admin: Any) -> None:
     # In this order: an owner acquires its lock before it creates its first database.
     found = await admin.fetch(_LIST)
     held = await held_keys(admin)
-    orphans = [row for row in found if row["half_dropped"] or names.is_orphan(row["datname"], held)]
+    # Any other half-dropped database may be one that its owner is recreating under the same name.
+    orphans = [
+        row
+        for row in found
+        if names.is_orphan(row["datname"], held)
+        or (row["half_dropped"] and row["datname"].startswith(names.spares("")))
+    ]
     for name, is_template, half_dropped in orphans[:_SWEPT_AT_ONCE]:
         try:
             if is_template and not half_dropped:  # altering a half-dropped database ends the session
