@@ -3,10 +3,11 @@
 import asyncio
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from tdd_monitor.config import GateSettings
 from tdd_monitor.runner.engine import Engine
 from tdd_monitor.runner.headless import run_headless
 from tdd_monitor.runner.pytest_process.crash_output import timeout_stacks
@@ -51,6 +52,7 @@ def execute(engine: Engine, json_file: Path | None = None, gate: bool = False) -
     the JSON cannot be written.
     """
     from tdd_monitor.reports import console as report
+    from tdd_monitor.reports import json as json_report
     from tdd_monitor.reports.output import make_console
 
     console = make_console()
@@ -61,9 +63,10 @@ def execute(engine: Engine, json_file: Path | None = None, gate: bool = False) -
             code = asyncio.run(run_headless(engine))
     except ServerError as error:
         raise UsageError(str(error)) from error
-    verdict = _judge(engine, code) if gate else None
+    document = json_report.document(engine.board, code) if gate or json_file is not None else {}
+    verdict = _judge(document, engine.settings.gate) if gate else None
     # Before the summary, so that the file exists even if printing fails.
-    problem = _write_json(engine, code, verdict, json_file) if json_file is not None else ""
+    problem = _write_json(document, verdict, json_file) if json_file is not None else ""
     output = list(engine.output)
     report.summary(engine.board, console, code, [*timeout_stacks(output), *engine.notices], output)
     if verdict is not None:
@@ -76,18 +79,16 @@ def execute(engine: Engine, json_file: Path | None = None, gate: bool = False) -
     return code
 
 
-def _judge(engine: Engine, code: int) -> "GateVerdict":
-    from tdd_monitor.reports import json as json_report
+def _judge(document: dict[str, Any], settings: GateSettings) -> "GateVerdict":
     from tdd_monitor.verdict.gate import evaluate
 
-    return evaluate(json_report.document(engine.board, code), engine.settings.gate)
+    return evaluate(document, settings)
 
 
-def _write_json(engine: Engine, code: int, verdict: "GateVerdict | None", file: Path) -> str:
+def _write_json(document: dict[str, Any], verdict: "GateVerdict | None", file: Path) -> str:
     from tdd_monitor.reports import gate as gate_report
     from tdd_monitor.reports import json as json_report
 
-    document = json_report.document(engine.board, code)
     document["gate"] = gate_report.document(verdict) if verdict is not None else None
     try:
         json_report.write(document, file)

@@ -94,7 +94,7 @@ def of_run(run: Run, environment: Environment, tests: Sequence[Finished]) -> Run
 
 def figures(record: FinishedTest) -> Figures:
     """The figures of one attempt."""
-    counted = bool(record.db) or not record.unwatched
+    counted = metrics.has_queries(record)
     db = record.db if counted else ()
     return Figures(
         wall_ns=metrics.own_ns(record),
