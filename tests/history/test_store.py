@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -171,6 +172,24 @@ def test_two_processes_write_at_once(tmp_path: Path) -> None:
         _, problems = process.communicate()
         assert (process.returncode, problems) == (0, "")
     assert {row.uuid for row in Store(SQLite(tmp_path)).runs()} == {f"run-{number}" for number in range(60)}
+
+
+def test_a_file_that_another_process_is_creating_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / ".tdd-monitor" / "history.sqlite"
+    path.parent.mkdir()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waits: list[float] = []
+
+    def finish_creating(seconds: float) -> None:
+        waits.append(seconds)
+        other.execute("COMMIT")
+
+    monkeypatch.setattr(time, "sleep", finish_creating)
+    assert SQLite(tmp_path).query("PRAGMA journal_mode") == [("wal",)]
+    assert len(waits) == 1
 
 
 def test_a_killed_writer_leaves_whole_runs(tmp_path: Path) -> None:

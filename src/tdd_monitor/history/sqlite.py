@@ -14,6 +14,7 @@ from .database import HistoryError, Row
 DIRECTORY = ".tdd-monitor"
 FILE = "history.sqlite"
 _BUSY_S = 10.0
+_RETRY_S = 0.005
 
 
 class SQLite:
@@ -77,7 +78,7 @@ class SQLite:
     def _connected(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         try:
-            db.execute("PRAGMA journal_mode = WAL")
+            _log_ahead(db)
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA foreign_keys = ON")
             with _transaction(db):  # another process may be doing the same
@@ -109,6 +110,20 @@ class SQLite:
 def _is_damage(error: sqlite3.Error) -> bool:
     """False if the file is locked or read-only, or the disk is full: its content may be intact."""
     return type(error) is sqlite3.DatabaseError  # its subclasses are for everything else
+
+
+def _log_ahead(db: sqlite3.Connection) -> None:
+    """Switch to a write-ahead log, which fails at once while another process writes, whatever the timeout."""
+    deadline_s = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline_s:
+                raise
+            time.sleep(_RETRY_S)
+        else:
+            return
 
 
 @contextlib.contextmanager
