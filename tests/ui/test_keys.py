@@ -1,11 +1,14 @@
 """Every key of the table of actions."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import pytest
 from support import streams
+from textual import events
 from textual.command import CommandPalette
+from textual.widgets import Static
 
 from tdd_monitor.protocol.events import Line
 from tdd_monitor.session import queries
@@ -170,6 +173,17 @@ async def test_the_filter_is_live_kept_by_enter_and_cleared_by_escape(make_app: 
         assert len(table.listing.nodeids) == 40
 
 
+async def test_keys_typed_ahead_of_the_filter_belong_to_it(make_app: MakeApp) -> None:
+    app = make_app(streams.shop(stop_after=5))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot)
+        for key in ("slash", "x", "slash", "q"):
+            app.post_message(events.Key(key, "/" if key == "slash" else key))
+        await press(pilot)
+        assert main(app).table.listing.pattern == "x/q"
+        assert last_request(app) == ("start", None)
+
+
 async def test_views_cycle(make_app: MakeApp) -> None:
     app = make_app(streams.shop(stop_after=36))
     async with app.run_test(size=SIZE) as pilot:
@@ -221,6 +235,18 @@ async def test_quitting_during_a_run_asks_first(make_app: MakeApp) -> None:
         assert last_request(app) == ("start", None) and app.is_running
         await press(pilot, "q", "y")
         assert last_request(app) == ("stop", None)
+
+
+async def test_the_question_follows_a_run_that_ends_before_the_answer(make_app: MakeApp) -> None:
+    app = make_app(streams.shop(stop_after=5))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "q")
+        question = app.screen.query_one("#question Static", Static)
+        assert "A run is in progress" in str(question.content)
+        app.control.play(streams.shop())  # type: ignore[attr-defined]
+        async with asyncio.timeout(10):
+            while "The run has ended" not in str(question.content):
+                await asyncio.sleep(0.02)
 
 
 async def test_ctrl_c_twice_quits(make_app: MakeApp) -> None:

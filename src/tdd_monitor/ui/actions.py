@@ -21,6 +21,7 @@ class Action:
     where: tuple[str, ...]  # app, main, detail, pages, fixture, rows
     needs: tuple[str, ...] = ()
     footer: int = 0  # priority in the footer, 1 being the highest; 0: not in the footer
+    focuses: bool = False  # moves the focus, so that it must be carried out before the next key is read
 
     @property
     def group(self) -> str:
@@ -129,6 +130,7 @@ ACTIONS: tuple[Action, ...] = (
         ("main",),
         ("tests",),
         footer=5,
+        focuses=True,
     ),
     Action(
         "find.view",
@@ -293,6 +295,7 @@ def bindings(where: str) -> list[BindingType]:
             show=action.footer > 0,
             key_display=action.key_names()[0],
             tooltip=action.help,
+            priority=action.focuses,
             id=action.id,
         )
         for action in ACTIONS

@@ -114,7 +114,7 @@ class MonitorApp(App[None]):
         tiny = self.screen.has_class("-tiny-wide") or self.screen.has_class("-tiny-high")
         ending = self._leaving is not None or (run is not None and run.state is RunState.CANCELLING)
         if self._run_in_progress() and not tiny and not ending:
-            self.push_screen(QuitScreen(), self._leave_if)
+            self.push_screen(QuitScreen(self._run_in_progress), self._leave_if)
         else:
             self.leave()
 

@@ -1,6 +1,7 @@
 """Dialogs: choose a sort column, confirm quitting, wait for pytest to exit."""
 
 import time
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import events
@@ -70,11 +71,28 @@ class QuitScreen(ModalScreen[bool]):
         ("n,escape", "dismiss(False)", "stay"),
     ]
 
+    def __init__(self, in_progress: Callable[[], bool]) -> None:
+        super().__init__()
+        self._in_progress = in_progress
+        self._text = Static()
+
     def compose(self) -> ComposeResult:
         """The question and its keys."""
         with Vertical(id="question"):
-            yield Static("[b]A run is in progress.[/] Quitting interrupts pytest.")
+            yield self._text
             yield Static("\n[b]y[/] quit    [b]n[/] stay")
+
+    def on_mount(self) -> None:
+        """Ask, and follow the run, which may end before the answer."""
+        self._update()
+        self.set_interval(0.2, self._update)
+
+    def _update(self) -> None:
+        self._text.update(
+            "[b]A run is in progress.[/] Quitting interrupts pytest."
+            if self._in_progress()
+            else "[b]The run has ended.[/] Quit now?"
+        )
 
 
 class EndingScreen(ModalScreen[None]):

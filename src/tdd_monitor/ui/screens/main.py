@@ -213,11 +213,16 @@ class MainScreen(LiveScreen):
 
     # Filter, view and sort order
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the filter's key to its input line once that has the focus."""
+        if action == "filter" and isinstance(self.focused, FilterInput):
+            return False
+        return super().check_action(action, parameters)
+
     def action_filter(self) -> None:
         """Open the filter's input line."""
-        line = self.query_one("#filter")
-        line.add_class("-open")
-        self.call_after_refresh(self.query_one(FilterInput).focus)
+        self.query_one("#filter").add_class("-open")
+        self.set_focus(self.query_one(FilterInput))
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
