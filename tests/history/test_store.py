@@ -37,7 +37,19 @@ def test_the_window_has_the_newest_figures_of_passed_first_attempts(store: Store
     store.add(run(1), [result(attempts=2)])
     for number in range(2, WINDOW + 5):
         store.add(run(number), [result(wall_ns=number)])
-    assert [figures.wall_ns for figures in store.window(HERE)["a.py::t"]] == list(range(5, WINDOW + 5))
+    window = store.window(HERE, "all")["a.py::t"]
+    assert [figures.wall_ns for figures in window.values()] == list(range(5, WINDOW + 5))
+    assert list(window) == sorted(window)
+
+
+def test_the_window_of_a_full_run_leaves_out_partial_ones(store: Store) -> None:
+    for number, scope in enumerate(("all", "some", "all")):
+        store.add(run(number, scope=scope), [result(wall_ns=number)])
+    of_scope = {scope: store.window(HERE, scope)["a.py::t"].values() for scope in ("all", "some")}
+    assert {scope: [each.wall_ns for each in found] for scope, found in of_scope.items()} == {
+        "all": [0, 2],
+        "some": [0, 1, 2],
+    }
 
 
 def test_environments_are_kept_apart(store: Store) -> None:
@@ -45,10 +57,10 @@ def test_environments_are_kept_apart(store: Store) -> None:
     store.add(run(1), [result(wall_ns=1)])
     store.add(run(2, elsewhere), [result(wall_ns=2)])
     store.accept(elsewhere, COMMIT, [("a.py::t", Figures(3, 3, 3))])
-    assert store.window(HERE) == {"a.py::t": [result(wall_ns=1).figures]}
+    assert list(store.window(HERE, "all")["a.py::t"].values()) == [result(wall_ns=1).figures]
     assert store.anchors(HERE) == {}
     assert store.anchors(elsewhere) == {"a.py::t": Figures(3, 3, 3)}
-    assert store.window(HERE._replace(warm=True)) == {}
+    assert store.window(HERE._replace(warm=True), "all") == {}
 
 
 def test_the_last_accepted_figures_stay_however_many_runs_follow(store: Store) -> None:

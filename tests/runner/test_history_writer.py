@@ -9,15 +9,21 @@ from support.projects import MIXED, write
 
 from tdd_monitor.config import Settings
 from tdd_monitor.history.environment import cpu_model
+from tdd_monitor.history.rows import Figures, Result
 from tdd_monitor.history.sqlite import DIRECTORY, SQLite
 from tdd_monitor.history.store import Store
 from tdd_monitor.runner.engine import Engine
 from tdd_monitor.runner.pytest_process.launch import Target
 from tdd_monitor.runner.selection import Selection
+from tdd_monitor.verdict.regressions import MIN_SAMPLES, Judgement, State
+
+WAITS = "import time\ndef test_waits(): time.sleep(0.02)"
 
 
-def engine(root: Path, *args: str, memory: str = "rss", history: str = "local") -> Engine:
-    target = Target(sys.executable, write(root, test_mixed=MIXED), ("tests",), args, memory)
+def engine(
+    root: Path, *args: str, source: str = MIXED, memory: str = "rss", history: str = "local"
+) -> Engine:
+    target = Target(sys.executable, write(root, test_it=source), ("tests",), args, memory)
     return Engine(Settings(root=root, history=history), target)
 
 
@@ -38,7 +44,7 @@ async def runs_to_end(made: Engine, *selections: Selection) -> list[int]:
 async def test_each_run_is_kept_with_its_environment_and_commit(tmp_path: Path) -> None:
     made = engine(tmp_path)
     commit_all(tmp_path)
-    await runs_to_end(made, Selection("all"), Selection("one", ("tests/test_mixed.py::test_passes",)))
+    await runs_to_end(made, Selection("all"), Selection("one", ("tests/test_it.py::test_passes",)))
     partial, full = Store(SQLite(tmp_path)).runs()
     assert (full.scope, full.exitstatus, full.tests, full.failed) == ("all", 1, 7, 3)
     assert (partial.scope, partial.exitstatus, partial.tests, partial.failed) == ("some", 0, 1, 0)
@@ -56,6 +62,22 @@ async def test_workers_plugins_and_instruments_are_another_environment(
     (run,) = Store(SQLite(tmp_path)).runs()
     assert (run.environment.workers, run.environment.instruments) == (1, "gc")
     assert {"pytest-asyncio", "pytest-xdist"} <= set(run.environment.plugins.split())
+
+
+async def test_a_run_is_judged_by_earlier_ones(tmp_path: Path) -> None:
+    first = engine(tmp_path, source=WAITS)
+    await runs_to_end(first, Selection("first"))
+    (nodeid,) = first.board.session.items
+    assert first.board.judgement == Judgement(None, {nodeid: State.LEARNING})
+    store = Store(SQLite(tmp_path))
+    (row,) = store.runs()
+    for number in range(MIN_SAMPLES):
+        store.add(row._replace(uuid=f"earlier-{number}"), [Result(nodeid, "passed", 1, Figures(1, 1, 0))])
+    second = engine(tmp_path, source=WAITS)
+    await runs_to_end(second, Selection("second"))
+    assert second.board.judgement is not None
+    assert second.board.judgement.states == {nodeid: State.SUSPECTED}
+    assert store.anchors(row.environment)[nodeid].wall_ns == 1
 
 
 async def test_a_history_that_cannot_be_written_is_reported_and_changes_no_run(tmp_path: Path) -> None:

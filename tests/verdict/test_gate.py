@@ -11,15 +11,20 @@ from tdd_monitor.protocol.events import Line, LinesLost
 from tdd_monitor.reports.json import document
 from tdd_monitor.verdict import Board
 from tdd_monitor.verdict.gate import GATE_FAILED, NOT_MEASURED, PASSED, Status, evaluate, measurements
+from tdd_monitor.verdict.regressions import Judgement, State, Verdict
 
 GENEROUS = GateSettings(1e9, 1e9, 1e9, 1e9, leaks="off")
 
 
-def report(lines: list[Line]) -> dict[str, Any]:
+def board_of(lines: list[Line]) -> Board:
     board = Board()
     for line in lines:
         board.apply(line)
-    return document(board, 0)
+    return board
+
+
+def report(lines: list[Line]) -> dict[str, Any]:
+    return document(board_of(lines), 0)
 
 
 def quick(calls_ms: tuple[float, ...] = (3, 9), outcome: str = "passed") -> list[Line]:
@@ -93,3 +98,24 @@ def test_a_limit_of_zero_and_a_level_of_off_leave_checks_out() -> None:
 def test_a_gate_that_checks_nothing_does_not_pass() -> None:
     nothing = GateSettings(requirements="off", thresholds="off", leaks="off")
     assert evaluate(report(quick()), nothing).exitcode == NOT_MEASURED
+
+
+@pytest.mark.parametrize(
+    ("state", "exitcode"),
+    [
+        (State.REGRESSED, GATE_FAILED),
+        (State.SUSPECTED, PASSED),
+        (State.LEARNING, NOT_MEASURED),
+    ],
+)
+def test_regressions_fail_where_they_are_told_to(state: State, exitcode: int) -> None:
+    board = board_of(streams.shop())
+    nodeid = streams.SHOP[0].nodeid
+    verdict = Verdict(nodeid, "queries", state, 3, 4, "exact: the baseline is 3")
+    board.judgement = Judgement(None, {nodeid: state}, (verdict,))
+    assert evaluate(document(board, 0), replace(GENEROUS, regressions="fail")).exitcode == exitcode
+    assert evaluate(document(board, 0), GENEROUS).exitcode == PASSED
+
+
+def test_without_a_history_there_are_no_regressions_to_measure() -> None:
+    assert evaluate(report(quick()), replace(GENEROUS, regressions="fail")).exitcode == NOT_MEASURED

@@ -16,6 +16,7 @@ class GateSettings:
     requirements: str = FAIL  # the limits above
     thresholds: str = WARN
     leaks: str = FAIL
+    regressions: str = WARN  # the first runs have nothing to compare with
 
     def limits(self) -> dict[str, float]:
         """The limits by metric."""

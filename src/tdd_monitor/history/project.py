@@ -1,14 +1,25 @@
 """The history of one project: on this machine, and on a server if its team shares one."""
 
 import time
+from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
+from .commit import Commit
 from .database import HistoryError
-from .rows import Result, RunRow
+from .environment import Environment
+from .rows import Figures, Result, RunRow
 from .sqlite import SQLite
-from .store import Store
+from .store import Store, Window
 
 RETRY_S = 60.0  # after a failure of the server
+
+
+class Baseline(NamedTuple):
+    """Earlier figures of each test, and those accepted last."""
+
+    window: Window
+    accepted: dict[str, Figures]
 
 
 class ProjectHistory:
@@ -37,6 +48,28 @@ class ProjectHistory:
             try:
                 for unsent in self._local.unsent():
                     self._local.send(unsent, shared)
+            except HistoryError as error:
+                self._failed(error)
+
+    def baseline(self, environment: Environment, scope: str) -> Baseline:
+        """What a run of this scope is compared with. Raises HistoryError."""
+        shared = self._reachable()
+        if shared is not None:
+            try:
+                return Baseline(shared.window(environment, scope), shared.anchors(environment))
+            except HistoryError as error:
+                self._failed(error)
+        return Baseline(self._local.window(environment, scope), self._local.anchors(environment))
+
+    def accept(
+        self, environment: Environment, commit: Commit, figures: Collection[tuple[str, Figures]]
+    ) -> None:
+        """Make these the accepted figures of their tests. Raises HistoryError."""
+        self._local.accept(environment, commit, figures)
+        shared = self._reachable()
+        if shared is not None:
+            try:
+                shared.accept(environment, commit, figures)
             except HistoryError as error:
                 self._failed(error)
 

@@ -49,10 +49,10 @@ _FORGET = """
     )
 """
 _WINDOW = f"""
-    SELECT nodeid, {_FIGURES} FROM (
+    SELECT nodeid, run, {_FIGURES} FROM (
         SELECT test, run, {_FIGURES}, row_number() OVER (PARTITION BY test ORDER BY run DESC) AS age
         FROM results JOIN runs ON runs.id = results.run
-        WHERE environment = $1 AND outcome = 'passed' AND attempts = 1
+        WHERE environment = $1 AND outcome = 'passed' AND attempts = 1 AND (scope = 'all' OR $3 = 'some')
     ) AS newest JOIN tests ON tests.id = newest.test
     WHERE age <= $2 ORDER BY run
 """
@@ -89,6 +89,10 @@ _SENT = "DELETE FROM outbox WHERE run = (SELECT id FROM runs WHERE uuid = $1)"
 _NODE_IDS = "SELECT nodeid FROM tests ORDER BY nodeid"
 
 
+# By node id, then by a number of the run that rises with time.
+Window = dict[str, dict[int, Figures]]
+
+
 class Past(NamedTuple):
     """A result and the run that it comes from."""
 
@@ -123,11 +127,15 @@ class Store:
                 self.database.query(_PUT_IN_OUTBOX, added[0][0])
             self.database.query(_FORGET, environment, run.scope, RUNS_KEPT)
 
-    def window(self, environment: Environment) -> dict[str, list[Figures]]:
-        """The newest comparable figures of every test in this environment, oldest first, at most WINDOW."""
-        found: dict[str, list[Figures]] = {}
-        for nodeid, *figures in self._of(environment, _WINDOW, WINDOW):
-            found.setdefault(nodeid, []).append(Figures(*figures))
+    def window(self, environment: Environment, scope: str) -> Window:
+        """The newest comparable figures of every test in this environment, oldest first, at most WINDOW.
+
+        Those of partial runs only count for another partial run: a test that runs alone pays for imports
+        and caches that others share.
+        """
+        found: Window = {}
+        for nodeid, run, *figures in self._of(environment, _WINDOW, WINDOW, scope):
+            found.setdefault(nodeid, {})[run] = Figures(*figures)
         return found
 
     def anchors(self, environment: Environment) -> dict[str, Figures]:

@@ -14,7 +14,7 @@ from tdd_monitor.session.pool_life import labels
 from tdd_monitor.terminal import plain_lines, visible
 from tdd_monitor.verdict import Board, Severity, wording
 
-from . import pytest_messages
+from . import pytest_messages, regressions
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -134,6 +134,8 @@ def summary(
     _failures(board, run, console)
     _slowest(board, console)
     _alerts(board, console)
+    if board.judgement is not None:
+        regressions.print_judgement(board.judgement, console)
     _memory(board, console)
     _unwatched(board, run, console)
     _pools(board, console)

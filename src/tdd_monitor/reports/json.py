@@ -12,6 +12,8 @@ from tdd_monitor.session.model import Item, Run, SharedFixture
 from tdd_monitor.terminal import plain_lines
 from tdd_monitor.verdict import Alert, Board
 
+from . import regressions
+
 COUNTED = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 
 
@@ -22,7 +24,7 @@ def document(board: Board, exitcode: int) -> dict[str, Any]:
     entry per test with its metrics, in milliseconds, megabytes or plain counts as their names say; every
     entry has the same keys, null where a test has no value. `queries` is also null when the test may have
     used a driver that is not instrumented. `incomplete` says which of pytest's events never arrived (null:
-    nothing is missing).
+    nothing is missing). `regressions` compares the run with earlier ones (null: no history is kept).
     """
     session = board.session
     run = session.run
@@ -42,6 +44,7 @@ def document(board: Board, exitcode: int) -> dict[str, Any]:
         ],
         "collect_errors": [error._asdict() for error in run.collect_errors] if run else [],
         "alerts": [_alert(alert) for alert in board.alerts()],
+        "regressions": regressions.document(board.judgement),
         "memory": _memory(board),
         "pools": [
             {"worker": pool.worker, **pool.latest._asdict(), "peak_in_use": pool.peak_in_use}

@@ -49,7 +49,9 @@ class Engine:
         self.notices = self._journal.notices
         self._server = Server(self._on_stream_line)
         self._counts = ServerCounts(self._journal.emit)
-        self._history = HistoryWriter(settings.root, settings.history_url, self._journal.keep_notice)
+        self._history = HistoryWriter(
+            settings.root, settings.history_url, self._journal.keep_notice, self._journal.judged
+        )
         self._run: PytestRun | None = None
         self._request: Selection | None = Selection("first run")
         self._requested = asyncio.Event()

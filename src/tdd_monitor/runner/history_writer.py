@@ -7,22 +7,31 @@ from pathlib import Path
 
 from tdd_monitor.history import commit, environment, rows
 from tdd_monitor.history.database import HistoryError
-from tdd_monitor.history.project import ProjectHistory
-from tdd_monitor.history.rows import Finished, RunRow
+from tdd_monitor.history.project import Baseline, ProjectHistory
+from tdd_monitor.history.rows import Finished, Result, RunRow
 from tdd_monitor.session.model import Session
+from tdd_monitor.verdict import regressions
+from tdd_monitor.verdict.regressions import Judgement
 
 
 class HistoryWriter:
-    """Adds runs to the history of the project at `root`, in a thread of its own.
+    """Adds runs to the history of the project at `root`, in a thread of its own, and judges them by it.
 
     `url` is the server of a shared history, or "". It never fails or delays a run: problems go to
-    `report`, and the next run tries again.
+    `report`, and the next run tries again. `judged` gets the id and the judgement of each run.
     """
 
-    def __init__(self, root: Path, url: str, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        url: str,
+        report: Callable[[str], None],
+        judged: Callable[[str, Judgement], None],
+    ) -> None:
         self._root = root
         self._url = url
         self._report = report
+        self._judged = judged
         self._thread = ThreadPoolExecutor(1, "history")  # one at a time
         self._history: ProjectHistory | None = None
         self._writing: set[asyncio.Task[None]] = set()
@@ -45,23 +54,43 @@ class HistoryWriter:
 
     async def _add(self, run: RunRow, tests: list[Finished]) -> None:
         loop = asyncio.get_running_loop()
-        for notice in await loop.run_in_executor(self._thread, self._write, run, tests):
+        judgement, notices = await loop.run_in_executor(self._thread, self._write, run, tests)
+        if judgement is not None:
+            self._judged(run.uuid, judgement)
+        for notice in notices:
             self._report(notice)
 
-    def _write(self, run: RunRow, tests: list[Finished]) -> list[str]:
-        """Write the run, in the thread; returns notices for the user."""
+    def _write(self, run: RunRow, tests: list[Finished]) -> tuple[Judgement | None, list[str]]:
+        """Judge and write the run, in the thread; returns notices for the user too."""
+        judgement = None
         try:
             if self._history is None:
                 self._history = ProjectHistory(self._root, self._url)
+            history = self._history
             run = run._replace(commit=commit.checked_out(self._root))
-            self._history.add(run, [test.result() for test in tests])
-            notices, self._history.notices = self._history.notices, []
-            return notices
+            results = [test.result() for test in tests]
+            baseline = history.baseline(run.environment, run.scope)
+            judgement = regressions.judge(results, *baseline)
+            history.add(run, results)
+            if run.scope == "all":
+                _set_baselines(history, run, results, baseline)
+            notices, history.notices = history.notices, []
+            return judgement, notices
         except HistoryError as error:
             self._close()
-            return [str(error)]
+            return judgement, [str(error)]
 
     def _close(self) -> None:
         if self._history is not None:
             self._history.close()
             self._history = None
+
+
+def _set_baselines(history: ProjectHistory, run: RunRow, results: list[Result], baseline: Baseline) -> None:
+    for result in results:
+        if result.comparable:
+            earlier = baseline.window.setdefault(result.nodeid, {})
+            earlier[max(earlier, default=0) + 1] = result.figures
+    found = regressions.to_accept(baseline.window, baseline.accepted)
+    if found:
+        history.accept(run.environment, run.commit, found)

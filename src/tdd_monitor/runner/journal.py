@@ -10,6 +10,7 @@ from tdd_monitor.protocol.codec import encode
 from tdd_monitor.protocol.events import Event, Line
 from tdd_monitor.session.model import Delta
 from tdd_monitor.verdict import Board
+from tdd_monitor.verdict.regressions import Judgement
 
 from .control import Listener
 
@@ -61,6 +62,13 @@ class Journal:
         """Drop the notices of the last run, except those that are kept."""
         self.notices.clear()
         self.notices.extend(self._kept_notices)
+
+    def judged(self, run_id: str, judgement: Judgement) -> None:
+        """Take over what the history says about a run, unless the next one has begun."""
+        run = self.board.session.run
+        if run is not None and run.id == run_id:
+            self.board.judgement = judgement
+            self.notify_run_changed()
 
     def notify_run_changed(self) -> None:
         """Notify the listeners of a change that no line carries: notices, watching."""

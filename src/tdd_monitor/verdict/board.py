@@ -1,29 +1,34 @@
 """The session and its alerts, kept in sync: the state that the screen and the reports read."""
 
 from tdd_monitor.config import Severity, Thresholds
-from tdd_monitor.protocol.events import FinishedTest, Line, RunFinish, RunLost
+from tdd_monitor.protocol.events import FinishedTest, Line, RunFinish, RunLost, RunRequest
 from tdd_monitor.session import reducer
 from tdd_monitor.session.model import Delta, Session, SharedFixture
 
 from . import alerts
 from .alerts import Alert
 from .causes import merge_by_cause
+from .regressions import Judgement
 
 
 class Board:
     """Applies lines to a session and judges what changed.
 
-    `of_test` holds the alerts of each item that has any, by node id.
+    `of_test` holds the alerts of each item that has any, by node id. `judgement` compares the last run with
+    earlier ones; None until it has ended, or without a history.
     """
 
     def __init__(self, thresholds: Thresholds | None = None) -> None:
         self.session = Session()
         self.thresholds = thresholds or Thresholds()
         self.of_test: dict[str, list[Alert]] = {}
+        self.judgement: Judgement | None = None
 
     def apply(self, line: Line) -> Delta:
         """Apply one line; returns what it changed in the session."""
         delta = reducer.apply(self.session, line)
+        if isinstance(line.event, RunRequest):
+            self.judgement = None
         for nodeid in delta.items:
             item = self.session.items.get(nodeid)
             if item is None or item.record is None:

@@ -1,4 +1,4 @@
-"""Whether a run is fast enough to be merged: limits of the whole run, thresholds, leaks."""
+"""Whether a run is fast enough to be merged: limits of the whole run, thresholds, leaks, regressions."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -53,6 +53,7 @@ def evaluate(report: Mapping[str, Any], settings: GateSettings) -> GateVerdict:
     checks = [*_requirements(report, settings, problem)]
     checks += _alerts(report, "thresholds", settings.thresholds, problem)
     checks += _alerts(report, "leaks", settings.leaks, problem)
+    checks += _regressions(report, settings.regressions, problem)
     return GateVerdict(tuple(checks))
 
 
@@ -107,3 +108,23 @@ def _alerts(report: Mapping[str, Any], name: str, level: str, problem: str) -> l
     worst = f", such as {found[0]['metric']} of {found[0]['subject']}" if found else ""
     status = Status.FAILED if found else Status.PASSED
     return [Check(name, level, status, figures.plural(len(found), "alert") + worst)]
+
+
+def _regressions(report: Mapping[str, Any], level: str, problem: str) -> list[Check]:
+    if level == OFF:
+        return []
+    found = report["regressions"]
+    compared = sum(count for state, count in found["counts"].items() if state != "learning") if found else 0
+    if problem or not compared:
+        if level != FAIL:  # the first runs of every project; a warning about that would be noise
+            return []
+        detail = problem or "no test has enough earlier runs in this environment"
+        return [Check("regressions", level, Status.NOT_MEASURED, detail)]
+    worse = [verdict for verdict in found["verdicts"] if verdict["state"] == "regressed"]
+    if not worse:
+        detail = f"no evidence in {figures.plural(compared, 'test')}"
+        return [Check("regressions", level, Status.PASSED, detail)]
+    first = worse[0]
+    change = f"{first['metric']} {first['before']:g} -> {first['after']:g}"
+    detail = f"{len(worse)}, such as {change} of {first['nodeid']}"
+    return [Check("regressions", level, Status.FAILED, detail)]

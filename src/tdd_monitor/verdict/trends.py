@@ -1,29 +1,16 @@
 """Trends of one test's figures over its runs: changes of level and flakiness."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tdd_monitor.figures import NS_PER_MS
 from tdd_monitor.history.environment import Environment
-from tdd_monitor.history.rows import Figures, RunRow
+from tdd_monitor.history.rows import RunRow
 from tdd_monitor.history.store import Past
 
 from .change_points import change_points
+from .compared import EXACT, MIN_FACTOR, MIN_MS, NOISY
 
-# Durations vary from run to run: a change of level needs several values. Counts do not.
-NOISY: dict[str, Callable[[Figures], float]] = {
-    "test_duration_ms": lambda figures: figures.wall_ns / NS_PER_MS,
-    "cpu_ms": lambda figures: figures.cpu_ns / NS_PER_MS,
-}
-EXACT: dict[str, Callable[[Figures], int | None]] = {
-    "queries": lambda figures: figures.queries,
-    "ddl": lambda figures: figures.ddl,
-    "pool_peak": lambda figures: figures.pool_peak,
-    "leaked_connections": lambda figures: figures.leaked,
-}
-MIN_FACTOR = 1.25  # smaller changes of a duration are not worth a line
-MIN_MS = 5.0
 MAX_EXACT_CHANGES = 3  # a count that changes more often than this is not exact for this test
 
 

@@ -20,6 +20,9 @@ WORDS = {
     "repeated_queries": "N+1 query",
 }
 
+# Metrics without a threshold, which are only compared between runs.
+COMPARED_WORDS = {"cpu_ms": "CPU time", "ddl": "DDL statements", "pool_peak": "peak pool use"}
+
 ADVICE = {
     "test_duration_ms": "Press enter: the waterfall shows which phase or fixture takes the time.",
     "fixture_setup_ms": "Set up for each test: widen its scope or make it cheaper. enter lists its tests.",
@@ -45,7 +48,7 @@ ANY_IS_TOO_MUCH = {"pool_waiting": "at once", "leaked_connections": "not release
 
 def word(metric: str) -> str:
     """The label of a metric; the user's own metrics keep their names."""
-    return WORDS.get(metric, metric)
+    return WORDS.get(metric) or COMPARED_WORDS.get(metric, metric)
 
 
 def value(metric: str, number: float) -> str:
