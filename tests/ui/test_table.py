@@ -6,6 +6,7 @@ import pytest
 from rich.cells import cell_len
 from support import streams
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from tdd_monitor.protocol.events import (
     Collect,
@@ -17,8 +18,10 @@ from tdd_monitor.protocol.events import (
 )
 from tdd_monitor.ui.app import MonitorApp
 from tdd_monitor.ui.panels import columns
+from tdd_monitor.ui.panels.panel import Panel
 from tdd_monitor.ui.panels.tests import TestTable
 from tdd_monitor.ui.screens.main import MainScreen
+from tdd_monitor.ui.widgets import RowsView
 
 pytestmark = pytest.mark.asyncio
 
@@ -223,20 +226,48 @@ async def test_ten_thousand_rows_cost_only_the_visible_ones(make_app: MakeApp) -
     app = make_app(stream.lines)
     async with app.run_test(size=(110, 36)) as pilot:
         table = await settle(pilot)
-        drawn = 0
-        original = table.row_strip
-
-        def counting(index: int, width: int) -> object:
-            nonlocal drawn
-            drawn += 1
-            return original(index, width)
-
-        table.row_strip = counting  # type: ignore[method-assign, assignment]
+        drawn = drawn_rows(table)
         await pilot.press("G")
         await pilot.pause()
         assert table.cursor == 9_999
         assert table.scroll_offset.y == 10_000 - table.page
-        assert 0 < drawn < 5 * table.size.height
+        assert 0 < len(drawn) < 5 * table.size.height
+
+
+async def test_a_step_of_the_cursor_draws_two_rows_and_the_position(make_app: MakeApp) -> None:
+    app = make_app(streams.shop())
+    async with app.run_test(size=(110, 36)) as pilot:
+        table = await settle(pilot)
+        drawn = drawn_rows(table)
+        await pilot.press("j")
+        await pilot.pause()
+        assert drawn == [0, 1]
+        assert "2 of 40" in app.export_screenshot().replace("&#160;", " ")
+
+
+async def test_a_frame_without_news_draws_no_panel(make_app: MakeApp) -> None:
+    app = make_app(streams.shop())
+    async with app.run_test(size=(110, 36)) as pilot:
+        await settle(pilot)
+        panels = list(app.screen.query(Panel))
+        drawn = [drawn_rows(panel) for panel in panels]
+        for panel in panels:
+            panel.catch_up()
+        await pilot.pause()
+        assert not any(drawn)
+
+
+def drawn_rows(view: RowsView) -> list[int]:
+    """The indexes of the rows that the view draws from now on."""
+    drawn: list[int] = []
+    original = view.row_strip
+
+    def recording(index: int, width: int) -> Strip:
+        drawn.append(index)
+        return original(index, width)
+
+    view.row_strip = recording  # type: ignore[method-assign]
+    return drawn
 
 
 @pytest.mark.parametrize("width", [50, 78, 98, 118, 134, 198])

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from textual.geometry import Region
+from textual.widget import Widget
+
 
 class _DiscardingWriter:
     """Replaces the driver's writer once the terminal has closed."""
@@ -29,3 +32,13 @@ def discard_output(app: Any) -> bool:
         driver._writer_thread = _DiscardingWriter()
         return True
     return bool(app.is_headless)
+
+
+def show_border_subtitle(widget: Widget, subtitle: str) -> None:
+    """Show a subtitle on the border and repaint only that line; setting it repaints the whole widget."""
+    if hasattr(widget, "_border_subtitle") and widget.styles.border_bottom[0]:
+        widget._border_subtitle = widget.render_str(subtitle)
+        bottom = widget.outer_size.height - 1 - widget.content_offset.y
+        widget.refresh(Region(0, bottom, widget.size.width, 1))
+    else:
+        widget.border_subtitle = subtitle

@@ -31,7 +31,7 @@ class Panel(LinesView):
             return
         self.show(list(self._compose_rows(view, region.width, region.height)))
         heading = self._heading(view)
-        self.border_title = title(self.digit, self.panel_title, heading)
+        self.show_titles(title(self.digit, self.panel_title, heading))
 
     def on_resize(self, event: events.Resize) -> None:
         """Compose the view for the new size."""

@@ -1,5 +1,6 @@
 """Base of the screens that follow the run."""
 
+from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Static
@@ -22,6 +23,7 @@ class LiveScreen(Screen[None]):
         super().__init__()
         self.view = view
         self.keys = KeyLine(id="keys")
+        self._resized = False
 
     def compose_frame(self) -> ComposeResult:
         """The footer, and the message that replaces everything in too small a terminal."""
@@ -34,6 +36,19 @@ class LiveScreen(Screen[None]):
 
     def settle(self) -> None:
         """Continue work that does not fit into one frame. Called every frame, even if nothing changed."""
+
+    def show_whole(self) -> None:
+        """Show everything now, for the current size."""
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Compose for the new size: once, although Textual reports a size up to three times."""
+        if not self._resized:
+            self._resized = True
+            self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        self._resized = False
+        self.show_whole()
 
     def chosen(self) -> list[str]:
         """Node ids of the tests that a key applies to: the marked ones, or the current one."""

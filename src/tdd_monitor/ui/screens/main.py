@@ -104,7 +104,7 @@ class MainScreen(LiveScreen):
             self._turns.rotate(-1)
 
     def show_whole(self) -> None:
-        """Show the whole view now."""
+        """Show the whole view now, for the current size."""
         self._show_top()
         self.table.listing.restart()
         self.table.repaint(self.view, Delta(rows=True))
@@ -126,13 +126,9 @@ class MainScreen(LiveScreen):
         self.update_keys()
 
     def _show_heading(self) -> None:
-        self.table.border_title = title(1, "tests", self.table.heading())
         count = self.table.row_count()
-        self.table.border_subtitle = f"{self.table.cursor + 1:,} of {count:,}" if count else ""
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Compose everything for the new size."""
-        self.call_after_refresh(self.show_whole)
+        place = f"{self.table.cursor + 1:,} of {count:,}" if count else ""
+        self.table.show_titles(title(1, "tests", self.table.heading()), place)
 
     def on_rows_view_moved(self) -> None:
         """Update the heading, which contains the position."""

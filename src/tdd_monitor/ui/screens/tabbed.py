@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from textual import events
 from textual.app import ComposeResult
 from textual.widget import Widget
 
@@ -58,9 +57,9 @@ class TabbedScreen(LiveScreen):
         """Focus the body, which handles the movement keys."""
         self.body.focus()
 
-    def on_resize(self, event: events.Resize) -> None:
-        """Compose for the new width, on which names, bars and wrapped text depend."""
-        self.call_after_refresh(self.show_tab)
+    def show_whole(self) -> None:
+        """Compose for the current width, on which names, bars and wrapped text depend."""
+        self.show_tab()
 
     def show_tab(self, reset: bool = False) -> None:
         """Show the current content of the active tab; with `reset`, from the top."""

@@ -12,6 +12,7 @@ from textual.strip import Strip
 
 from tdd_monitor.ui import actions
 from tdd_monitor.ui.text.parts import Target
+from tdd_monitor.ui.textual_internals import show_border_subtitle
 
 from .painted import Painted
 
@@ -34,6 +35,7 @@ class RowsView(Painted, ScrollView, can_focus=True, inherit_bindings=False):
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.cursor = 0
+        self._titles = ("", "")
 
     # To be implemented by subclasses
 
@@ -83,6 +85,15 @@ class RowsView(Painted, ScrollView, can_focus=True, inherit_bindings=False):
         if index >= self.row_count():
             return self.paint((), width)
         return self.row_strip(index, width)
+
+    def show_titles(self, title: str, subtitle: str = "") -> None:
+        """Show these titles on the border."""
+        before, self._titles = self._titles, (title, subtitle)
+        # Setting one repaints the whole view, even if it is the same.
+        if title != before[0]:
+            self.border_title = title
+        if subtitle != before[1]:
+            show_border_subtitle(self, subtitle)
 
     def refresh_row(self, index: int) -> None:
         """Repaint one row if it is visible."""
