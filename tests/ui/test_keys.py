@@ -43,81 +43,135 @@ def wide() -> list[Line]:
 
 
 @dataclass(frozen=True)
-class Case:
-    """The keys to press first, what to observe, and its value after the key."""
+class Step:
+    """An action, what to observe, its value after the key, and the keys to press first."""
 
+    action: str
     look: Callable[[MonitorApp], object]
     after: object
     before: tuple[str, ...] = ()
-    lines: Callable[[], Iterable[Line]] = streams.shop
 
 
-CASES: dict[str, Case] = {
-    "move.down": Case(cursor, 1),
-    "move.up": Case(cursor, 1, ("j", "j")),
-    "move.top": Case(cursor, 0, ("j", "j")),
-    "move.bottom": Case(cursor, 39),
-    "move.page_down": Case(lambda app: cursor(app) > 5, True),
-    "move.page_up": Case(lambda app: 20 < cursor(app) < 39, True, ("G",)),
-    "move.left": Case(scrolled, 0, ("enter", "right_square_bracket", "l"), wide),
-    "move.right": Case(scrolled, 8, ("enter", "right_square_bracket"), wide),
-    "move.in": Case(shown, "DetailScreen"),
-    "move.back": Case(shown, "MainScreen", ("enter",)),
-    "panel.tests": Case(focus, "tests", ("3",)),
-    "panel.durations": Case(focus, "durations"),
-    "panel.alerts": Case(focus, "alerts"),
-    "panel.memory": Case(focus, "memory"),
-    "panel.pools": Case(focus, "pools"),
-    "panel.workers": Case(focus, "workers"),
-    "panel.next": Case(focus, "durations"),
-    "panel.previous": Case(focus, "workers"),
-    "panel.zoom": Case(lambda app: [p.id for p in main(app).panels if p.display], ["memory"], ("4",)),
-    "panel.next_tab": Case(tab, 1, ("enter",)),
-    "panel.previous_tab": Case(tab, 7, ("enter",)),
-    "find.filter": Case(lambda app: app.focused and type(app.focused).__name__, "FilterInput"),
-    "find.view": Case(view, "failed"),
-    "find.sort": Case(shown, "SortScreen"),
-    "find.reverse": Case(lambda app: main(app).table.listing.nodeids[0], streams.SHOP[-1].nodeid),
-    "find.next": Case(lambda app: main(app).table.current, streams.N_PLUS_ONE, ("j",)),
-    "find.previous": Case(lambda app: main(app).table.current, streams.N_PLUS_ONE, ("n", "n")),
-    "find.follow": Case(lambda app: main(app).table.follow, False),
-    "run.all": Case(last_request, ("all", None)),
-    "run.failed": Case(last_request, ("failed", FAILED)),
-    "run.over": Case(
-        lambda app: last_request(app) == ("over threshold", app.control.board.over_threshold()), True
+@dataclass(frozen=True)
+class Walk:
+    """Steps in one application, each from where the previous one has led."""
+
+    lines: Callable[[], Iterable[Line]]
+    steps: tuple[Step, ...]
+
+
+WALKS: dict[str, Walk] = {
+    "rows": Walk(
+        streams.shop,
+        (
+            Step("move.down", cursor, 1),
+            Step("move.up", cursor, 0),
+            Step("move.bottom", cursor, 39),
+            Step("move.top", cursor, 0),
+            Step("move.page_down", lambda app: cursor(app) > 5, True),
+            Step("move.page_up", lambda app: 20 < cursor(app) < 39, True, ("G",)),
+            Step("move.in", shown, "DetailScreen"),
+            Step("move.back", shown, "MainScreen"),
+        ),
     ),
-    "run.these": Case(last_request, ("this test", [streams.SHOP[2].nodeid]), ("j", "j")),
-    "run.cancel": Case(last_request, ("cancel", None), (), lambda: streams.shop(stop_after=9)),
-    "run.watching": Case(lambda app: app.control.watching, False),
-    "test.mark": Case(lambda app: main(app).table.marks, {streams.FIRST}),
-    "test.edit": Case(notes, ["/shop/tests/test_catalog.py does not exist."]),
-    "test.copy_id": Case(lambda app: app.clipboard, streams.FIRST),
-    "test.copy_command": Case(lambda app: app.clipboard, f"pytest {streams.FIRST}"),
-    "monitor.pause": Case(lambda app: app.feed.paused, True),
-    "monitor.output": Case(shown, "PagesScreen"),
-    "monitor.help": Case(shown, "HelpScreen"),
-    "monitor.palette": Case(lambda app: isinstance(app.screen, CommandPalette), True),
-    "monitor.suspend": Case(notes, ["Cannot suspend: no shell to return to."]),
-    "monitor.quit": Case(lambda app: app.control.requests[-1], ("stop", None)),  # type: ignore[attr-defined]
+    "text": Walk(
+        wide,
+        (
+            Step("move.right", scrolled, 8, ("enter", "right_square_bracket")),
+            Step("move.left", scrolled, 0),
+        ),
+    ),
+    "panels": Walk(
+        streams.shop,
+        (
+            Step("panel.durations", focus, "durations"),
+            Step("panel.alerts", focus, "alerts"),
+            Step("panel.memory", focus, "memory"),
+            Step("panel.pools", focus, "pools"),
+            Step("panel.workers", focus, "workers"),
+            Step("panel.tests", focus, "tests"),
+            Step("panel.next", focus, "durations"),
+            Step("panel.previous", focus, "workers", ("1",)),
+            Step("panel.zoom", lambda app: [p.id for p in main(app).panels if p.display], ["memory"], ("4",)),
+        ),
+    ),
+    "tabs": Walk(
+        streams.shop,
+        (
+            Step("panel.next_tab", tab, 1, ("enter",)),
+            Step("panel.previous_tab", tab, 7, ("left_square_bracket",)),
+        ),
+    ),
+    "find": Walk(
+        streams.shop,
+        (
+            Step("find.follow", lambda app: main(app).table.follow, False),
+            Step("find.next", lambda app: main(app).table.current, streams.N_PLUS_ONE, ("j",)),
+            Step("find.previous", lambda app: main(app).table.current, streams.N_PLUS_ONE, ("n",)),
+            Step("find.reverse", lambda app: main(app).table.listing.nodeids[0], streams.SHOP[-1].nodeid),
+            Step("find.view", view, "failed"),
+            Step("find.filter", lambda app: app.focused and type(app.focused).__name__, "FilterInput"),
+            Step("find.sort", shown, "SortScreen", ("escape",)),
+        ),
+    ),
+    "runs": Walk(
+        streams.shop,
+        (
+            Step("run.all", last_request, ("all", None)),
+            Step("run.failed", last_request, ("failed", FAILED)),
+            Step(
+                "run.over",
+                lambda app: last_request(app) == ("over threshold", app.control.board.over_threshold()),
+                True,
+            ),
+            Step("run.these", last_request, ("this test", [streams.SHOP[2].nodeid]), ("j", "j")),
+            Step("run.watching", lambda app: app.control.watching, False),
+        ),
+    ),
+    "run in progress": Walk(
+        lambda: streams.shop(stop_after=9), (Step("run.cancel", last_request, ("cancel", None)),)
+    ),
+    "test": Walk(
+        streams.shop,
+        (
+            Step("test.edit", notes, ["/shop/tests/test_catalog.py does not exist."]),
+            Step("test.copy_id", lambda app: app.clipboard, streams.FIRST),
+            Step("test.copy_command", lambda app: app.clipboard, f"pytest {streams.FIRST}"),
+            Step("test.mark", lambda app: main(app).table.marks, {streams.FIRST}),
+        ),
+    ),
+    "monitor": Walk(
+        streams.shop,
+        (
+            Step("monitor.suspend", notes, ["Cannot suspend: no shell to return to."]),
+            Step("monitor.pause", lambda app: app.feed.paused, True),
+            Step("monitor.output", shown, "PagesScreen"),
+            Step("monitor.help", shown, "HelpScreen", ("escape",)),
+            Step("monitor.palette", lambda app: isinstance(app.screen, CommandPalette), True, ("escape",)),
+            Step("monitor.quit", last_request, ("stop", None), ("escape",)),
+        ),
+    ),
 }
 
 
-async def test_every_action_has_a_case() -> None:
-    assert list(CASES) == [action.id for action in actions.ACTIONS]
+async def test_every_action_has_a_step() -> None:
+    steps = [step.action for walk in WALKS.values() for step in walk.steps]
+    assert sorted(steps) == sorted(action.id for action in actions.ACTIONS)
 
 
-@pytest.mark.parametrize("action", actions.ACTIONS, ids=lambda action: action.id)
-async def test_a_key_performs_its_action(make_app: MakeApp, action: actions.Action) -> None:
-    case = CASES[action.id]
-    app = make_app(case.lines())
-    key, *aliases = action.keys.split(",")
+@pytest.mark.parametrize("walk", WALKS.values(), ids=WALKS)
+async def test_keys_perform_their_actions(make_app: MakeApp, walk: Walk) -> None:
+    by_id = {action.id: action for action in actions.ACTIONS}
+    app = make_app(walk.lines())
     async with app.run_test(size=SIZE) as pilot:
-        await press(pilot, *case.before)
-        for alias in aliases:
-            assert app.screen.active_bindings[alias].binding.id == action.id
-        assert case.look(app) != case.after
-        await press(pilot, key)
-        assert case.look(app) == case.after
+        for step in walk.steps:
+            key, *aliases = by_id[step.action].keys.split(",")
+            await press(pilot, *step.before)
+            for alias in aliases:
+                assert app.screen.active_bindings[alias].binding.id == step.action
+            assert step.look(app) != step.after, step.action
+            await press(pilot, key)
+            assert step.look(app) == step.after, step.action
 
 
 async def test_a_recording_refuses_run_keys_and_gives_the_reason(make_app: MakeApp) -> None:
