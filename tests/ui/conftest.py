@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.settling import settle_when_idle
+from support.styles import share_parsed_styles
 
 from tdd_monitor.config import Settings
 from tdd_monitor.protocol.events import Line
@@ -73,6 +74,12 @@ MakeApp = Callable[..., MonitorApp]
 def _settles_when_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pilot continues as soon as the event loop has nothing left to do."""
     settle_when_idle(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def _shares_parsed_styles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each application parses the same style sheets: a tenth of its start."""
+    share_parsed_styles(monkeypatch)
 
 
 @pytest.fixture
