@@ -4,7 +4,7 @@ import pytest
 
 from plugin.conftest import Suite
 from plugin.harness import Run, run_pytest
-from tdd_monitor.ui.tabs.waterfall import _headline
+from tdd_monitor.session.tracebacks import headline
 
 TESTS = """
     def low(): raise KeyError("low")
@@ -35,5 +35,5 @@ def test_the_first_line_keeps_its_indent(run: Run) -> None:
 
 def test_the_headline_of_chained_exceptions_is_the_one_of_pytest(run: Run) -> None:
     for name, said in (("::test_cause", "ValueError: high"), ("::test_context", "OSError: meanwhile")):
-        assert _headline(run.phase(name, "call").longrepr.splitlines()) == said
+        assert headline(run.phase(name, "call").longrepr.splitlines()) == said
         assert f"{name} - {said}" in run.output

@@ -26,11 +26,15 @@ def gate(report: Path) -> None:
     could not be measured. If tests failed, the exit code is that of the run.
     """
     from tdd_monitor.reports.gate import print_gate
+    from tdd_monitor.reports.json import VERSION
     from tdd_monitor.reports.output import make_console
 
     settings = settings_here().gate
     try:
         document = json.loads(report.read_text(encoding="utf-8"))
+        version = document.get("version", 0)  # older reports have none
+        if version > VERSION:
+            raise NotMeasuredError(f"{report} has version {version}; this tdd-monitor reads up to {VERSION}.")
         verdict, exitcode = verdicts.evaluate(document, settings), int(document["exitcode"])
     except OSError as error:
         raise NotMeasuredError(f"Cannot read {report}: {error.strerror}.") from error

@@ -2,12 +2,14 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tdd_monitor.config import GateSettings
+from tdd_monitor.reports import formats
 from tdd_monitor.runner.engine import Engine
 from tdd_monitor.runner.headless import run_headless
 from tdd_monitor.runner.pytest_process.crash_output import timeout_stacks
@@ -16,6 +18,7 @@ from tdd_monitor.runner.stream.server import ServerError
 from .errors import UsageError
 from .options import PytestCommand, make_engine, pytest_options
 from .project import settings_here
+from .reporting import json_option, report_option, show_problems
 
 if TYPE_CHECKING:
     from tdd_monitor.verdict.gate import GateVerdict
@@ -23,12 +26,8 @@ if TYPE_CHECKING:
 
 @click.command(cls=PytestCommand)
 @pytest_options
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write the report to FILE as JSON.",
-)
+@report_option
+@json_option
 @click.option(
     "--gate",
     is_flag=True,
@@ -36,23 +35,29 @@ if TYPE_CHECKING:
     "with 4 if one could not be measured.",
 )
 def run(
-    paths: tuple[str, ...], python: str, record: Path | None, memory: str, json_file: Path | None, gate: bool
+    paths: tuple[str, ...],
+    python: str,
+    record: Path | None,
+    memory: str,
+    reports: tuple[formats.Request, ...],
+    json_file: str | None,
+    gate: bool,
 ) -> None:
     """Run the tests once without a screen and print a summary. Exits with pytest's exit code.
 
-    Everything after `--` is passed to pytest: tdd-monitor run tests/ --json out.json -- -n 4
+    Everything after `--` is passed to pytest: tdd-monitor run tests/ --report junit=out.xml -- -n 4
     """
-    sys.exit(execute(make_engine(settings_here(), paths, python, record, memory), json_file, gate))
+    if json_file is not None:
+        reports = (formats.Request("json", json_file), *reports)
+    sys.exit(execute(make_engine(settings_here(), paths, python, record, memory), reports, gate))
 
 
-def execute(engine: Engine, json_file: Path | None = None, gate: bool = False) -> int:
-    """Run once, write the JSON, print progress and summary; returns the exit code.
+def execute(engine: Engine, reports: Sequence[formats.Request] = (), gate: bool = False) -> int:
+    """Run once, write the reports, print progress and summary; returns the exit code.
 
-    With `gate`, a successful run ends with the gate's exit code. Raises UsageError, and ClickException when
-    the JSON cannot be written.
+    With `gate`, a successful run ends with the gate's exit code. Raises UsageError.
     """
     from tdd_monitor.reports import console as report
-    from tdd_monitor.reports import json as json_report
     from tdd_monitor.reports.output import make_console
 
     console = make_console()
@@ -63,35 +68,34 @@ def execute(engine: Engine, json_file: Path | None = None, gate: bool = False) -
             code = asyncio.run(run_headless(engine))
     except ServerError as error:
         raise UsageError(str(error)) from error
-    document = json_report.document(engine.board, code) if gate or json_file is not None else {}
-    verdict = _judge(document, engine.settings.gate) if gate else None
-    # Before the summary, so that the file exists even if printing fails.
-    problem = _write_json(document, verdict, json_file) if json_file is not None else ""
     output = list(engine.output)
-    report.summary(engine.board, console, code, [*timeout_stacks(output), *engine.notices], output)
+    notices = [*timeout_stacks(output), *engine.notices]
+    document = _document(engine, code, notices, output) if gate or reports else {}
+    verdict = _judge(document, engine.settings.gate) if gate else None
+    # Before the summary, so that the files exist even if printing fails.
+    problems = formats.write(document, [each for each in reports if not each.to_stdout])
+    report.summary(engine.board, console, code, notices, output)
     if verdict is not None:
         from tdd_monitor.reports.gate import print_gate
 
         print_gate(verdict, console)
         code = code or verdict.exitcode
-    if problem:
-        raise click.ClickException(problem)
-    return code
+    problems += formats.write(document, [each for each in reports if each.to_stdout])
+    return show_problems(problems, code)
+
+
+def _document(engine: Engine, code: int, notices: Sequence[str], output: Sequence[str]) -> dict[str, Any]:
+    from tdd_monitor.reports import json as json_report
+
+    around = json_report.Surroundings(notices, output, str(engine.target.cwd))
+    return json_report.document(engine.board, code, around)
 
 
 def _judge(document: dict[str, Any], settings: GateSettings) -> "GateVerdict":
+    """The verdict of the gate, which becomes part of the document."""
+    from tdd_monitor.reports import gate as gate_report
     from tdd_monitor.verdict.gate import evaluate
 
-    return evaluate(document, settings)
-
-
-def _write_json(document: dict[str, Any], verdict: "GateVerdict | None", file: Path) -> str:
-    from tdd_monitor.reports import gate as gate_report
-    from tdd_monitor.reports import json as json_report
-
-    document["gate"] = gate_report.document(verdict) if verdict is not None else None
-    try:
-        json_report.write(document, file)
-    except OSError as error:
-        return f"Cannot write {file}: {error.strerror}."
-    return ""
+    verdict = evaluate(document, settings)
+    document["gate"] = gate_report.document(verdict)
+    return verdict

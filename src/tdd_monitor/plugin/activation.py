@@ -8,6 +8,7 @@ import contextlib
 import os
 import platform
 import sys
+import time
 from typing import Any, Callable, ContextManager, Dict, Generator, List, Optional, Tuple
 
 import pytest
@@ -197,6 +198,7 @@ class Activation:
             self._plugin_names(),
             # pytest-cov registers under this name where it measures.
             self._config.pluginmanager.hasplugin("_cov") or sys.gettrace() is not None,
+            time.time_ns(),
         )
 
     def _plugin_names(self) -> Tuple[str, ...]:

@@ -31,6 +31,7 @@ class Hello(Record):
     start_rss_bytes: int = 0  # of the process, before any conftest was imported
     plugins: Tuple[str, ...] = ()  # names of the installed distributions with pytest plugins
     traced: bool = False  # coverage is measured, which slows the tests down
+    wall_ns: int = 0  # time since the epoch; everything else is monotonic
 
 
 class CollectedTest(Record):

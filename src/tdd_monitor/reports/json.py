@@ -1,23 +1,37 @@
-"""The final state as JSON, for scripts and CI."""
+"""The final state as JSON, for scripts and CI, and the source of every other format.
+
+docs/report.schema.json describes it. `VERSION` changes when a key is removed or changes its meaning;
+readers ignore unknown keys.
+"""
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from tdd_monitor import figures
-from tdd_monitor.protocol.events import Phase
-from tdd_monitor.session import completeness, metrics
-from tdd_monitor.session.model import Item, Run, SharedFixture
+from tdd_monitor import __version__, figures
+from tdd_monitor.session import completeness
+from tdd_monitor.session.model import Run, SharedFixture, Worker
 from tdd_monitor.terminal import plain_lines
 from tdd_monitor.verdict import Alert, Board
 
-from . import regressions
+from . import entries, pytest_messages, regressions
 
+VERSION = 1
 COUNTED = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 
 
-def document(board: Board, exitcode: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the monitor knows beside the board: its notices, pytest's output, where pytest was started."""
+
+    notices: Sequence[str] = ()
+    output: Sequence[str] = ()
+    directory: str = ""
+
+
+def document(board: Board, exitcode: int, around: Surroundings | None = None) -> dict[str, Any]:
     """The last run of `board`.
 
     `counts` has pytest's own summary words (others, such as rerun, only if not zero). `tests` has one
@@ -26,26 +40,32 @@ def document(board: Board, exitcode: int) -> dict[str, Any]:
     used a driver that is not instrumented. `incomplete` says which of pytest's events never arrived (null:
     nothing is missing). `regressions` compares the run with earlier ones (null: no history is kept).
     """
-    session = board.session
+    session, around = board.session, around or Surroundings()
     run = session.run
     counts = dict.fromkeys(COUNTED, 0)
     if run is not None:
         counts |= {word: count for word, count in run.counts.items() if count}
     return {
+        "version": VERSION,
+        "generator": f"tdd-monitor {__version__}",
         "exitcode": exitcode,
         "state": run.state.value if run else "not started",
+        "started_at": _started_at(run) if run else None,
         "duration_s": _duration_s(run) if run else 0.0,
+        "environment": _environment(run, around.directory),
         "counts": counts,
-        "tests": _tests(board),
+        "deselected": run.deselected if run else 0,
+        "tests": entries.of_tests(board, around.directory),
         "shared_fixtures": [
             _shared_fixture(shared)
             for shared in session.shared_fixtures.values()
             if run is not None and shared.run == run.number
         ],
-        "collect_errors": [error._asdict() for error in run.collect_errors] if run else [],
+        "collect_errors": entries.of_collect_errors(session, around.directory),
+        "collect_skips": [entries.of_collect_skip(skip) for skip in run.collect_skips] if run else [],
         "alerts": [_alert(alert) for alert in board.alerts()],
         "regressions": regressions.document(board.judgement),
-        "memory": _memory(board),
+        "memory": [_memory(worker) for worker in session.workers.values() if worker.rss_bytes],
         "pools": [
             {"worker": pool.worker, **pool.latest._asdict(), "peak_in_use": pool.peak_in_use}
             | {"peak_waiting": pool.peak_waiting, "closed": pool.closed}
@@ -59,29 +79,39 @@ def document(board: Board, exitcode: int) -> dict[str, Any]:
         ],
         "lost": list(run.lost_nodeids) if run else [],
         "incomplete": _incomplete(run) if run else None,
-        "pytest": _pytest(run) if run else {},
+        "notices": list(around.notices),
+        "gate": None,
+        "pytest": _pytest(run, around.output) if run else {},
     }
 
 
-def _pytest(run: Run) -> dict[str, Any]:
+def render(report: Mapping[str, Any]) -> str:
+    """The document as text: ASCII, so that no reader and no encoding can fail on a test's name."""
+    return json.dumps(report, indent=2, allow_nan=False) + "\n"
+
+
+def _environment(run: Run | None, directory: str) -> dict[str, Any]:
+    hello = run.hello if run is not None else None
+    return {
+        "python": hello.python if hello else "",
+        "pytest": hello.pytest if hello else "",
+        "plugins": list(hello.plugins) if hello else [],
+        "rootdir": hello.rootdir if hello else "",
+        "directory": directory,
+    }
+
+
+def _pytest(run: Run, output: Sequence[str]) -> dict[str, Any]:
     """pytest's own output, without escape sequences."""
     return {
         "header": "\n".join(plain_lines(run.header)),
         "summary": "\n".join(plain_lines(run.summary)),
         "stopped": run.cancel_reason,
         "stopped_because": run.cancel_detail,
-        "last_output": run.lost.output if run.lost else "",
+        "unexplained_exit": pytest_messages.unexplained(run),
+        "died": pytest_messages.died(run),
+        "last_output": "\n".join(plain_lines(pytest_messages.last_output(run, output))),
     }
-
-
-def write(report: Mapping[str, Any], path: Path) -> None:
-    """Write a `document` to `path`. Raises OSError."""
-    text = json.dumps(report, indent=2, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def _in_order(board: Board) -> list[Item]:
-    return sorted((i for i in board.session.items.values()), key=lambda item: item.index)
 
 
 def _incomplete(run: Run) -> dict[str, Any] | None:
@@ -96,46 +126,14 @@ def _incomplete(run: Run) -> dict[str, Any] | None:
     }
 
 
+def _started_at(run: Run) -> str | None:
+    if not run.requested_wall_ns:
+        return None
+    return datetime.fromtimestamp(run.requested_wall_ns / 1e9, UTC).isoformat(timespec="milliseconds")
+
+
 def _duration_s(run: Run) -> float:
     return max(0, run.finished_ns - run.requested_ns) / 1e9
-
-
-def _tests(board: Board) -> list[dict[str, Any]]:
-    entries = [_test(board, item) for item in _in_order(board)]
-    keys = dict.fromkeys(key for entry in entries for key in entry)
-    return [dict.fromkeys(keys) | entry for entry in entries]
-
-
-def _test(board: Board, item: Item) -> dict[str, Any]:
-    record = item.record
-    entry: dict[str, Any] = {
-        "nodeid": item.nodeid,
-        "outcome": item.outcome or "not run",
-        "file": item.file,
-        "line": item.line,
-        "worker": item.worker,
-        "attempts": 1 + len(item.earlier) if item.record else 0,
-        "flaky": item.flaky,
-        "queries": None,
-    }
-    if record is not None:
-        entry |= metrics.metric_values(record)
-    entry["unwatched_drivers"] = list(record.unwatched) if record else []
-    entry["phases"] = {phase.when: _phase(phase) for phase in record.phases} if record else {}
-    entry["fixtures"] = [_plain(use) for use in record.fixtures] if record else []
-    entry["over_threshold"] = sorted({alert.metric for alert in board.of_test.get(item.nodeid, [])})
-    return entry
-
-
-def _phase(phase: Phase) -> dict[str, Any]:
-    """The phase's own measurements, and the time of shared fixtures in it."""
-    return {
-        "outcome": phase.outcome,
-        "wall_ms": metrics.phase_ns(phase) / figures.NS_PER_MS,
-        "shared_fixtures_ms": phase.shared_ns / figures.NS_PER_MS,
-        "cpu_ms": phase.cpu_ns / figures.NS_PER_MS,
-        "memory_delta_mb": phase.rss_delta_bytes / figures.MB,
-    }
 
 
 def _shared_fixture(shared: SharedFixture) -> dict[str, Any]:
@@ -150,15 +148,8 @@ def _shared_fixture(shared: SharedFixture) -> dict[str, Any]:
         "teardown_ms": use.teardown_ns / figures.NS_PER_MS,
         "cpu_ms": use.cpu_ns / figures.NS_PER_MS,
         "memory_delta_mb": use.rss_delta_bytes / figures.MB,
-        "db": _plain(use.db),
+        "db": entries.plain(use.db),
     }
-
-
-def _plain(value: Any) -> Any:
-    """Convert records to JSON objects, recursively."""
-    if hasattr(value, "_asdict"):
-        return {name: _plain(part) for name, part in value._asdict().items()}
-    return [_plain(part) for part in value] if isinstance(value, tuple) else value
 
 
 def _alert(alert: Alert) -> dict[str, Any]:
@@ -175,16 +166,12 @@ def _alert(alert: Alert) -> dict[str, Any]:
     }
 
 
-def _memory(board: Board) -> list[dict[str, Any]]:
-    return [
-        {
-            "worker": worker.id,
-            "rss_mb": worker.rss_bytes / figures.MB,
-            "first_rss_mb": worker.first_rss_bytes / figures.MB,
-            "peak_rss_mb": worker.peak_rss_bytes / figures.MB,
-            "warm_up_mb": worker.warm_up_bytes / figures.MB,
-            "growth_mb": worker.growth_bytes / figures.MB,
-        }
-        for worker in board.session.workers.values()
-        if worker.rss_bytes
-    ]
+def _memory(worker: Worker) -> dict[str, Any]:
+    return {
+        "worker": worker.id,
+        "rss_mb": worker.rss_bytes / figures.MB,
+        "first_rss_mb": worker.first_rss_bytes / figures.MB,
+        "peak_rss_mb": worker.peak_rss_bytes / figures.MB,
+        "warm_up_mb": worker.warm_up_bytes / figures.MB,
+        "growth_mb": worker.growth_bytes / figures.MB,
+    }

@@ -17,16 +17,26 @@ _OWN_CATEGORY = "tdd-monitor"  # category of the plugin's own warnings
 
 def print_messages(run: Run, console: Console, output: Sequence[str]) -> None:
     """Print the messages of pytest and its plugins; all of `output` for runs without a session."""
+    if run.state is not RunState.LOST:
+        _block(console, "pytest", run.header + run.summary)
+        if run.cancel_reason == "internal":
+            _block(console, "Internal error of pytest or a plugin", run.cancel_detail)
+    whole = run.state is not RunState.LOST and _without_session(run)
+    _block(console, "Output of pytest" if whole else "Last output of pytest", last_output(run, output))
+
+
+def last_output(run: Run, output: Sequence[str]) -> str:
+    """What pytest printed at the end, where that explains what nothing else does: a death, an exit code."""
     if run.state is RunState.LOST:
-        _block(console, "Last output of pytest", run.lost.output if run.lost else "")
-        return
-    _block(console, "pytest", run.header + run.summary)
-    if run.cancel_reason == "internal":
-        _block(console, "Internal error of pytest or a plugin", run.cancel_detail)
-    if queries.unexplained_exit(run):
-        _block(console, "Last output of pytest", "\n".join(_after_summary(run, output)))
-    if not (run.summary or run.started_ns or run.collect_errors or run.cancel_reason):
-        _block(console, "Output of pytest", "\n".join(output))
+        return run.lost.output if run.lost else ""
+    if _without_session(run):
+        return "\n".join(output)
+    return "\n".join(_after_summary(run, output)) if queries.unexplained_exit(run) else ""
+
+
+def _without_session(run: Run) -> bool:
+    """True for --help and the like, and for usage errors."""
+    return not (run.summary or run.started_ns or run.collect_errors or run.cancel_reason)
 
 
 def print_advice(warnings: Iterable[tuple[str, str]], console: Console) -> None:
@@ -42,6 +52,13 @@ def unexplained(run: Run) -> str:
         return ""
     where = "see its output above" if run.summary else "a plugin or conftest.py set it"
     return f"pytest ended with exit code {run.exitstatus}, although no test failed: {where}."
+
+
+def died(run: Run) -> str:
+    """Return how pytest died, such as "SIGKILL"; "" when it did not."""
+    if run.state is not RunState.LOST or run.lost is None:
+        return ""
+    return run.lost.signal or f"exit code {run.lost.exitcode}"
 
 
 def stopped(run: Run) -> str:

@@ -95,6 +95,7 @@ class Run:
     files: tuple[str, ...] = ()  # collected again completely by a run of scope "some"
     state: RunState = RunState.STARTING
     hello: Hello | None = None
+    requested_wall_ns: int = 0  # since the epoch; 0 is unknown
     expected: int = 0
     collected: int = 0
     deselected: int = 0

@@ -105,6 +105,8 @@ def _on_hello(session: Session, line: Line, event: Hello, delta: Delta) -> None:
         for earlier in session.runs[:-1]:
             earlier.hello = None  # the latest is enough to locate the tests
         run.hello = event
+        if event.wall_ns:
+            run.requested_wall_ns = event.wall_ns - (line.t_ns - run.requested_ns)
         if run.state is RunState.STARTING:
             run.state = RunState.COLLECTING
     worker = accounts.worker_of(session, line.worker, delta)

@@ -7,19 +7,12 @@ from rich.cells import cell_len
 
 from tdd_monitor import figures
 from tdd_monitor.protocol.events import FinishedTest, FixtureUse
-from tdd_monitor.session import metrics
+from tdd_monitor.session import metrics, tracebacks
 from tdd_monitor.ui.text import charts, format, words
 from tdd_monitor.ui.text.parts import BLANK, Part, Row, Target, clip, row, text_row
 
 from .subject import Subject, headline, text_rows
 from .traceback import bounded
-
-_CHAINED = frozenset(
-    {
-        "The above exception was the direct cause of the following exception:",
-        "During handling of the above exception, another exception occurred:",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +54,11 @@ def _why(record: FinishedTest, width: int) -> Iterator[Row]:
     failed = [phase for phase in record.phases if phase.outcome == "failed" and phase.longrepr]
     for phase in failed:
         lines = bounded(phase.longrepr)
-        text = _headline(lines)
+        text = tracebacks.headline(lines)
         line = f"✗ {format.visible(phase.when)}  {text}"
         yield row((format.fit(line, width), "failed"))
     if failed:
         yield BLANK
-
-
-def _headline(lines: list[str]) -> str:
-    """The exception raised; of chained exceptions the last one, as in pytest's own summary."""
-    start = max((number for number, line in enumerate(lines) if line.strip() in _CHAINED), default=0)
-    messages = (line[1:].strip() for line in lines[start:] if line.startswith("E "))
-    return next(messages, lines[0].strip())
 
 
 def _without_record(subject: Subject, width: int) -> Iterator[Row]:
