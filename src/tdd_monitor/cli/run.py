@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tdd_monitor.config import GateSettings
+from tdd_monitor.config.gate import FAIL
 from tdd_monitor.reports import formats
 from tdd_monitor.runner.engine import Engine
 from tdd_monitor.runner.headless import run_headless
@@ -21,6 +22,8 @@ from .project import settings_here
 from .reporting import json_option, report_option, show_problems
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from tdd_monitor.verdict.gate import GateVerdict
 
 
@@ -34,6 +37,11 @@ if TYPE_CHECKING:
     help="Also check the limits of [tool.tdd-monitor.gate]: exit with 3 if one is exceeded, "
     "with 4 if one could not be measured.",
 )
+@click.option(
+    "--confirm",
+    is_flag=True,
+    help="Run tests that are suspected of having become slower again, in fresh processes.",
+)
 def run(
     paths: tuple[str, ...],
     python: str,
@@ -42,6 +50,7 @@ def run(
     reports: tuple[formats.Request, ...],
     json_file: str | None,
     gate: bool,
+    confirm: bool,
 ) -> None:
     """Run the tests once without a screen and print a summary. Exits with pytest's exit code.
 
@@ -49,13 +58,16 @@ def run(
     """
     if json_file is not None:
         reports = (formats.Request("json", json_file), *reports)
-    sys.exit(execute(make_engine(settings_here(), paths, python, record, memory), reports, gate))
+    sys.exit(execute(make_engine(settings_here(), paths, python, record, memory), reports, gate, confirm))
 
 
-def execute(engine: Engine, reports: Sequence[formats.Request] = (), gate: bool = False) -> int:
+def execute(
+    engine: Engine, reports: Sequence[formats.Request] = (), gate: bool = False, confirm: bool = False
+) -> int:
     """Run once, write the reports, print progress and summary; returns the exit code.
 
-    With `gate`, a successful run ends with the gate's exit code. Raises UsageError.
+    With `gate`, a successful run ends with the gate's exit code. Suspected tests are measured again with
+    `confirm`, or if a regression would fail the gate. Raises UsageError.
     """
     from tdd_monitor.reports import console as report
     from tdd_monitor.reports.output import make_console
@@ -66,6 +78,8 @@ def execute(engine: Engine, reports: Sequence[formats.Request] = (), gate: bool 
     try:
         with reporter:
             code = asyncio.run(run_headless(engine))
+        if confirm or (gate and engine.settings.gate.regressions == FAIL):
+            _confirm(engine, console)
     except ServerError as error:
         raise UsageError(str(error)) from error
     output = list(engine.output)
@@ -89,6 +103,15 @@ def _document(engine: Engine, code: int, notices: Sequence[str], output: Sequenc
 
     around = json_report.Surroundings(notices, output, str(engine.target.cwd))
     return json_report.document(engine.board, code, around)
+
+
+def _confirm(engine: Engine, console: "Console") -> None:
+    from tdd_monitor.runner.confirmation import confirm
+
+    def progress(text: str) -> None:
+        console.print(text, highlight=False)
+
+    asyncio.run(confirm(engine.settings, engine.target, engine.board, progress))
 
 
 def _judge(document: dict[str, Any], settings: GateSettings) -> "GateVerdict":

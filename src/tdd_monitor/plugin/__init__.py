@@ -11,7 +11,7 @@ import sys
 from typing import Any, ContextManager, Dict, Optional
 
 _PREFIX = "TDD_MONITOR_"
-_WANTED = ("ADDRESS", "TOKEN", "RUN", "MEMORY")
+_WANTED = ("ADDRESS", "TOKEN", "RUN", "MEMORY", "REPEAT")
 
 # The monitor's request to this process. None without a monitor, and None again once the first Config has
 # claimed it: a pytest run inside a test must not report.

@@ -176,6 +176,10 @@ class Activation:
         self._recorder = Recorder(instruments, fixtures, rename)
         self._register("fixtures", fixtures)
         self._register("recorder", self._recorder)
+        if self._request.get("repeat"):
+            from tdd_monitor.plugin.repeats import Repeats
+
+            self._register("repeats", Repeats(int(self._request["repeat"])))
         if self._request.get("collects", True):
             self._register("collection", CollectReporter(self.guard, self._stream, rename))
 

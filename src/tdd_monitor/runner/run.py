@@ -101,7 +101,7 @@ class PytestRun:
         rootdir = queries.rootdir(self._journal.board.session)
         arguments = [*target.pytest_args, *selection.arguments(rootdir, target.cwd, target.paths)]
         await server.restart_if_gone()
-        env = environment(server.address, server.token, run_id, target.memory_mode)
+        env = environment(server.address, server.token, run_id, target)
         command = pytest_command(target.python, arguments, server.directory)
         self.process = await PytestProcess.start(command, env, target.cwd, self._output.append)
         if self._interrupted:  # while the process was being created

@@ -20,6 +20,8 @@ from .compared import EXACT, MIN_FACTOR, MIN_MS, NOISY
 MIN_SAMPLES = 5  # earlier values; with fewer, only thresholds judge
 MIN_TESTS = 8  # in common with earlier runs; fewer do not tell how fast the run was
 SLOW_RUN = 1.25
+MAX_CONTROLS = 10
+CONTROL_NS = 20_000_000  # the best duration of a control
 
 
 class State(StrEnum):
@@ -42,6 +44,7 @@ class Verdict:
     before: float
     after: float
     evidence: str  # why, and how sure it is
+    earlier: tuple[float, ...] = ()  # durations of earlier runs, corrected for their speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,14 @@ class Judgement:
     """What one run shows about its tests.
 
     `shift` is the speed of the whole run: 1.3 means that a typical test took 1.3 times as long as usual; None
-    if there are too few earlier runs or tests. `states` has every test that could be compared at all.
+    if there are too few earlier runs or tests. `states` has every test that could be compared at all,
+    `controls` the usual figures of a few that are not suspected.
     """
 
     shift: float | None = None
     states: Mapping[str, State] = field(default_factory=dict)
     verdicts: tuple[Verdict, ...] = ()
+    controls: Mapping[str, Figures] = field(default_factory=dict)
 
     @property
     def whole_run_slow(self) -> bool:
@@ -83,7 +88,17 @@ def judge(results: Iterable[Result], window: Window, accepted: Mapping[str, Figu
     for verdict in verdicts:
         if list(State).index(verdict.state) > list(State).index(states[verdict.nodeid]):
             states[verdict.nodeid] = verdict.state
-    return Judgement(durations["test_duration_ms"].shift, states, tuple(verdicts))
+    shift = durations["test_duration_ms"].shift
+    return Judgement(shift, states, tuple(verdicts), _controls(known, states))
+
+
+def _controls(known: Window, states: Mapping[str, State]) -> dict[str, Figures]:
+    """Usual figures of unchanged tests: long enough to be measured well, and no longer than necessary."""
+    usual = {
+        nodeid: baseline(earlier.values()) for nodeid, earlier in known.items() if states[nodeid] is State.OK
+    }
+    nearest = sorted(usual, key=lambda nodeid: abs(_log(usual[nodeid].wall_ns / CONTROL_NS)))
+    return {nodeid: usual[nodeid] for nodeid in nearest[:MAX_CONTROLS]}
 
 
 def baseline(window: Collection[Figures]) -> Figures:
@@ -198,7 +213,8 @@ class _Durations:
         return typical - _log(NOISY[self._metric](accepted))
 
     def _suspected(self, nodeid: str, before: float, after: float, evidence: str) -> Verdict:
-        return Verdict(nodeid, self._metric, State.SUSPECTED, before, after, evidence)
+        earlier = tuple(math.exp(logarithm) for logarithm in self._earlier[nodeid])
+        return Verdict(nodeid, self._metric, State.SUSPECTED, before, after, evidence, earlier)
 
 
 def _log(duration_ms: float) -> float:

@@ -21,6 +21,7 @@ class Target:
     paths: tuple[str, ...] = ()
     pytest_args: tuple[str, ...] = ()
     memory_mode: str = "rss"
+    repeat: int = 1  # how often each test runs, one time after the other
 
 
 def pytest_command(python: str, arguments: Sequence[str], directory: Path) -> list[str]:
@@ -36,12 +37,13 @@ def pytest_command(python: str, arguments: Sequence[str], directory: Path) -> li
     return [python, str(_BOOTSTRAP), f"--arguments-from={file}"]
 
 
-def environment(address: str, token: str, run: str, memory_mode: str) -> dict[str, str]:
+def environment(address: str, token: str, run: str, target: Target) -> dict[str, str]:
     """The environment of the test process; the plugin removes our variables before any test sees them."""
     return {
         **os.environ,
         "TDD_MONITOR_ADDRESS": address,
         "TDD_MONITOR_TOKEN": token,
         "TDD_MONITOR_RUN": run,
-        "TDD_MONITOR_MEMORY": memory_mode,
+        "TDD_MONITOR_MEMORY": target.memory_mode,
+        **({"TDD_MONITOR_REPEAT": str(target.repeat)} if target.repeat > 1 else {}),
     }
