@@ -7,15 +7,22 @@ import pytest
 # This suite uses them itself; importing them takes a child pytest three times as long as all the rest.
 # A test whose child needs one of them passes `-p anyio`, say.
 NOT_IN_CHILDREN = ("hypothesispytest", "syrupy", "textual-snapshot", "anyio")
+# It collects garbage five times at the end of each run, an eighth of what a short one costs. pytest has
+# imported it by then: `-p` brings it back with a warning, the fixture below without one.
+UNRAISABLE = "unraisableexception"
 ADDOPTS = "PYTEST_ADDOPTS"
 NO_AUTOLOAD = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
+
+
+def without(*plugins: str) -> str:
+    return " ".join(f"-p no:{name}" for name in plugins)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _few_plugins_in_children() -> Iterator[None]:
     """Blocks those plugins in child processes: not in xdist's workers, which have started by now."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(ADDOPTS, " ".join(f"-p no:{name}" for name in NOT_IN_CHILDREN))
+        patch.setenv(ADDOPTS, without(*NOT_IN_CHILDREN, UNRAISABLE))
         yield
 
 
@@ -25,6 +32,12 @@ def no_plugins() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(NO_AUTOLOAD, "1")
         yield
+
+
+@pytest.fixture
+def unraisable_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Child processes warn of what is left for the garbage collector and cannot be closed there."""
+    monkeypatch.setenv(ADDOPTS, without(*NOT_IN_CHILDREN))
 
 
 @pytest.fixture

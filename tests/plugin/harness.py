@@ -235,6 +235,7 @@ def environment(listener: Listener | None = None, **more: str) -> dict[str, str]
     env = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    env["PYTEST_ADDOPTS"] = "-p no:unraisableexception"  # see tests/conftest.py
     if listener is not None:
         env |= {
             "TDD_MONITOR_ADDRESS": listener.address,

@@ -97,6 +97,7 @@ def test_the_plugin_comes_from_this_copy_whatever_is_installed(suite: Suite) -> 
     assert run.counted == {"passed": 1}, run.output
 
 
+@pytest.mark.usefixtures("unraisable_reported")
 @pytest.mark.parametrize("args", [("-p", "no:xdist"), ("-n1",)], ids=["without xdist", "with xdist"])
 def test_no_warning_about_modules_imported_already(args: tuple[str, ...], suite: Suite) -> None:
     """Installed plugins are found by their entry points; those of the expensive ones are not imported."""

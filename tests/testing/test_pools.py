@@ -105,6 +105,7 @@ async def test_a_pool_works_in_every_loop() -> None:
         await pool.release(object())
 
 
+@pytest.mark.usefixtures("unraisable_reported")
 def test_a_pool_of_the_session_serves_all_its_tests(run_pytest: Run) -> None:
     module = """
 import pytest

@@ -7,6 +7,8 @@ import pytest_asyncio.plugin
 
 from .conftest import Run
 
+pytestmark = pytest.mark.usefixtures("unraisable_reported")
+
 LOOP_FACTORIES = pytest.mark.skipif(
     not hasattr(pytest_asyncio.plugin, "PytestAsyncioSpecs"),
     reason="this pytest-asyncio has no loop factories",

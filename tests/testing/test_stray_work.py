@@ -152,6 +152,7 @@ async def test_next(tdd_test_context):
 """
 
 
+@pytest.mark.usefixtures("unraisable_reported")
 def test_a_stray_task_does_not_affect_the_next_test(run_pytest: Run) -> None:
     loop_scope = ("-o", "asyncio_default_fixture_loop_scope=function")
     result = run_pytest("-W", "error", *loop_scope, test_it=STRAY)

@@ -183,6 +183,7 @@ def test_the_fixture(tdd_sync_context: TDDSyncContext) -> None:
     assert tdd_sync_context.allocated[1].startswith("database tdd_")
 
 
+@pytest.mark.usefixtures("unraisable_reported")
 def test_without_asyncio_and_with_warnings_as_errors(run_pytest: Run) -> None:
     module = """
 import pytest
