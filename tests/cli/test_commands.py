@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.commands import command
 from support.patience import PATIENT_MONITOR
-from support.projects import MIXED, MIXED_COUNTS, write
+from support.projects import MIXED, MIXED_COUNTS, QUIET, write
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_two():
     time.sleep(60)
 """
     project = write(tmp_path, test_it=source)
-    words = [*PATIENT_MONITOR, "run", "tests"]
+    words = [*PATIENT_MONITOR, "run", "tests", "--", *QUIET]
     monitor = subprocess.Popen(words, cwd=project, stdout=subprocess.PIPE, text=True)
     _await(project / "up")
     monitor.send_signal(signal.SIGINT)

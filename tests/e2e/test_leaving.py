@@ -11,7 +11,7 @@ import psutil
 import pytest
 from support.hidden import hide
 from support.patience import PATIENT_MONITOR
-from support.projects import SLOW_END, write
+from support.projects import QUIET, SLOW_END, write
 from support.terminal import Terminal
 
 from tdd_monitor.history import recording
@@ -30,7 +30,8 @@ ENTERS_SCREEN, LEAVES_SCREEN = b"\x1b[?1049h", b"\x1b[?1049l"  # the alternate s
 
 def watching(root: Path, source: str, *prefix: str) -> Terminal:
     write(root, test_it=source)
-    terminal = Terminal([*prefix, *PATIENT_MONITOR, "watch", "tests", "--record", "r"], root)
+    command = [*PATIENT_MONITOR, "watch", "tests", "--record", "r", "--", *QUIET]
+    terminal = Terminal([*prefix, *command], root)
     until((root / "up").exists)
     terminal.shows("test_waits", "running")
     return terminal
