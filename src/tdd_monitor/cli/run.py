@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -44,13 +43,11 @@ if TYPE_CHECKING:
 )
 def run(
     paths: tuple[str, ...],
-    python: str,
-    record: Path | None,
-    memory: str,
     reports: tuple[formats.Request, ...],
     json_file: str | None,
     gate: bool,
     confirm: bool,
+    **engine_options: Any,
 ) -> None:
     """Run the tests once without a screen and print a summary. Exits with pytest's exit code.
 
@@ -58,7 +55,7 @@ def run(
     """
     if json_file is not None:
         reports = (formats.Request("json", json_file), *reports)
-    sys.exit(execute(make_engine(settings_here(), paths, python, record, memory), reports, gate, confirm))
+    sys.exit(execute(make_engine(settings_here(), paths, **engine_options), reports, gate, confirm))
 
 
 def execute(
