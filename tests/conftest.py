@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tdd_monitor.cli.agents import VARIABLES
+
 # This suite uses them itself; importing them takes a child pytest three times as long as all the rest.
 # A test whose child needs one of them passes `-p anyio`, say.
 NOT_IN_CHILDREN = ("hypothesispytest", "syrupy", "textual-snapshot", "anyio")
@@ -23,6 +25,15 @@ def _few_plugins_in_children() -> Iterator[None]:
     """Blocks those plugins in child processes: not in xdist's workers, which have started by now."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(ADDOPTS, without(*NOT_IN_CHILDREN, UNRAISABLE))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_coding_agent() -> Iterator[None]:
+    """Whoever runs this suite, `tdd-monitor run` prints what it prints for people."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in VARIABLES:
+            patch.delenv(name, raising=False)
         yield
 
 

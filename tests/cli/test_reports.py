@@ -1,6 +1,8 @@
 """`--report FORMAT=FILE` of `run` and `replay`."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,3 +81,32 @@ def test_a_gate_does_not_judge_a_report_of_a_later_version(project: Path) -> Non
     done = command(project, "gate", "report.json")
     assert done.returncode == 4
     assert "report.json has version 2" in done.stderr
+
+
+def test_an_agent_gets_its_report_instead_of_the_summary(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAUDECODE", "1")
+    chosen = command(project, "run", "--gate")
+    lines = chosen.stdout.splitlines()
+    assert chosen.returncode == 1
+    assert lines[0] == "Report for coding agents, because CLAUDECODE is set. --no-agent prints the full one."
+    assert lines[1].startswith("1 failed, 1 passed in ") and "PERFORMANCE GATE passed" in lines
+    assert "rerun what failed: tdd-monitor run tests/test_it.py::test_fails" in lines
+    assert "Slowest tests" in command(project, "run", "--no-agent").stdout
+    monkeypatch.delenv("CLAUDECODE")
+    assert "Slowest tests" not in command(project, "run", "--agent").stdout
+
+
+def test_the_agent_report_explains_a_usage_error(project: Path) -> None:
+    done = command(project, "run", "--agent", "--", "--no-such-option")
+    assert done.returncode == 4
+    assert "unrecognized arguments: --no-such-option" in done.stdout
+
+
+def test_a_reader_that_leaves_changes_nothing(project: Path) -> None:
+    words = f"{sys.executable} -m tdd_monitor run --report json=- --report agent=out.txt | true"
+    script = f"{words}; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], cwd=project, capture_output=True, text=True, check=False)
+    assert done.stdout == "1\n" and "Exception ignored" not in done.stderr
+    assert (project / "out.txt").exists()

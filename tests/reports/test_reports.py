@@ -29,6 +29,7 @@ from tdd_monitor.protocol.events import (
 from tdd_monitor.reports import console as report
 from tdd_monitor.reports.json import document
 from tdd_monitor.reports.output import make_console
+from tdd_monitor.reports.results import counts_text
 from tdd_monitor.verdict import Board
 
 MS = 1_000_000
@@ -137,7 +138,7 @@ def test_each_server_tells_its_peak_and_why_it_was_not_counted() -> None:
     ],
 )
 def test_counts_read_like_pytests_own(counts: dict[str, int], text: str) -> None:
-    assert report.counts_text(counts) == text
+    assert counts_text(counts) == text
 
 
 def test_json_is_json_and_says_how_it_ended() -> None:

@@ -32,13 +32,23 @@ def report_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--json FILE`, the same as `--report json=FILE`."""
+    """`--json FILE`, the same as `--report json=FILE`; see `requested`."""
     return click.option(
         "--json",
-        "json_file",
         type=click.Path(dir_okay=False),
+        callback=_keep_json,
+        expose_value=False,
         help="The same as --report json=FILE.",
     )(function)
+
+
+def _keep_json(ctx: click.Context, param: click.Parameter, file: str | None) -> None:
+    ctx.meta["json"] = [Request("json", file)] if file else []
+
+
+def requested(reports: Sequence[Request]) -> tuple[Request, ...]:
+    """The reports of the current command line, that of `--json` included."""
+    return (*click.get_current_context().meta["json"], *reports)
 
 
 def show_problems(problems: Sequence[str], exitcode: int) -> int:

@@ -1,8 +1,11 @@
 """`tdd-monitor run`: runs the tests without a screen, for CI and scripts."""
 
 import asyncio
+import contextlib
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,15 +18,24 @@ from tdd_monitor.runner.headless import run_headless
 from tdd_monitor.runner.pytest_process.crash_output import timeout_stacks
 from tdd_monitor.runner.stream.server import ServerError
 
+from .agents import detected
 from .errors import UsageError
 from .options import PytestCommand, make_engine, pytest_options
 from .project import settings_here
-from .reporting import json_option, report_option, show_problems
+from .reporting import json_option, report_option, requested, show_problems
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from tdd_monitor.verdict.gate import GateVerdict
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a run without a screen does beside running the tests."""
+
+    reports: Sequence[formats.Request] = ()
+    gate: bool = False  # a successful run ends with the gate's exit code
+    confirm: bool = False  # measure suspected tests again; also done if a regression would fail the gate
+    agent: bool = False  # print the report for coding agents instead of progress and summary
 
 
 @click.command(cls=PytestCommand)
@@ -41,58 +53,72 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Run tests that are suspected of having become slower again, in fresh processes.",
 )
+@click.option(
+    "--agent/--no-agent",
+    default=None,
+    help="Print a short report for coding agents instead of the summary. Default: if the output is no "
+    "terminal and an agent's environment variable is set.",
+)
 def run(
     paths: tuple[str, ...],
     reports: tuple[formats.Request, ...],
-    json_file: str | None,
     gate: bool,
     confirm: bool,
+    agent: bool | None,
     **engine_options: Any,
 ) -> None:
     """Run the tests once without a screen and print a summary. Exits with pytest's exit code.
 
     Everything after `--` is passed to pytest: tdd-monitor run tests/ --report junit=out.xml -- -n 4
     """
-    if json_file is not None:
-        reports = (formats.Request("json", json_file), *reports)
-    sys.exit(execute(make_engine(settings_here(), paths, **engine_options), reports, gate, confirm))
+    engine = make_engine(settings_here(), paths, **engine_options)
+    for_agent = _is_for_agent() if agent is None else agent
+    sys.exit(execute(engine, Wanted(requested(reports), gate, confirm, for_agent)))
 
 
-def execute(
-    engine: Engine, reports: Sequence[formats.Request] = (), gate: bool = False, confirm: bool = False
-) -> int:
-    """Run once, write the reports, print progress and summary; returns the exit code.
+def _is_for_agent() -> bool:
+    found = detected(os.environ, sys.stdout.isatty())
+    if found:
+        click.echo(f"Report for coding agents, because {found} is set. --no-agent prints the full one.")
+    return bool(found)
 
-    With `gate`, a successful run ends with the gate's exit code. Suspected tests are measured again with
-    `confirm`, or if a regression would fail the gate. Raises UsageError.
-    """
+
+def execute(engine: Engine, wanted: Wanted | None = None) -> int:
+    """Run once, write the reports, print progress and summary; returns the exit code. Raises UsageError."""
     from tdd_monitor.reports import console as report
-    from tdd_monitor.reports.output import make_console
+    from tdd_monitor.reports.gate import print_gate
+    from tdd_monitor.reports.output import make_console, print_text
 
-    console = make_console()
-    reporter = report.Reporter(engine.board, console)
-    engine.subscribe(reporter.on_delta)
-    try:
-        with reporter:
-            code = asyncio.run(run_headless(engine))
-        if confirm or (gate and engine.settings.gate.regressions == FAIL):
-            _confirm(engine, console)
-    except ServerError as error:
-        raise UsageError(str(error)) from error
+    wanted, console = wanted or Wanted(), make_console()
+    with contextlib.ExitStack() as live:
+        if not wanted.agent:
+            reporter = report.Reporter(engine.board, console)
+            engine.subscribe(reporter.on_delta)
+            live.enter_context(reporter)
+        code = _run(engine)
+    if wanted.confirm or (wanted.gate and engine.settings.gate.regressions == FAIL):
+        _confirm(engine, lambda text: None if wanted.agent else console.print(text, highlight=False))
     output = list(engine.output)
     notices = [*timeout_stacks(output), *engine.notices]
-    document = _document(engine, code, notices, output) if gate or reports else {}
-    verdict = _judge(document, engine.settings.gate) if gate else None
+    document = _document(engine, code, notices, output) if wanted != Wanted() else {}
+    verdict = _judge(document, engine.settings.gate) if wanted.gate else None
     # Before the summary, so that the files exist even if printing fails.
-    problems = formats.write(document, [each for each in reports if not each.to_stdout])
-    report.summary(engine.board, console, code, notices, output)
-    if verdict is not None:
-        from tdd_monitor.reports.gate import print_gate
+    problems = formats.write(document, [each for each in wanted.reports if not each.to_stdout])
+    if wanted.agent:
+        print_text(formats.render("agent", document))
+    else:
+        report.summary(engine.board, console, code, notices, output)
+        if verdict is not None:
+            print_gate(verdict, console)
+    problems += formats.write(document, [each for each in wanted.reports if each.to_stdout])
+    return show_problems(problems, code or (verdict.exitcode if verdict is not None else 0))
 
-        print_gate(verdict, console)
-        code = code or verdict.exitcode
-    problems += formats.write(document, [each for each in reports if each.to_stdout])
-    return show_problems(problems, code)
+
+def _run(engine: Engine) -> int:
+    try:
+        return asyncio.run(run_headless(engine))
+    except ServerError as error:
+        raise UsageError(str(error)) from error
 
 
 def _document(engine: Engine, code: int, notices: Sequence[str], output: Sequence[str]) -> dict[str, Any]:
@@ -102,13 +128,13 @@ def _document(engine: Engine, code: int, notices: Sequence[str], output: Sequenc
     return json_report.document(engine.board, code, around)
 
 
-def _confirm(engine: Engine, console: "Console") -> None:
+def _confirm(engine: Engine, progress: Callable[[str], None]) -> None:
     from tdd_monitor.runner.confirmation import confirm
 
-    def progress(text: str) -> None:
-        console.print(text, highlight=False)
-
-    asyncio.run(confirm(engine.settings, engine.target, engine.board, progress))
+    try:
+        asyncio.run(confirm(engine.settings, engine.target, engine.board, progress))
+    except ServerError as error:
+        raise UsageError(str(error)) from error
 
 
 def _judge(document: dict[str, Any], settings: GateSettings) -> "GateVerdict":

@@ -15,6 +15,7 @@ from tdd_monitor.terminal import plain_lines, visible
 from tdd_monitor.verdict import Board, Severity, wording
 
 from . import pytest_messages, regressions
+from .results import counts_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -28,21 +29,6 @@ STYLES = {
     "lost": "bold red",
     "skipped": "yellow",
 }
-
-
-def counts_text(counts: dict[str, int]) -> str:
-    """The counts in the words of pytest's last line: "2 failed, 39 passed, 1 skipped"."""
-    order = ("failed", "error", "lost", "passed", "skipped", "deselected", "xfailed", "xpassed", "rerun")
-    words = [word for word in (*order, *(word for word in counts if word not in order)) if counts.get(word)]
-    if set(words) <= {"deselected"}:
-        words.insert(0, "no tests ran")
-    return ", ".join(_counted(word, counts.get(word, 0)) for word in words)
-
-
-def _counted(word: str, number: int) -> str:
-    if not number:
-        return word
-    return f"{number} errors" if word == "error" and number > 1 else f"{number} {word}"
 
 
 class Reporter:

@@ -14,6 +14,7 @@ from typing import Any
 
 FORMATS = {
     "json": "everything that was measured",
+    "agent": "short plain text for coding agents",
 }
 STDOUT = "-"
 

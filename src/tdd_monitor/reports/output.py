@@ -19,6 +19,13 @@ def make_console() -> Console:
     return SafeConsole(file=file, width=width, emoji=False)  # rich would replace ":x:" in foreign text
 
 
+def print_text(text: str) -> None:
+    """Print text that is safe already."""
+    stream = _Forgiving(sys.stdout)
+    stream.write(text)
+    stream.flush()
+
+
 class SafeConsole(Console):
     """Escapes control characters that callers did not escape."""
 
