@@ -19,10 +19,8 @@ def project(tmp_path: Path) -> Path:
     return write(tmp_path, test_mixed=MIXED)
 
 
-def test_run_prints_failures_writes_json_and_exits_as_pytest_does(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")  # as a user's pytest: with plugins
+@pytest.mark.usefixtures("all_plugins")
+def test_run_prints_failures_writes_json_and_exits_as_pytest_does(project: Path) -> None:
     done = command(project, "run", "tests", "--json", "out.json")
     assert done.returncode == 1
     assert "FAILED tests/test_mixed.py::test_fails" in done.stdout

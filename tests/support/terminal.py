@@ -41,6 +41,11 @@ class Terminal:
         """What is on the screen now."""
         return "\n".join(self._screen.display)
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the size, as the user does with the window."""
+        self._screen.resize(rows, columns)
+        self.process.setwinsize(rows, columns)
+
     def press(self, keys: str) -> None:
         """Type `keys`."""
         self.process.send(keys)
