@@ -12,7 +12,7 @@ from tdd_monitor.ui.tabs import TABS, Subject
 from tdd_monitor.ui.tabs.run import PAGES
 from tdd_monitor.ui.tabs.subject import heading
 from tdd_monitor.ui.text import format
-from tdd_monitor.ui.text.parts import ROLES, Parts, Row
+from tdd_monitor.ui.text.parts import ROLES, Parts, Row, width_of
 from tdd_monitor.verdict import Board
 
 MS, MB = streams.MS, streams.MB
@@ -87,3 +87,4 @@ def check(view: View, width: int, height: int) -> None:
         for part, role in parts:
             assert role in ROLES, (where, role)
             assert part == format.visible(part), (where, part)
+        assert width_of(parts) <= width, (where, text([parts]))
