@@ -30,9 +30,9 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         return _SCALARS[hint]
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is tuple:
-        return st.lists(values(arguments[0]), max_size=3).map(tuple)
+        return st.lists(values(arguments[0]), max_size=2).map(tuple)
     if origin is dict:
-        return st.dictionaries(TEXTS, values(arguments[1]), max_size=3)
+        return st.dictionaries(TEXTS, values(arguments[1]), max_size=2)
     return records(hint)
 
 
