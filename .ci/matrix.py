@@ -11,6 +11,7 @@ Environments are kept between runs.
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -25,9 +26,12 @@ sys.path.insert(0, str(ROOT / "tests"))
 from plugin import interpreters  # noqa: E402
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-TEST_EXTRA = (f"--editable={ROOT}[test]",)
+TEST_EXTRA, DEV_EXTRA = ((f"--editable={ROOT}[{extra}]",) for extra in ("test", "dev"))
 LIBRARIES = ("asyncpg", "psutil", "pytest-asyncio", "sqlalchemy", "textual")
 OLDEST_PYTEST = "pytest==8.2.0"  # required by the oldest pytest-asyncio; tests/plugin covers 7.4
+
+COVERAGE_DATA = ROOT / ".coverage" / "data"
+FIRST_WITH_MONITORING = 12  # Python 3.12 has sys.monitoring, with which coverage costs little
 
 PLUGIN = [
     f"tests/plugin/test_{name}.py"
@@ -50,7 +54,10 @@ def oldest() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Cell:
-    """An interpreter with libraries, and the tests to run on it, or (`as_child`) that start suites on it."""
+    """An interpreter with libraries, and the tests to run on it, or (`as_child`) that start suites on it.
+
+    With `coverage`, the tests and all their child processes are measured, and the floor is checked.
+    """
 
     name: str
     python: str
@@ -58,6 +65,7 @@ class Cell:
     tests: list[str]
     all_tests: list[str]
     as_child: bool = False
+    coverage: bool = False
 
     def environment(self) -> interpreters.Interpreter:
         """Create it unless it exists; keyed by pyproject.toml, because dependencies may change."""
@@ -73,16 +81,36 @@ class Cell:
         python, env = interpreter.python, dict(os.environ)
         if self.as_child:
             python, env["PLUGIN_TEST_PYTHON"] = str(ROOT / ".venv/bin/python"), interpreter.python
+        if self.coverage:
+            shutil.rmtree(COVERAGE_DATA.parent, ignore_errors=True)
+            env |= {"COVERAGE_CORE": "sysmon", "COVERAGE_FILE": str(COVERAGE_DATA)}
+            env["COVERAGE_PROCESS_START"] = str(ROOT / "pyproject.toml")
         tests = self.all_tests if every_test else self.tests
-        command = [python, "-m", "pytest", "-q", "-n", "auto", *tests]
-        return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode == 0
+        passed = _succeeds(python, "pytest", "-q", "-n", "auto", *tests, env=env)
+        return passed and (not self.coverage or _is_covered(python))
+
+
+def _succeeds(python: str, module: str, *arguments: str, env: dict[str, str] | None = None) -> bool:
+    command = [python, "-m", module, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode == 0
+
+
+def _is_covered(python: str) -> bool:
+    """Print the coverage; False below its floor."""
+    env = {**os.environ, "COVERAGE_FILE": str(COVERAGE_DATA)}
+    return all(_succeeds(python, "coverage", *words, env=env) for words in (["combine", "-q"], ["report"]))
 
 
 def cells() -> list[Cell]:
-    """The plugin on all Pythons but that of the main test run, the toolkit from 3.11."""
+    """The plugin on all Pythons but that of the main test run, the toolkit from 3.11.
+
+    The newest runs everything, with coverage: from Python 3.12 on, measuring costs half of the tests' time;
+    before that, three times as much.
+    """
     found = []
+    newest = max(interpreters.pythons(), key=_minor)
     for python in interpreters.pythons():
-        minor = int(python.partition(".")[2])
+        minor = _minor(python)
         if minor == 11:
             name, requirements = "toolkit and screen, oldest libraries", (*TEST_EXTRA, *oldest())
             all_tests = ["tests/testing", "tests/ui", "--ignore=tests/ui/test_snapshots.py"]
@@ -90,9 +118,17 @@ def cells() -> list[Cell]:
             continue
         name = f"plugin, Python {python}"
         found.append(Cell(name, python, interpreters.NEWEST, PLUGIN, ["tests/plugin"], as_child=True))
-        if minor > 11:
+        if python == newest and minor >= FIRST_WITH_MONITORING:
+            found.append(
+                Cell(f"all tests, with coverage, Python {python}", python, DEV_EXTRA, [], [], coverage=True)
+            )
+        elif minor > 11:
             found.append(Cell(f"toolkit, Python {python}", python, TEST_EXTRA, TOOLKIT, ["tests/testing"]))
     return found
+
+
+def _minor(python: str) -> int:
+    return int(python.partition(".")[2])
 
 
 def main() -> str:

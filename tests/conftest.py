@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from support.coverage import save_coverage
 
 from tdd_monitor.cli.agents import VARIABLES
 
@@ -56,3 +57,8 @@ def all_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Child processes load every installed plugin, as a user's pytest does."""
     monkeypatch.delenv(ADDOPTS)
     monkeypatch.delenv(NO_AUTOLOAD, raising=False)
+
+
+def pytest_sessionfinish() -> None:
+    """In xdist's workers too, which may not live to the end."""
+    save_coverage()

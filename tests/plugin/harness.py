@@ -42,7 +42,7 @@ TOKEN, RUN = "a-token", "a-run"
 MS = 1_000_000
 MB = 1 << 20
 EventType = TypeVar("EventType")
-_FOREIGN = ("TDD_MONITOR_", "PYTEST", "COV_", "COVERAGE")
+_FOREIGN = ("TDD_MONITOR_", "PYTEST")
 
 
 @dataclass

@@ -148,8 +148,13 @@ OPTIONS = (
 def run(request: pytest.FixtureRequest, new_suite: Suite, newest: str) -> Run:
     """All of them together."""
     directory = new_suite(**FILES)
-    # The tracer that does not slow down the import of Django.
-    env = {"PYTHONPATH": str(directory), "COVERAGE_CORE": "sysmon"}
+    # The tracer that does not slow down the import of Django; its data is not that of our own coverage.
+    coverage = {
+        "COVERAGE_CORE": "sysmon",
+        "COVERAGE_PROCESS_START": "",
+        "COVERAGE_FILE": str(directory / "data"),
+    }
+    env = {"PYTHONPATH": str(directory), **coverage}
     run = run_pytest(directory, *OPTIONS, *request.param, python=newest, env=env)
     run.assert_well_formed()
     return run

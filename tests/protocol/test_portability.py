@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.coverage import without_coverage
 
 import tdd_monitor
 
@@ -47,7 +48,12 @@ def test_the_oldest_python_can_encode_and_decode() -> None:
 
 def test_it_imports_nothing_outside_the_standard_library() -> None:
     run = subprocess.run(
-        [sys.executable, "-I", "-c", LOAD], check=True, timeout=30, capture_output=True, text=True
+        [sys.executable, "-I", "-c", LOAD],
+        env=without_coverage(),
+        check=True,
+        timeout=30,
+        capture_output=True,
+        text=True,
     )
     assert set(run.stdout.split()) <= sys.stdlib_module_names | {"tdd_monitor"}
     assert "json" in run.stdout

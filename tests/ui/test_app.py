@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support import streams
+from support.coverage import without_coverage
 from textual.pilot import Pilot
 from textual.theme import BUILTIN_THEMES
 
@@ -265,5 +266,7 @@ def test_the_first_frame_needs_no_driver_and_no_other_tool() -> None:
         "found = {'asyncpg', 'watchdog', 'sqlite3', 'pytest', 'click'} & set(sys.modules)\n"
         "print(sorted(found))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=without_coverage(), capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"
