@@ -25,7 +25,7 @@ def test_a_hostile_text_stays_text(name: str) -> None:
 @pytest.mark.parametrize("run", ["nothing", "lost", "collection_errors", "xdist", "rerun_failed"])
 def test_every_kind_of_run_can_be_reported(name: str, run: str) -> None:
     lines = [] if run == "nothing" else getattr(streams, run)()
-    assert render(name, document_of(lines))
+    render(name, document_of(lines)).encode()
 
 
 @pytest.mark.parametrize("name", FORMATS)

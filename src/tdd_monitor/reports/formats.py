@@ -15,6 +15,8 @@ from typing import Any
 FORMATS = {
     "json": "everything that was measured",
     "agent": "short plain text for coding agents",
+    "markdown": "the summary of a CI job",
+    "github": "annotations at file and line, as workflow commands of GitHub Actions",
 }
 STDOUT = "-"
 

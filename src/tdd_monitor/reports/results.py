@@ -36,6 +36,12 @@ def failed(document: Document) -> list[Entry]:
     return [test for test in ran(document) if test["outcome"] in FAILURES]
 
 
+def slowest(document: Document) -> list[Entry]:
+    """The tests that ran, the slowest first, by the time that is their own."""
+    measured = [test for test in ran(document) if test["outcome"] not in ("skipped", "lost")]
+    return sorted(measured, key=lambda test: -(test.get("test_duration_ms") or 0.0))
+
+
 def outcome_line(document: Document) -> str:
     """For example "1 failed, 3 passed in 2.31 s", and how the run ended if not as usual."""
     counts = {**document["counts"], "deselected": document["deselected"]}
