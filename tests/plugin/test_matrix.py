@@ -9,6 +9,7 @@ from plugin import interpreters
 from plugin.conftest import Suite, require
 from plugin.harness import MB, MS, PYTHON, Run, run_pytest
 from tdd_monitor.protocol.events import (
+    Collect,
     CollectFinish,
     CollectSkip,
     FixtureLate,
@@ -333,6 +334,8 @@ def check_memory(run: Run) -> None:
 def check_workers(run: Run, mode: str) -> None:
     ids = WORKERS[mode]
     assert {line.worker for line in run.lines} == {"", *ids}
+    assert {line.worker for line in run.lines if isinstance(line.event, Collect)} == set(ids[:1] or [""])
+    assert run.connections == 1 + len(ids)
     assert run.hello.role == ("controller" if ids else "single")
     assert sorted(up.id for up in run.events(WorkerUp)) == ids
     assert [(down.id, down.crashed) for down in sorted(run.events(WorkerDown))] == [(id, False) for id in ids]

@@ -68,7 +68,8 @@ def workers_of(run: Run) -> dict[str, str]:
 
 
 # One worker shows what is special about a distribution; two show that only one reports the collection.
-DISTRIBUTIONS = [("loadgroup", 2), ("load", 1), ("loadscope", 1), ("loadfile", 1), ("worksteal", 1)]
+# test_matrix.py does so for loadscope.
+DISTRIBUTIONS = [("loadgroup", 2), ("load", 1), ("loadfile", 1), ("worksteal", 1)]
 
 
 @pytest.mark.parametrize(("dist", "workers"), DISTRIBUTIONS)

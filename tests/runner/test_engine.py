@@ -35,7 +35,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "args", [(), ("-p", "xdist", "-n", "2"), ("-p", "no:terminal"), ("-p", "no:cacheprovider", "-q")]
+    "args", [(), ("-p", "xdist", "-n", "1"), ("-p", "no:terminal"), ("-p", "no:cacheprovider", "-q")]
 )
 async def test_a_run_counts_as_pytest_does(tmp_path: Path, args: tuple[str, ...]) -> None:
     engine = engine_for(write(tmp_path, test_mixed=MIXED), *args)
