@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.projects import QUIET
 
 from plugin.conftest import Suite
 from plugin.harness import BOOTSTRAP, MS, Run, environment, listening, plain_pytest, run_pytest, wait_until
@@ -153,7 +154,7 @@ def test_an_interrupt_from_outside(args: tuple[str, ...], suite: Suite) -> None:
     directory = suite(test_long="import time\ndef test_one(): pass\ndef test_long(): time.sleep(30)")
     with listening() as listener:
         process = subprocess.Popen(
-            [sys.executable, str(BOOTSTRAP), "-p", "no:cacheprovider", *args],
+            [sys.executable, str(BOOTSTRAP), "-p", "no:cacheprovider", *QUIET, *args],
             cwd=directory,
             env=environment(listener),
             stdout=subprocess.DEVNULL,
