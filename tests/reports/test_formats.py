@@ -9,6 +9,7 @@ from support.documents import document_of
 
 from tdd_monitor.reports.formats import FORMATS, Request, render, write
 
+PRINTED = ("agent", "github", "markdown")  # to a log, in which GitHub Actions obeys lines that start with ::
 CONTROLS = {chr(code) for code in range(32)} - {"\n", "\t"} | {chr(code) for code in range(0x7F, 0xA0)}
 
 
@@ -18,7 +19,8 @@ def test_a_hostile_text_stays_text(name: str) -> None:
     assert not CONTROLS & set(text), "a control character"
     assert "\u202e" not in text and "\ufffe" not in text
     text.encode()  # no lone surrogate
-    assert not any(line.lstrip().startswith("::error::owned") for line in text.splitlines())
+    if name in PRINTED:
+        assert not any(line.lstrip().startswith("::error::owned") for line in text.splitlines())
 
 
 @pytest.mark.parametrize("name", FORMATS)

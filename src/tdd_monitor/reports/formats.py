@@ -16,6 +16,8 @@ FORMATS = {
     "json": "everything that was measured",
     "agent": "short plain text for coding agents",
     "markdown": "the summary of a CI job",
+    "junit": "JUnit XML with the metrics of each test as properties",
+    "ctrf": "Common Test Report Format",
     "github": "annotations at file and line, as workflow commands of GitHub Actions",
 }
 STDOUT = "-"

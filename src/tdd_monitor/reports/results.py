@@ -36,6 +36,11 @@ def failed(document: Document) -> list[Entry]:
     return [test for test in ran(document) if test["outcome"] in FAILURES]
 
 
+def metrics(test: Entry) -> dict[str, float]:
+    """The values of the metrics that this test has."""
+    return {name: value for name, value in test.items() if isinstance(value, float) and name != "start_ms"}
+
+
 def slowest(document: Document) -> list[Entry]:
     """The tests that ran, the slowest first, by the time that is their own."""
     measured = [test for test in ran(document) if test["outcome"] not in ("skipped", "lost")]
