@@ -18,6 +18,7 @@ FORMATS = {
     "markdown": "the summary of a CI job",
     "junit": "JUnit XML with the metrics of each test as properties",
     "ctrf": "Common Test Report Format",
+    "perfetto": "a trace on a time line for ui.perfetto.dev",
     "github": "annotations at file and line, as workflow commands of GitHub Actions",
 }
 STDOUT = "-"
