@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from tdd_monitor import stylesheets
 from tdd_monitor.ui import styles
 from tdd_monitor.ui.text.parts import ROLES
 
@@ -24,14 +25,14 @@ def test_the_style_sheets_of_an_installed_package_take_precedence(
 ) -> None:
     (tmp_path / "css").mkdir()
     (tmp_path / "css" / "a.tcss").write_text("")
-    monkeypatch.setattr(styles, "_PACKAGE", tmp_path)
+    monkeypatch.setattr(stylesheets, "_PACKAGE", tmp_path)
     assert styles.css_paths() == [tmp_path / "css" / "a.tcss"]
 
 
 def test_missing_style_sheets_are_an_error_that_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(styles, "_PACKAGE", tmp_path / "a" / "b")
+    monkeypatch.setattr(stylesheets, "_PACKAGE", tmp_path / "a" / "b")
     with pytest.raises(FileNotFoundError, match="install tdd-monitor again"):
         styles.css_paths()
 

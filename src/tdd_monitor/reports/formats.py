@@ -19,6 +19,7 @@ FORMATS = {
     "junit": "JUnit XML with the metrics of each test as properties",
     "ctrf": "Common Test Report Format",
     "perfetto": "a trace on a time line for ui.perfetto.dev",
+    "html": "one page with sortable table and charts, to open or to keep as an artifact",
     "github": "annotations at file and line, as workflow commands of GitHub Actions",
 }
 STDOUT = "-"

@@ -72,6 +72,12 @@ def first_line(text: str) -> str:
     return text.partition("\n")[0]
 
 
+def short_name(nodeid: str, width: int) -> str:
+    """The end of a node id, which tells tests apart."""
+    name = visible(nodeid)
+    return name if len(name) <= width else "…" + name[1 - width :]
+
+
 def place(entry: Entry) -> str:
     """FILE:LINE of a test, failure or collection error; without a line if it is unknown."""
     file = visible(entry["file"])

@@ -1,17 +1,10 @@
-"""Location of the style sheets: in the package when installed, at the top of a checkout otherwise."""
+"""The style sheets of the screen."""
 
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent.parent
+from tdd_monitor import stylesheets
 
 
 def css_paths() -> list[Path]:
     """All style sheets, in loading order."""
-    for directory in (_PACKAGE / "css", _PACKAGE.parent.parent / "css"):
-        found = sorted(directory.glob("*.tcss"))
-        if found:
-            return found
-    raise FileNotFoundError(
-        f"No style sheets (*.tcss) in {_PACKAGE / 'css'}: the installation is incomplete; "
-        "install tdd-monitor again."
-    )
+    return stylesheets.find("*.tcss")
