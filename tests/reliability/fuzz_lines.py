@@ -23,6 +23,7 @@ from support import streams
 
 from tdd_monitor.protocol.codec import ProtocolError, decode, encode
 from tdd_monitor.reports import console as console_report
+from tdd_monitor.reports import formats
 from tdd_monitor.reports import json as json_report
 from tdd_monitor.verdict import Board
 
@@ -67,7 +68,9 @@ def damage_value(raw: bytes, chance: random.Random) -> bytes:
 
 def report(board: Board) -> None:
     """Create every report of a board."""
-    json.dumps(json_report.document(board, 0), allow_nan=False)
+    document = json_report.document(board, 0)
+    for name in formats.FORMATS:
+        formats.render(name, document)
     console_report.summary(board, Console(file=io.StringIO(), width=120), 0)
 
 

@@ -48,6 +48,7 @@ def test_the_commands_name_the_tests_and_the_directory() -> None:
     found = commands(render(report))
     assert shlex.split(found["rerun what failed"])[:3] == ["tdd-monitor", "run", streams.DISCOUNT]
     assert found["earlier runs of a test"] == f"tdd-monitor history {streams.DISCOUNT}"
+    assert shlex.split(found["rerun what is over a threshold"])[2] == streams.HUNGRY  # the worst first
     report["environment"]["directory"] = "/shop/tests"
     assert commands(render(report))["rerun what failed"].startswith("cd /shop && tdd-monitor run ")
 

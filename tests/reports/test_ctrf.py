@@ -9,7 +9,7 @@ import pytest
 from support import documents, streams
 from support.documents import document_of
 
-from tdd_monitor.protocol.events import Hello, Line
+from tdd_monitor.protocol.events import Line
 from tdd_monitor.reports.ctrf import STATUSES, render
 
 Schema = dict[str, Any]
@@ -107,12 +107,7 @@ def test_failures_and_earlier_attempts_have_their_texts() -> None:
 
 
 def test_times_count_from_the_epoch() -> None:
-    lines = [
-        line._replace(event=line.event._replace(wall_ns=1_700_000_000_000_000_000))
-        if isinstance(line.event, Hello)
-        else line
-        for line in streams.shop()
-    ]
+    lines = documents.dated(streams.shop(), 1_700_000_000_000_000_000)
     report = json.loads(render(document_of(lines)))["results"]
     assert report["summary"]["start"] == 1_700_000_000_000 - 310
     assert report["summary"]["start"] < report["tests"][0]["start"] < report["summary"]["stop"]

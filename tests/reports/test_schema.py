@@ -55,6 +55,12 @@ def test_every_key_is_described() -> None:
         )
 
 
+@pytest.mark.parametrize("wall_ns", [2**63 - 1, -(2**62), 1 << 100])
+def test_a_clock_that_is_wrong_is_no_date(wall_ns: int) -> None:
+    report = document_of(documents.dated(streams.all_passed(), wall_ns))
+    assert problems(report) == []
+
+
 def test_a_report_without_a_run_is_as_described() -> None:
     assert problems(document(Board(), 4)) == []
 

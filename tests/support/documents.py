@@ -1,6 +1,6 @@
 """JSON reports of made-up runs, for the tests of report formats."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tdd_monitor.protocol.events import (
@@ -10,6 +10,7 @@ from tdd_monitor.protocol.events import (
     CollectSkip,
     FinishedTest,
     FixtureUse,
+    Hello,
     Line,
     Phase,
     PoolUse,
@@ -41,6 +42,13 @@ def document_of(
     if verdicts:
         board.judgement = Judgement(1.0, {each.nodeid: each.state for each in verdicts}, tuple(verdicts))
     return document(board, exitcode, Surroundings(**{"directory": "/shop", **around}))
+
+
+def dated(lines: Iterable[Line], wall_ns: int) -> Iterator[Line]:
+    """The lines of a run whose processes read this time on the wall."""
+    for line in lines:
+        event = line.event
+        yield line._replace(event=event._replace(wall_ns=wall_ns)) if isinstance(event, Hello) else line
 
 
 def shop() -> dict[str, Any]:

@@ -141,7 +141,7 @@ def _next(document: Document) -> Iterator[str]:
     root, start = environment["rootdir"], environment["directory"]
     enter = f"cd {shell_word(root)} && " if root and root != start else ""
     failed = [test["nodeid"] for test in results.failed(document)]
-    over = _over_threshold(document["tests"])
+    over = _worst(document["alerts"])
     commands: list[tuple[str, str]] = []
     if failed:
         again = "-- --lf" if len(failed) > MAX_LISTED else _words(failed)
@@ -157,8 +157,9 @@ def _next(document: Document) -> Iterator[str]:
         yield f"{what}: {enter}tdd-monitor {command}"
 
 
-def _over_threshold(tests: Iterable[Entry]) -> list[str]:
-    return [test["nodeid"] for test in tests if test["over_threshold"]]
+def _worst(alerts: Iterable[Entry]) -> list[str]:
+    """The worst test of each alert, the worst alert first."""
+    return list(dict.fromkeys(nodeid for alert in alerts for nodeid in alert["tests"][:1]))
 
 
 def _words(nodeids: Sequence[str]) -> str:

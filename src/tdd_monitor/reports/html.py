@@ -121,8 +121,14 @@ def _alerts(document: Document) -> Iterator[str]:
     alerts = document["alerts"]
     if alerts:
         yield f"<h2>Over threshold ({len(alerts)})</h2>"
-        rows = [(_word(e["severity"]), escape(results.alert_line(e)), _tests_of(e)) for e in alerts]
+        rows = [(_word(e["severity"]), _alert(e), _tests_of(e)) for e in alerts]
         yield from _table(("severity", "value", "tests"), rows)
+
+
+def _alert(alert: Entry) -> str:
+    """What was measured, and of what where that is not the test in the next column."""
+    subject = "" if alert["subject"] in alert["tests"] else f"{_code(alert['subject'])}: "
+    return subject + escape(results.alert_line(alert))
 
 
 def _tests_of(alert: Entry) -> str:

@@ -129,7 +129,10 @@ def _incomplete(run: Run) -> dict[str, Any] | None:
 def _started_at(run: Run) -> str | None:
     if not run.requested_wall_ns:
         return None
-    return datetime.fromtimestamp(run.requested_wall_ns / 1e9, UTC).isoformat(timespec="milliseconds")
+    try:
+        return datetime.fromtimestamp(run.requested_wall_ns / 1e9, UTC).isoformat(timespec="milliseconds")
+    except (OverflowError, ValueError, OSError):  # a clock that is wrong beyond any calendar
+        return None
 
 
 def _duration_s(run: Run) -> float:
