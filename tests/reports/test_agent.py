@@ -12,7 +12,9 @@ from tdd_monitor.reports.agent import MAX_FAILURES, MAX_LINES, MAX_TRACEBACK, re
 
 def test_a_failure_comes_with_place_traceback_and_output() -> None:
     lines = render(documents.shop()).splitlines()
-    assert lines[0].startswith("3 failed, 1 error, 34 passed") and lines[0].endswith("exit code 1")
+    assert lines[0].startswith("3 failed, 1 error, 34 passed") and lines[0].endswith(
+        "pytest's exit code is 1"
+    )
     start = lines.index(f"FAILED {streams.DISCOUNT}  tests/test_orders.py:61")
     assert (
         '| >       assert await shop_client.total(order.id) == Decimal("17.33")' in lines[start : start + 8]
@@ -54,7 +56,7 @@ def test_the_commands_name_the_tests_and_the_directory() -> None:
 
 
 def test_a_run_without_problems_is_one_line() -> None:
-    assert render(document_of(streams.all_passed(), 0)) == "6 passed in 0.37 s; exit code 0\n"
+    assert render(document_of(streams.all_passed(), 0)) == "6 passed in 0.37 s; pytest's exit code is 0\n"
 
 
 def test_many_failures_stay_short_and_keep_the_commands() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage
 def program() -> str | None:
     """The first Chromium on the path."""
     return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+PATIENCE_S = 60
 
 
 class Page:
@@ -59,6 +63,8 @@ class Page:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._waiting:
+            ready, _, _ = select.select([self._receive_fd], [], [], PATIENCE_S)
+            assert ready, "Chromium does not answer"
             read = os.read(self._receive_fd, 1 << 16)
             assert read, "Chromium is gone"
             self._waiting += read

@@ -21,7 +21,7 @@ _CONTEXT = 4
 
 def render(document: Document) -> str:
     """The report; everything but the last section is cut at `MAX_LINES`."""
-    lines = [f"{results.outcome_line(document)}; exit code {document['exitcode']}"]
+    lines = [f"{results.outcome_line(document)}; pytest's exit code is {document['exitcode']}"]
     lines += [f"INCOMPLETE OR UNEXPLAINED: {problem}" for problem in results.problems(document)]
     for section in (_collect_errors, _failures, _pytest, _gate, _regressions, _alerts):
         lines += section(document)
@@ -100,7 +100,8 @@ def _pytest(document: Document) -> Iterator[str]:
     if text.strip():
         yield from ("", "Last output of pytest:")
         yield from _quoted(_last(text, MAX_TRACEBACK))
-    yield from _quoted(document["notices"][:MAX_LISTED])
+    if document["notices"]:
+        yield from ("", *_quoted(document["notices"][:MAX_LISTED]))
 
 
 def _gate(document: Document) -> Iterator[str]:
