@@ -15,6 +15,7 @@ from tdd_monitor.history.store import Store
 from tdd_monitor.runner.engine import Engine
 from tdd_monitor.runner.pytest_process.launch import Target
 from tdd_monitor.runner.selection import Selection
+from tdd_monitor.testing.measuring.baseline_file import BASELINE_FILE
 from tdd_monitor.verdict.regressions import MIN_SAMPLES, Judgement, State
 
 WAITS = "import time\ndef test_waits(): time.sleep(0.02)"
@@ -78,6 +79,23 @@ async def test_a_run_is_judged_by_earlier_ones(tmp_path: Path) -> None:
     assert second.board.judgement is not None
     assert second.board.judgement.states == {nodeid: State.SUSPECTED}
     assert store.anchors(row.environment)[nodeid].wall_ns == 1
+
+
+async def test_committed_counts_judge_the_first_run(tmp_path: Path) -> None:
+    made = engine(tmp_path, source=WAITS)
+    (tmp_path / BASELINE_FILE).write_text('{"tests/test_it.py::test_waits [queries]": 3}')
+    await runs_to_end(made, Selection("first"))
+    assert made.board.judgement is not None
+    (verdict,) = made.board.judgement.verdicts
+    assert (verdict.metric, verdict.state, verdict.before) == ("queries", State.IMPROVED, 3)
+
+
+async def test_a_damaged_baseline_is_reported_and_changes_no_run(tmp_path: Path) -> None:
+    made = engine(tmp_path, source=WAITS)
+    (tmp_path / BASELINE_FILE).write_text("{")
+    assert await runs_to_end(made, Selection("first")) == [0]
+    assert made.board.judgement is not None
+    assert [text for text in made.notices if BASELINE_FILE in text and "Delete or restore it" in text]
 
 
 async def test_a_history_that_cannot_be_written_is_reported_and_changes_no_run(tmp_path: Path) -> None:

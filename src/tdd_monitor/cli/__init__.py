@@ -10,7 +10,7 @@ import click
 from tdd_monitor import __version__
 
 # Each is defined in the module of the same name.
-COMMANDS = ("bench", "demo", "gate", "history", "postgres", "replay", "run", "watch")
+COMMANDS = ("baseline", "bench", "demo", "gate", "history", "postgres", "replay", "run", "watch")
 
 
 class LazyGroup(click.Group):

@@ -7,9 +7,8 @@ from tdd_monitor.history.project import ProjectHistory
 from tdd_monitor.history.rows import RunRow
 from tdd_monitor.history.store import RUNS_KEPT
 
+from .node_ids import the_one
 from .project import settings_here
-
-MAX_SUGGESTIONS = 20
 
 
 @click.command()
@@ -42,7 +41,7 @@ def history(test: str | None, limit: int) -> None:
         if test is None:
             report.print_runs(_some(store.runs(limit)), console)
         else:
-            nodeid = _the_one(test, store.node_ids())
+            nodeid = the_one(test, store.node_ids())
             report.print_test(nodeid, trends.of_test(store.of_test(nodeid)), console, limit)
         project.close()
     except HistoryError as error:
@@ -54,15 +53,3 @@ def _some(runs: list[RunRow]) -> list[RunRow]:
     if not runs:
         raise click.ClickException("No runs yet. 'tdd-monitor run' and 'tdd-monitor watch' add them.")
     return runs
-
-
-def _the_one(test: str, nodeids: list[str]) -> str:
-    """The node id that equals or contains `test`. Raises ClickException unless there is exactly one."""
-    found = [nodeid for nodeid in nodeids if test in nodeid]
-    if test in found or len(found) == 1:
-        return test if test in found else found[0]
-    if not found:
-        raise click.ClickException(f"No test with {test!r} in its name has run in this project.")
-    shown = "\n".join(f"  {nodeid}" for nodeid in found[:MAX_SUGGESTIONS])
-    more = f"\n  and {len(found) - MAX_SUGGESTIONS} more" if len(found) > MAX_SUGGESTIONS else ""
-    raise click.ClickException(f"{len(found)} tests have {test!r} in their names:\n{shown}{more}")

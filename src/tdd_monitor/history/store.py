@@ -162,13 +162,17 @@ class Store:
         found = self.database.query(_OF_TEST, nodeid)
         return [Past(_run(row), _result(row[_RUN_WIDTH:])) for row in found]
 
+    def results(self, run: RunRow) -> list[Result]:
+        """The results of one run."""
+        return [_result(row) for row in self.database.query(_OF_RUN, run.uuid)]
+
     def unsent(self) -> list[RunRow]:
         """The runs that have not been sent to the other store yet, oldest first."""
         return [_run(row) for row in self.database.query(_UNSENT)]
 
     def send(self, run: RunRow, other: "Store") -> None:
         """Add an unsent run to another store; sending it again has no effect."""
-        other.add(run, [_result(row) for row in self.database.query(_OF_RUN, run.uuid)])
+        other.add(run, self.results(run))
         self.database.query(_SENT, run.uuid)
 
     def node_ids(self) -> list[str]:

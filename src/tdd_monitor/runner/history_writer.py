@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tdd_monitor.history import commit, environment, rows
+from tdd_monitor.history.committed import CommittedBaseline
 from tdd_monitor.history.database import HistoryError
 from tdd_monitor.history.project import Baseline, ProjectHistory
-from tdd_monitor.history.rows import Finished, Result, RunRow
+from tdd_monitor.history.rows import Figures, Finished, Result, RunRow
 from tdd_monitor.session.model import Session
 from tdd_monitor.verdict import regressions
 from tdd_monitor.verdict.regressions import Judgement
@@ -70,15 +71,24 @@ class HistoryWriter:
             run = run._replace(commit=commit.checked_out(self._root))
             results = [test.result() for test in tests]
             baseline = history.baseline(run.environment, run.scope)
-            judgement = regressions.judge(results, *baseline)
+            accepted, notices = self._with_committed(baseline)
+            judgement = regressions.judge(results, baseline.window, accepted)
             history.add(run, results)
             if run.scope == "all":
                 _set_baselines(history, run, results, baseline)
-            notices, history.notices = history.notices, []
+            notices += history.notices
+            history.notices = []
             return judgement, notices
         except HistoryError as error:
             self._close()
             return judgement, [str(error)]
+
+    def _with_committed(self, baseline: Baseline) -> tuple[dict[str, Figures], list[str]]:
+        """The accepted figures, and why the committed ones among them are not used."""
+        try:
+            return CommittedBaseline(self._root).added_to(baseline.accepted), []
+        except HistoryError as error:
+            return baseline.accepted, [str(error)]
 
     def _close(self) -> None:
         if self._history is not None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .contexts.sync_context import TDDSyncContext as TDDSyncContext
     from .contexts.sync_context import tdd_sync_context as tdd_sync_context
     from .databases.server import DatabaseUnreachableError as DatabaseUnreachableError
+    from .measuring.baseline_file import BaselineError as BaselineError
     from .measuring.memory import MemoryGrowthWarning as MemoryGrowthWarning
     from .measuring.memory import MemoryOptimizer as MemoryOptimizer
     from .measuring.memory import MemoryRelief as MemoryRelief
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from .measuring.performance import PerformanceGate as PerformanceGate
     from .measuring.performance import PerformanceMonitor as PerformanceMonitor
     from .measuring.performance import PerformanceWarning as PerformanceWarning
-    from .measuring.regression import BaselineError as BaselineError
     from .measuring.regression import RegressionCheck as RegressionCheck
     from .measuring.regression import RegressionDetector as RegressionDetector
     from .pools.guarded import OPTIMIZED_POOL_CONFIG as OPTIMIZED_POOL_CONFIG
@@ -90,7 +90,8 @@ _NAMES = {
         "PerformanceMonitor",
         "PerformanceWarning",
     ),
-    "measuring.regression": ("BaselineError", "RegressionCheck", "RegressionDetector"),
+    "measuring.baseline_file": ("BaselineError",),
+    "measuring.regression": ("RegressionCheck", "RegressionDetector"),
     "pools.guarded": ("OPTIMIZED_POOL_CONFIG", "SHARED_POOL_CONFIG", "GuardedPool"),
     "pools.holders": ("PoolExhaustedError",),
     "schema.cache": ("SchemaCache", "SchemaCacheStats"),

@@ -193,7 +193,11 @@ class _Durations:
 
     def slower(self, accepted: Mapping[str, Figures]) -> Iterator[Verdict]:
         """The suspected tests."""
-        drifts = {nodeid: self._drift(nodeid, accepted[nodeid]) for nodeid in self._latest.keys() & accepted}
+        drifts = {
+            nodeid: self._drift(nodeid, accepted[nodeid])
+            for nodeid in self._latest.keys() & accepted
+            if accepted[nodeid].wall_ns  # committed baselines have only counts
+        }
         machine = _speed(list(drifts.values())) or 0.0  # a machine that has become slower is no regression
         for nodeid, latest in self._latest.items():
             earlier = self._earlier[nodeid]

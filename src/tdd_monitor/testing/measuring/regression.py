@@ -3,20 +3,13 @@
 Noise only ever lowers such a baseline; the monitor itself applies a statistical rule over many runs.
 """
 
-import json
 import math
-import os
-import tempfile
 from pathlib import Path
 from typing import TypedDict
 
+from . import baseline_file as files
+from .baseline_file import BASELINE_FILE
 from .file_lock import locked
-
-BASELINE_FILE = "tdd_performance_baseline.json"
-
-
-class BaselineError(ValueError):
-    """The baseline file cannot be used."""
 
 
 class RegressionCheck(TypedDict):
@@ -43,7 +36,7 @@ class RegressionDetector:
             raise ValueError(f"regression_threshold must be 1 or more, not {regression_threshold}.")
         self.baseline_file = Path(baseline_file)
         self.regression_threshold = regression_threshold
-        self._last_read = self._read()
+        self._last_read = files.read(self.baseline_file)
         self.baseline_data: dict[str, float] = dict(self._last_read)
 
     def check_regression(self, metric_name: str, current_value: float) -> RegressionCheck:
@@ -55,13 +48,13 @@ class RegressionDetector:
             raise ValueError(f"{metric_name} must be a finite number, 0 or more, not {current_value!r}.")
         self.baseline_file.parent.mkdir(parents=True, exist_ok=True)
         with locked(self.baseline_file.with_name(self.baseline_file.name + ".lock")):
-            on_disk = self._read()
+            on_disk = files.read(self.baseline_file)
             baselines = self._merged(on_disk)
             baseline = baselines.get(metric_name)
             if baseline is None or current_value < baseline:
                 baselines[metric_name] = current_value
             if baselines != on_disk:
-                self._write(baselines)
+                files.write(self.baseline_file, baselines)
         self.baseline_data, self._last_read = baselines, dict(baselines)
         return self._judge(metric_name, current_value, baseline)
 
@@ -97,31 +90,3 @@ class RegressionDetector:
             improvement=better,
             reason=reason,
         )
-
-    def _read(self) -> dict[str, float]:
-        try:
-            content = json.loads(self.baseline_file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        except ValueError as error:
-            raise BaselineError(
-                f"{self.baseline_file} is not valid JSON ({error}). Delete or restore it."
-            ) from error
-        if not isinstance(content, dict) or not all(
-            isinstance(value, (int, float)) and not isinstance(value, bool) for value in content.values()
-        ):
-            raise BaselineError(
-                f"{self.baseline_file} is not a baseline: it must map names to numbers. Delete or restore it."
-            )
-        return content
-
-    def _write(self, baselines: dict[str, float]) -> None:
-        # Write a temporary file and rename it, so that readers never see partial content.
-        descriptor, name = tempfile.mkstemp(dir=self.baseline_file.parent, prefix=self.baseline_file.name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(dict(sorted(baselines.items())), file, indent=2)
-            Path(name).replace(self.baseline_file)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise

@@ -95,7 +95,8 @@ def performance_gate() -> "PerformanceGate":
 @pytest.fixture
 def regression_detector(request: pytest.FixtureRequest) -> "RegressionDetector":
     """Compares with `tdd_performance_baseline.json` in the root directory of the project."""
-    from tdd_monitor.testing.measuring.regression import BASELINE_FILE, RegressionDetector
+    from tdd_monitor.testing.measuring.baseline_file import BASELINE_FILE
+    from tdd_monitor.testing.measuring.regression import RegressionDetector
 
     root: Any = request.config.rootpath
     return RegressionDetector(root / BASELINE_FILE)
