@@ -1,6 +1,6 @@
 """The environment of every pytest that a test starts."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from support.coverage import save_coverage
@@ -57,6 +57,20 @@ def all_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Child processes load every installed plugin, as a user's pytest does."""
     monkeypatch.delenv(ADDOPTS)
     monkeypatch.delenv(NO_AUTOLOAD, raising=False)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest deselects by mark
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need an environment with other libraries."""
+    for item in items:
+        if "newest" in getattr(item, "fixturenames", ()):
+            item.add_marker("environments")
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """One worker more than cores: many tests wait for processes and servers."""
+    return (yield) + 1
 
 
 def pytest_sessionfinish() -> None:

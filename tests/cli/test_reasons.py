@@ -19,6 +19,7 @@ def last_lines(done: Completed, count: int = 4) -> str:
     return "\n".join(done.stdout.splitlines()[-count:])
 
 
+@pytest.mark.environments
 @pytest.mark.parametrize("requirements", [COVERED, COVERED_OLDEST], ids=["newest", "oldest"])
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["single", "xdist"])
 def test_coverage_and_seed_are_shown_and_missed_coverage_is_the_reason(

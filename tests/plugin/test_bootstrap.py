@@ -84,6 +84,7 @@ def test_a_suite_sees_what_it_sees_without_us(safe_path: str, suite: Suite) -> N
     assert ours == plain
 
 
+@pytest.mark.environments
 def test_the_plugin_comes_from_this_copy_whatever_is_installed(suite: Suite) -> None:
     python = require(interpreters.made(next(iter(interpreters.pythons()), ""), interpreters.OLDEST))
     directory = suite(
@@ -210,6 +211,7 @@ def test_metrics_are_recorded_with_a_monitor(suite: Suite) -> None:
     assert run.test("test_metric").metrics == {"ddl_operations_saved": 3.0}
 
 
+@pytest.mark.environments
 def test_every_python_here_with_the_newest_pytest(suite: Suite) -> None:
     directory = suite(test_one="def test_one(): print('x')\ndef test_two(): assert 0")
     versions = interpreters.pythons()

@@ -178,8 +178,12 @@ XDIST = ("-p", "xdist", "--dist=loadscope")
 MODES = {"single": (), "one worker": (*XDIST, "-n1"), "two workers": (*XDIST, "-n2")}
 WORKERS = {"single": [], "one worker": ["gw0"], "two workers": ["gw0", "gw1"]}
 RUNS = [
-    *[(name, "single") for name in ENVIRONMENTS],
-    *[("here", "two workers"), ("oldest", "one worker"), ("newest", "one worker")],
+    *[("here", mode) for mode in ("single", "two workers")],
+    *[
+        pytest.param(name, mode, marks=pytest.mark.environments)
+        for name in ("oldest", "newest")
+        for mode in ("single", "one worker")
+    ],
 ]
 
 

@@ -258,6 +258,7 @@ def test_the_exit_code_that_a_plugin_decides_on_at_the_end(suite: Suite, newest:
     assert [record.unwatched for record in run.records] == [()]
 
 
+@pytest.mark.environments
 def test_forked_tests_say_what_is_unmeasured(suite: Suite) -> None:
     oldest = require(interpreters.made("3.9", interpreters.OLDEST))  # pytest-forked fails with pytest 9.2
     run = run_pytest(suite(test_forked=FORKED), "-p", "pytest_forked", "--forked", python=oldest)

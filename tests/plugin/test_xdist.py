@@ -164,6 +164,7 @@ def test_a_remote_worker_reports_through_the_controller(suite: Suite, socket_ser
     assert all(0 <= starts[record.nodeid] - record.started_ns < 30_000 * MS for record in run.records)
 
 
+@pytest.mark.environments
 def test_a_worker_of_another_environment(suite: Suite) -> None:
     # xdist gives its sys.path to such workers, so that they must be of the same Python.
     version = f"3.{sys.version_info.minor}"
