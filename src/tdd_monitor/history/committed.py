@@ -24,12 +24,12 @@ class CommittedBaseline:
         self.path = root / BASELINE_FILE
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """The counts of each test, by node id and field of Figures."""
+        """The counts of each test, by node id and field of Figures; those that are not in the file are 0."""
         found: dict[str, dict[str, int]] = {}
         for key, value in self._read().items():
             nodeid, field = _parts(key)
             if field:
-                found.setdefault(nodeid, {})[field] = int(value)
+                found.setdefault(nodeid, dict.fromkeys(COUNTS, 0))[field] = int(value)
         return found
 
     def added_to(self, accepted: Mapping[str, Figures]) -> dict[str, Figures]:
@@ -50,7 +50,7 @@ class CommittedBaseline:
                     entries |= {
                         f"{nodeid} [{field}]": count
                         for field in COUNTS
-                        if (count := getattr(each, field)) is not None
+                        if (count := getattr(each, field)) or (field == "queries" and count is not None)
                     }
                 baseline_file.write(self.path, entries)
         except (OSError, TimeoutError) as error:
