@@ -52,6 +52,16 @@ def test_the_window_of_a_full_run_leaves_out_partial_ones(store: Store) -> None:
     }
 
 
+def test_what_a_user_accepted_starts_the_window_afresh(store: Store) -> None:
+    for number in range(3):
+        store.add(run(number), [result(wall_ns=number), result("b.py::t")])
+    store.accept(HERE, COMMIT, [("b.py::t", Figures(1, 1, 1))])  # set by itself
+    store.accept(HERE, COMMIT, [("a.py::t", Figures(1, 1, 1))], accepted_s=run(1).started_s)
+    window = store.window(HERE, "all")
+    assert [figures.wall_ns for figures in window["a.py::t"].values()] == [2]
+    assert len(window["b.py::t"]) == 3
+
+
 def test_environments_are_kept_apart(store: Store) -> None:
     elsewhere = HERE._replace(workers=4)
     store.add(run(1), [result(wall_ns=1)])

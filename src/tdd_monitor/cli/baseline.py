@@ -1,5 +1,6 @@
 """`tdd-monitor baseline`: what tests are compared with, and how to accept what a run measured."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -85,7 +86,7 @@ def _accept(current: Current, nodeids: Sequence[str], all_tests: bool) -> None:
     if not found:
         raise click.ClickException("Nothing to accept: no test passed at its first attempt.")
     current.committed.accept(found, all_tests)
-    current.history.accept(current.run.environment, current.run.commit, found)
+    current.history.accept(current.run.environment, current.run.commit, found, time.time())
     click.echo(
         f"Accepted {plural(len(found), 'test')}. Commit {current.committed.path.name} to share the counts."
     )

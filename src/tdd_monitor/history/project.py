@@ -62,14 +62,18 @@ class ProjectHistory:
         return Baseline(self._local.window(environment, scope), self._local.anchors(environment))
 
     def accept(
-        self, environment: Environment, commit: Commit, figures: Collection[tuple[str, Figures]]
+        self,
+        environment: Environment,
+        commit: Commit,
+        figures: Collection[tuple[str, Figures]],
+        accepted_s: float = 0.0,
     ) -> None:
-        """Make these the accepted figures of their tests. Raises HistoryError."""
-        self._local.accept(environment, commit, figures)
+        """See `Store.accept`."""
+        self._local.accept(environment, commit, figures, accepted_s)
         shared = self._reachable()
         if shared is not None:
             try:
-                shared.accept(environment, commit, figures)
+                shared.accept(environment, commit, figures, accepted_s)
             except HistoryError as error:
                 self._failed(error)
 

@@ -3,7 +3,6 @@
 Every call blocks for milliseconds up to seconds: keep it out of an event loop.
 """
 
-import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
@@ -53,6 +52,10 @@ _WINDOW = f"""
         SELECT test, run, {_FIGURES}, row_number() OVER (PARTITION BY test ORDER BY run DESC) AS age
         FROM results JOIN runs ON runs.id = results.run
         WHERE environment = $1 AND outcome = 'passed' AND attempts = 1 AND (scope = 'all' OR $3 = 'some')
+            AND started_s > coalesce((
+                SELECT accepted_s FROM anchors
+                WHERE anchors.environment = runs.environment AND anchors.test = results.test
+            ), 0)
     ) AS newest JOIN tests ON tests.id = newest.test
     WHERE age <= $2 ORDER BY run
 """
@@ -130,6 +133,7 @@ class Store:
     def window(self, environment: Environment, scope: str) -> Window:
         """The newest comparable figures of every test in this environment, oldest first, at most WINDOW.
 
+        Only those since the last `accept` count: a change that was meant makes earlier ones worthless.
         Those of partial runs only count for another partial run: a test that runs alone pays for imports
         and caches that others share.
         """
@@ -143,13 +147,19 @@ class Store:
         return {nodeid: Figures(*figures) for nodeid, *figures in self._of(environment, _ANCHORS)}
 
     def accept(
-        self, environment: Environment, commit: Commit, figures: Collection[tuple[str, Figures]]
+        self,
+        environment: Environment,
+        commit: Commit,
+        figures: Collection[tuple[str, Figures]],
+        accepted_s: float = 0.0,
     ) -> None:
-        """Make these the accepted figures of their tests in this environment."""
+        """Make these the accepted figures of their tests in this environment.
+
+        `accepted_s` is the Unix time at which a user accepted them, 0 if nobody did.
+        """
         with self.database.transaction():
             number = self._environment(environment)
             self.database.execute_many(_ADD_TEST, [(nodeid,) for nodeid, _ in figures])
-            accepted_s = time.time()
             rows = [(nodeid, number, accepted_s, commit.hash, *each) for nodeid, each in figures]
             self.database.execute_many(_ACCEPT, rows)
 
