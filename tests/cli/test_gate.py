@@ -40,6 +40,24 @@ def test_an_exceeded_limit_fails_now_and_from_the_report(tmp_path: Path) -> None
     assert judged_again(tmp_path, report) == 0
 
 
+SLOW_ONCE = """
+import pathlib, time
+ran = pathlib.Path(__file__).with_name("ran")
+def test_slow_once():
+    time.sleep(0 if ran.exists() else 0.4)
+    ran.touch()
+"""
+
+
+@pytest.mark.parametrize(("reruns", "code", "runs"), [(0, 3, 1), (2, 0, 2)])
+def test_a_breach_is_measured_again_before_the_gate_fails(
+    tmp_path: Path, reruns: int, code: int, runs: int
+) -> None:
+    done = run(project(tmp_path, 300, SLOW_ONCE), "--gate", f"--reruns-on-breach={reruns}")
+    assert done.returncode == code
+    assert done.stdout.count("Measuring again: ") == runs - 1
+
+
 def test_failed_tests_come_first(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     done = run(project(tmp_path, 1, SLEEPS + "; assert False"), "--gate", "--json", str(report))

@@ -7,10 +7,11 @@ import pytest
 from support import streams
 
 from tdd_monitor.config import GateSettings
+from tdd_monitor.config.gate import GATE_FAILED, NOT_MEASURED, PASSED
 from tdd_monitor.protocol.events import Line, LinesLost
 from tdd_monitor.reports.json import document
 from tdd_monitor.verdict import Board
-from tdd_monitor.verdict.gate import GATE_FAILED, NOT_MEASURED, PASSED, Status, evaluate, measurements
+from tdd_monitor.verdict.gate import Status, evaluate, measurements
 from tdd_monitor.verdict.regressions import Judgement, State, Verdict
 
 GENEROUS = GateSettings(1e9, 1e9, 1e9, 1e9, leaks="off")

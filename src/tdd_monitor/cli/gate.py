@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tdd_monitor.config.gate import NOT_MEASURED
 from tdd_monitor.verdict import gate as verdicts
 
 from .project import settings_here
@@ -14,7 +15,7 @@ from .project import settings_here
 class NotMeasuredError(click.ClickException):
     """There is no report to judge."""
 
-    exit_code = verdicts.NOT_MEASURED
+    exit_code = NOT_MEASURED
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 OFF, WARN, FAIL = LEVELS = ("off", "warn", "fail")
+PASSED, GATE_FAILED, NOT_MEASURED = 0, 3, 4  # exit codes
 
 
 @dataclass(frozen=True, slots=True)

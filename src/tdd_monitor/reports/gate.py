@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tdd_monitor.config.gate import FAIL
+from tdd_monitor.config.gate import FAIL, NOT_MEASURED, PASSED
 from tdd_monitor.terminal import visible
-from tdd_monitor.verdict.gate import NOT_MEASURED, PASSED, Check, GateVerdict, Status
+from tdd_monitor.verdict.gate import Check, GateVerdict, Status
 
 _STYLES = {Status.PASSED: "green", Status.FAILED: "bold red", Status.NOT_MEASURED: "yellow"}
 _GLYPHS = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_MEASURED: "?"}

@@ -7,9 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from tdd_monitor import figures
-from tdd_monitor.config.gate import FAIL, OFF, GateSettings
+from tdd_monitor.config.gate import FAIL, GATE_FAILED, NOT_MEASURED, OFF, PASSED, GateSettings
 
-PASSED, GATE_FAILED, NOT_MEASURED = 0, 3, 4  # exit codes
 _LEAKS = frozenset({"leaked_connections", "memory_growth_mb"})
 _RAN = frozenset({"passed", "failed", "error", "xfailed", "xpassed"})
 
