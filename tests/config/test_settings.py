@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tdd_monitor.config import ConfigError, GateSettings, Settings, Thresholds, load
+from tdd_monitor.config import ConfigError, GateSettings, Override, Settings, Thresholds, load
 
 
 def write(directory: Path, text: str) -> Path:
@@ -70,6 +70,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             [tool.tdd-monitor.gate]
             max_test_time_ms = 500
             thresholds = "off"
+            [[tool.tdd-monitor.overrides]]
+            marker = "slow"
+            test_duration_ms = 900
             """
         ),
     )
@@ -89,6 +92,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ("build/*.json",),
         "postgresql://db.example.org/history",
         GateSettings(max_test_time_ms=500, thresholds="off"),
+        (Override("pyproject.toml:21", marker="slow", limits=(("test_duration_ms", 900),)),),
     )
     assert all(getattr(read, field.name) != field.default for field in dataclasses.fields(Settings))
 

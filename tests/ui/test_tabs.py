@@ -4,6 +4,8 @@ from support import streams
 
 from tdd_monitor.config import Thresholds
 from tdd_monitor.protocol.events import (
+    Collect,
+    CollectedTest,
     FinishedTest,
     FixtureUse,
     Line,
@@ -14,6 +16,7 @@ from tdd_monitor.protocol.events import (
     RunRequest,
     Statement,
 )
+from tdd_monitor.protocol.marks import OwnThreshold
 from tdd_monitor.ui.panels import banner, columns
 from tdd_monitor.ui.tabs import TABS, Subject, fixture
 from tdd_monitor.ui.tabs.run import PAGES, first_page
@@ -157,6 +160,16 @@ def test_a_phase_shows_the_tests_own_share() -> None:
     found = of_test(FIRST_OF_ALL, Thresholds(test_duration_ms=10.0), 0)
     (alert,) = [each for each in found if each.metric == "test_duration_ms"]
     assert alert.detail == "mostly in call, waiting"
+
+
+def test_an_alert_names_the_rule_that_set_its_threshold() -> None:
+    own = OwnThreshold("test_duration_ms", 10.0, "tdd_threshold of class TestA, a.py:3")
+    marked = Line(0, 0, "", Collect((CollectedTest(FIRST_OF_ALL.nodeid, thresholds=(own,)),)))
+    said = "The threshold of 10 ms is set in tdd_threshold of class TestA, a.py:3."
+    lines = [marked, *FIRST_AND_LAST]
+    assert said in " ".join(detail("Alerts", FIRST_OF_ALL.nodeid, lines).split())
+    assert "x of 10 ms" in detail("Overview", FIRST_OF_ALL.nodeid, lines)
+    assert said not in " ".join(detail("Alerts", FIRST_OF_ALL.nodeid, FIRST_AND_LAST).split())
 
 
 def test_a_shared_fixture_shows_its_own_cost() -> None:

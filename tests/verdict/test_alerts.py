@@ -122,13 +122,13 @@ def test_a_shared_fixture_is_judged_by_what_it_costs_each_test_that_used_it(
         SharedFixture(FixtureUse("db", "session", ms * MS, ms * MS, first_user=f"a.py::t{n}"), 1, users)
         for n, (ms, users) in enumerate(zip(setups_ms, tests, strict=True))
     ]
-    found = alerts.of_shared(lives, Thresholds(), 7)
+    found = alerts.of_shared(lives, lambda _nodeid: Thresholds(), 7)
     assert [alert.value for alert in found] == ([value] * len(lives) if value else [])
     assert [alert.subject for alert in found] == [f"a.py::t{n}" for n in range(len(found))]
     for alert in found:
         assert alert.cause == "fixture db (session scope)" and "wider scope" not in alert.advice
         assert f"for {sum(tests)} tests" in alert.detail
-    assert alerts.of_shared(lives, Thresholds(fixture_setup_ms=0), 7) == []
+    assert alerts.of_shared(lives, lambda _nodeid: Thresholds(fixture_setup_ms=0), 7) == []
 
 
 def test_each_slow_fixture_has_its_own_alert() -> None:

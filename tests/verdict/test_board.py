@@ -3,7 +3,7 @@
 import pytest
 from support.streams import lost, rerun_failed, shop, xdist
 
-from tdd_monitor.config import Thresholds
+from tdd_monitor.config import Override, Thresholds
 from tdd_monitor.protocol.events import (
     Collect,
     CollectedTest,
@@ -19,6 +19,7 @@ from tdd_monitor.protocol.events import (
     RunRequest,
     StartedTest,
 )
+from tdd_monitor.protocol.marks import OwnThreshold
 from tdd_monitor.verdict import Board, Severity
 from tdd_monitor.verdict.alerts import of_test
 
@@ -123,6 +124,45 @@ def test_tests_of_one_fixture_are_one_alert_and_all_run_again() -> None:
 
 def test_thresholds_are_those_that_were_given() -> None:
     assert board_after(*run_of(taking(A, 300)), thresholds=Thresholds(test_duration_ms=0)).alerts() == []
+
+
+def marked(nodeid: str, limit: float, metric: str = "test_duration_ms") -> CollectedTest:
+    return CollectedTest(nodeid, thresholds=(OwnThreshold(metric, limit, f"mark {limit:g}"),))
+
+
+def test_a_test_is_judged_by_its_own_thresholds() -> None:
+    override = Override("p:1", nodeid="b.py::*", limits=(("test_duration_ms", 250),))
+    board = Board(Thresholds(), [override])
+    tests = marked(A, 0), marked(B, 200), CollectedTest("b.py::t")
+    records = [taking(nodeid, 300) for nodeid in (A, B, "b.py::t")]
+    board_after(RunRequest("r", "all"), Collect(tests), *records, RunFinish(0), board=board)
+    assert [
+        (alert.subject, alert.threshold, alert.rule, alert.severity.value) for alert in board.alerts()
+    ] == [
+        (B, 200, "mark 200", "warning"),
+        ("b.py::t", 250, "p:1", "warning"),
+    ]
+
+
+def test_marks_that_arrive_after_the_record_still_count() -> None:
+    board = board_after(RunRequest("r", "all"), taking(A, 300), Collect((marked(A, 400),)))
+    assert board.alerts() == []
+
+
+def test_the_marks_of_the_latest_collection_count() -> None:
+    board = board_after(RunRequest("r", "all"), Collect((marked(A, 400),)), taking(A, 300), RunFinish(0))
+    assert board.alerts() == []
+    board_after(*run_of(taking(A, 300)), board=board)
+    assert [alert.rule for alert in board.alerts()] == [""]
+
+
+def test_a_shared_fixture_is_judged_by_the_test_it_was_set_up_for() -> None:
+    collected = Collect((marked(A, 20, "fixture_setup_ms"), CollectedTest(B)))
+    board = board_after(RunRequest("r", "all"), collected, using(A, 30), using(B, 0), RunFinish(0))
+    assert board.alerts() == []
+    board_after(RunRequest("r", "all"), collected, using(A, 50), using(B, 0), RunFinish(0), board=board)
+    (alert,) = board.alerts()
+    assert (alert.value, alert.threshold, alert.rule) == (25, 20, "mark 20")
 
 
 @pytest.mark.parametrize("lines", [shop(), xdist(), xdist(finish=True), lost(), rerun_failed()])

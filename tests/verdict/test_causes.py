@@ -1,5 +1,7 @@
 """What many tests have in common is one alert."""
 
+from dataclasses import replace
+
 import pytest
 
 from tdd_monitor.config import Thresholds
@@ -40,6 +42,17 @@ def test_a_fixture_of_many_tests_is_one_alert_with_its_worst_and_its_total() -> 
 def test_a_fixture_of_one_test_is_named_too() -> None:
     (alert,) = merge_by_cause(each(1, fixtures=lambda n: (fixture("db", 9),)))
     assert (alert.subject, alert.detail) == ("fixture db (function scope)", "a.py::t1")
+
+
+def test_with_different_thresholds_the_worst_is_the_furthest_above_its_own() -> None:
+    far, high = (
+        each(1, fixtures=lambda n: (fixture("db", 9),)),
+        each(1, fixtures=lambda n: (fixture("db", 60),)),
+    )
+    high = [replace(alert, threshold=50, severity=Severity.WARNING, tests=("a.py::t2",)) for alert in high]
+    far = [replace(alert, severity=Severity.CRITICAL) for alert in far]
+    (alert,) = merge_by_cause([*high, *far])
+    assert (alert.value, alert.threshold, alert.severity) == (9, 5, Severity.CRITICAL)
 
 
 def test_a_statement_that_many_tests_repeat_is_one_alert() -> None:

@@ -4,44 +4,16 @@ Any mistake in the file is an error that names the file, the key and the accepte
 setting that is silently ignored costs more than one that stops the run.
 """
 
-import difflib
-import functools
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from . import overrides
 from .gate import LEVELS, GateSettings
-
-TABLE = "tool.tdd-monitor"
-
-
-class ConfigError(Exception):
-    """The configuration cannot be used; the message names file, key and accepted values."""
-
-
-SHARES = ("pool_utilization", "server_connections")
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Highest acceptable value of each metric; 0 switches one off."""
-
-    test_duration_ms: float = 100.0
-    fixture_setup_ms: float = 5.0  # of a shared fixture: divided by the tests that used it
-    connection_acquire_ms: float = 5.0
-    schema_operation_ms: float = 10.0
-    test_cleanup_ms: float = 5.0
-    memory_usage_mb: float = 10.0
-    memory_growth_mb: float = 10.0  # for a process that keeps growing after its first test
-    pool_utilization: float = 0.9  # share of a pool's maximum in use at once
-    server_connections: float = 0.8  # share of the database server's max_connections in use at once
-    repeated_queries: float = 10.0  # the same SELECT, literals aside, in one test
-
-    @functools.cache  # noqa: B019  (one or two instances per process, used for every test)
-    def items(self) -> dict[str, float]:
-        """Return all thresholds by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+from .overrides import Override
+from .thresholds import SHARES, Thresholds
+from .values import TABLE, ConfigError, convert, unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +34,7 @@ class Settings:
     watch_include: tuple[str, ...] = ()
     history: str = "local"  # or "off", or the URL of a PostgreSQL server that a team shares
     gate: GateSettings = field(default_factory=GateSettings)
+    overrides: tuple[Override, ...] = ()
 
     @property
     def keeps_history(self) -> bool:
@@ -96,7 +69,8 @@ def load(start: Path) -> Settings:
     if file is None:
         return Settings(root=start.resolve())
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
@@ -105,8 +79,10 @@ def load(start: Path) -> Settings:
     table = tools.get("tdd-monitor", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):
         raise ConfigError(f"{file}: [{TABLE}] must be a table")
-    values = _read(table, Settings, f"[{TABLE}]", file)
-    return Settings(**{**values, "root": file.parent})
+    tables = overrides.read(table.get("overrides", []), text, file)
+    others = {key: value for key, value in table.items() if key != "overrides"}
+    values = _read(others, Settings, f"[{TABLE}]", file)
+    return Settings(**{**values, "overrides": tables, "root": file.parent})
 
 
 def _read(table: dict[str, Any], kind: Any, where: str, file: Path) -> dict[str, Any]:
@@ -115,7 +91,7 @@ def _read(table: dict[str, Any], kind: Any, where: str, file: Path) -> dict[str,
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in known:
-            raise ConfigError(_unknown(key, list(known), where, file))
+            raise unknown(key, list(known), where, file)
         if name in values:
             raise ConfigError(f"{file}: {where} {name} is set twice, once with dashes")
         if kind is Settings and name in _TABLES:
@@ -124,7 +100,7 @@ def _read(table: dict[str, Any], kind: Any, where: str, file: Path) -> dict[str,
             kind_of_table = _TABLES[name]
             values[name] = kind_of_table(**_read(value, kind_of_table, f"[{TABLE}.{name}]", file))
         else:
-            values[name] = _convert(value, known[name], f"{file}: {where} {key}")
+            values[name] = convert(value, known[name], f"{file}: {where} {key}")
             if kind is GateSettings and known[name] is str and values[name] not in LEVELS:
                 raise ConfigError(f"{file}: {where} {key} must be one of {', '.join(LEVELS)}, not {value!r}")
             if name == "history":
@@ -137,29 +113,3 @@ def _read(table: dict[str, Any], kind: Any, where: str, file: Path) -> dict[str,
 def _check_history(value: Any, where: str) -> None:
     if value not in ("local", "off") and not value.startswith(("postgresql://", "postgres://")):
         raise ConfigError(f"{where} must be 'local', 'off' or a postgresql:// URL, not {value!r}")
-
-
-def _unknown(key: str, known: list[str], where: str, file: Path) -> str:
-    near = difflib.get_close_matches(key.replace("-", "_"), known, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
-    return f"{file}: {where} has no key '{key}'{hint}\n  Accepted keys: {', '.join(sorted(known))}"
-
-
-def _convert(value: Any, kind: Any, where: str) -> Any:
-    if kind is bool:
-        if isinstance(value, bool):
-            return value
-        raise ConfigError(f"{where} must be true or false, not {value!r}")
-    if kind in (int, float):
-        accepted = (int,) if kind is int else (int, float)
-        if type(value) in accepted and 0 <= value < 1e12:
-            return kind(value)
-        number = "whole number" if kind is int else "number"
-        raise ConfigError(f"{where} must be a {number} of 0 or more, not {value!r}")
-    if kind is str:
-        if isinstance(value, str):
-            return value
-        raise ConfigError(f"{where} must be a string, not {value!r}")
-    if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        return tuple(value)
-    raise ConfigError(f"{where} must be a list of strings, not {value!r}")

@@ -25,6 +25,7 @@ from tdd_monitor.plugin.sampler import Sampler
 from tdd_monitor.plugin.stream import Stream
 from tdd_monitor.plugin.terminal_text import TerminalText
 from tdd_monitor.plugin.transport import SocketTransport
+from tdd_monitor.protocol import marks
 from tdd_monitor.protocol.events import PROTOCOL, Hello
 
 NAME = "tdd-monitor"
@@ -107,6 +108,11 @@ class Activation:
     def _send_notices(self) -> None:
         while self._hello_sent and self._notices:
             warn(self._stream, self._notices.pop(0))
+
+    @guarded
+    def pytest_configure(self, config: Any) -> None:
+        """Accept our marker with --strict-markers; the toolkit may not be installed there."""
+        marks.declare(config)
 
     @guarded
     def pytest_enter_pdb(self) -> None:

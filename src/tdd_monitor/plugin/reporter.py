@@ -6,6 +6,7 @@ import pytest
 
 from tdd_monitor.plugin import outcomes
 from tdd_monitor.plugin.guard import Guard, guarded
+from tdd_monitor.plugin.marks import Marks
 from tdd_monitor.plugin.stream import Stream
 from tdd_monitor.protocol.codec import shorten
 from tdd_monitor.protocol.events import (
@@ -30,6 +31,9 @@ def _chunks(tests: List[CollectedTest]) -> Iterator[Tuple[CollectedTest, ...]]:
     for test in tests:
         chunk.append(test)
         chars += len(test.nodeid) + len(test.file)
+        if test.markers or test.thresholds:
+            chars += sum([len(name) + 3 for name in test.markers])
+            chars += sum([len(each.rule) + 80 for each in test.thresholds])
         if len(chunk) == CHUNK_TESTS or chars > CHUNK_CHARS:
             yield tuple(chunk)
             chunk, chars = [], 0
@@ -45,6 +49,7 @@ class CollectReporter:
         self._stream = stream
         self._rename = rename
         self._deselected = 0
+        self._marks = Marks(stream.emit)
 
     @guarded
     def pytest_deselected(self, items: List[Any]) -> None:
@@ -63,7 +68,9 @@ class CollectReporter:
 
     def _test(self, item: Any) -> CollectedTest:
         file, line, _ = item.location
-        return CollectedTest(self._rename(item.nodeid), str(file), (line or 0) + 1 if line is not None else 0)
+        markers, thresholds = self._marks.of(item)
+        number = (line or 0) + 1 if line is not None else 0
+        return CollectedTest(self._rename(item.nodeid), str(file), number, markers, thresholds)
 
 
 class RunReporter:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Dict, Tuple, Union
 
+from .marks import OwnThreshold
 from .record import Record
 
 PROTOCOL = 1
@@ -35,11 +36,16 @@ class Hello(Record):
 
 
 class CollectedTest(Record):
-    """A collected item; `line` counts from 1, 0 is unknown. `file` is relative to rootdir."""
+    """A collected item; `line` counts from 1, 0 is unknown. `file` is relative to rootdir.
+
+    `markers` are the names of its markers, and of those of its class and module, without pytest's own.
+    """
 
     nodeid: str
     file: str = ""
     line: int = 0
+    markers: Tuple[str, ...] = ()
+    thresholds: Tuple[OwnThreshold, ...] = ()
 
 
 class Collect(Record):

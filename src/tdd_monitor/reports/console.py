@@ -12,7 +12,7 @@ from tdd_monitor.session import completeness, metrics, queries
 from tdd_monitor.session.model import FAILURES, Delta, Run, RunState
 from tdd_monitor.session.pool_life import labels
 from tdd_monitor.terminal import plain_lines, visible
-from tdd_monitor.verdict import Board, Severity, wording
+from tdd_monitor.verdict import Alert, Board, Severity, wording
 
 from . import pytest_messages, regressions
 from .results import counts_text
@@ -206,11 +206,16 @@ def _alerts(board: Board, console: Console) -> None:
             wording.value(alert.metric, alert.value),
             wording.limit(alert.metric, alert.threshold),
             Text(wording.word(alert.metric)),
-            Text(visible(f"{alert.subject}  {alert.detail}".rstrip())),
+            Text(visible(_explained(alert))),
         )
     console.print(table)
     if len(alerts) > 2 * SLOWEST:
         console.print(f"... and {len(alerts) - 2 * SLOWEST} more; see --json for all")
+
+
+def _explained(alert: Alert) -> str:
+    rule = f"(limit: {alert.rule})" if alert.rule else ""
+    return "  ".join(filter(None, (alert.subject, alert.detail, rule)))
 
 
 def _memory(board: Board, console: Console) -> None:

@@ -166,6 +166,7 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "detail": alert.detail,
         "advice": alert.advice,
         "tests": list(alert.tests),
+        "rule": alert.rule or None,
     }
 
 

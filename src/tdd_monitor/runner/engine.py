@@ -42,7 +42,7 @@ class Engine:
     ) -> None:
         self.settings = settings
         self.target = target
-        self.board = Board(settings.thresholds)
+        self.board = Board(settings.thresholds, settings.overrides)
         self.title = " ".join(target.paths) or target.cwd.name
         self.output: deque[str] = deque(maxlen=OUTPUT_LINES)
         self._journal = Journal(self.board, recorder)

@@ -30,7 +30,7 @@ class Replay:
 
         Raises RecordingError when the file is not a recording.
         """
-        self.board = Board(settings.thresholds)
+        self.board = Board(settings.thresholds, settings.overrides)
         self.title = f"replay of {path.name}"
         self.output: deque[str] = deque(maxlen=10_000)
         self.notices: deque[str] = deque(maxlen=20)

@@ -19,6 +19,7 @@ from tdd_monitor.protocol.events import (
     ServerSample,
     WarningRaised,
 )
+from tdd_monitor.protocol.marks import OwnThreshold
 
 from .growth import Growth
 
@@ -64,6 +65,8 @@ class Item:
     index: int
     file: str = ""
     line: int = 0
+    markers: tuple[str, ...] = ()
+    thresholds: tuple[OwnThreshold, ...] = ()  # set by its marks, one per metric
     state: ItemState = ItemState.IDLE
     outcome: str = ""
     record: FinishedTest | None = None

@@ -131,6 +131,7 @@ def _on_collect(session: Session, line: Line, event: Collect, delta: Delta) -> N
         item = _item(session, test.nodeid, delta)
         item.file = test.file or item.file
         item.line = test.line or item.line
+        item.markers, item.thresholds = test.markers, test.thresholds
         if item.collected_run != run.number:
             item.collected_run = run.number
             if run.scope == "all":

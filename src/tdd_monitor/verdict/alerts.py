@@ -1,6 +1,6 @@
 """Compares a test, pool, server or process with the thresholds: alerts with advice."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tdd_monitor import figures
@@ -31,6 +31,7 @@ class Alert:
     fixture: str = ""  # "scope:name" of the fixture, for a slow setup
     pool: str = ""
     waited: bool = False  # True if no connection was free
+    rule: str = ""  # where the threshold was set, if not in the general ones
 
     @property
     def key(self) -> str:
@@ -89,28 +90,33 @@ def _named(use: FixtureUse) -> str:
     return f"fixture {use.name} ({use.scope} scope)"
 
 
-def of_shared(lives: Sequence[SharedFixture], thresholds: Thresholds, t_ns: int) -> list[Alert]:
+def of_shared(
+    lives: Sequence[SharedFixture], thresholds_of: Callable[[str], Thresholds], t_ns: int
+) -> list[Alert]:
     """Alerts of one shared fixture in one run, one for each test that triggered its setup.
 
-    The cost of its setups is divided among all tests that used it.
+    The cost of its setups is divided among all tests that used it. Each alert has the threshold of its test.
     """
-    limit = thresholds.fixture_setup_ms
     total = sum(life.use.self_ns for life in lives) / figures.NS_PER_MS
     tests = sum(life.tests for life in lives)
-    if not limit or not tests or total / tests <= limit:
-        return []
-    use, setups = lives[0].use, figures.plural(len(lives), "setup")
+    setups = figures.plural(len(lives), "setup")
     summary = f"{setups}, {figures.milliseconds(total)}, for {figures.plural(tests, 'test')}"
-    alert = _alert("fixture_setup_ms", total / tests, limit, "", f"{_named(use)}: {summary}", t_ns)
-    alert = replace(
-        alert,
-        advice=wording.SHARED_FIXTURE_ADVICE,
-        cause=_named(use),
-        summary=summary,
-        fixture=f"{use.scope}:{use.name}",
-    )
-    users = [life.use.first_user for life in lives]
-    return [replace(alert, subject=user, tests=(user,)) for user in users]
+    found = []
+    for use in [life.use for life in lives] if tests else []:
+        limit, user = thresholds_of(use.first_user).fixture_setup_ms, use.first_user
+        if limit and total / tests > limit:
+            alert = _alert("fixture_setup_ms", total / tests, limit, user, f"{_named(use)}: {summary}", t_ns)
+            found.append(
+                replace(
+                    alert,
+                    advice=wording.SHARED_FIXTURE_ADVICE,
+                    cause=_named(use),
+                    summary=summary,
+                    fixture=f"{use.scope}:{use.name}",
+                    tests=(user,),
+                )
+            )
+    return found
 
 
 def _explained(alert: Alert, record: FinishedTest) -> Alert:

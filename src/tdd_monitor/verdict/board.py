@@ -1,13 +1,17 @@
 """The session and its alerts, kept in sync: the state that the screen and the reports read."""
 
-from tdd_monitor.config import Severity, Thresholds
-from tdd_monitor.protocol.events import FinishedTest, Line, RunFinish, RunLost, RunRequest
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tdd_monitor.config import Override, Severity, Thresholds
+from tdd_monitor.protocol.events import Collect, Line, RunFinish, RunLost, RunRequest
 from tdd_monitor.session import reducer
-from tdd_monitor.session.model import Delta, Session, SharedFixture
+from tdd_monitor.session.model import Delta, Item, Session, SharedFixture
 
 from . import alerts
 from .alerts import Alert
 from .causes import merge_by_cause
+from .limits import Limits, Rules
 from .regressions import Judgement
 
 
@@ -18,9 +22,10 @@ class Board:
     earlier ones; None until it has ended, or without a history.
     """
 
-    def __init__(self, thresholds: Thresholds | None = None) -> None:
+    def __init__(self, thresholds: Thresholds | None = None, overrides: Sequence[Override] = ()) -> None:
         self.session = Session()
         self.thresholds = thresholds or Thresholds()
+        self._rules = Rules(self.thresholds, overrides)
         self.of_test: dict[str, list[Alert]] = {}
         self.judgement: Judgement | None = None
 
@@ -29,12 +34,13 @@ class Board:
         delta = reducer.apply(self.session, line)
         if isinstance(line.event, RunRequest):
             self.judgement = None
+            self._rules.forget()
         for nodeid in delta.items:
             item = self.session.items.get(nodeid)
             if item is None or item.record is None:
                 self.of_test.pop(nodeid, None)
-            elif item.record is line.event:
-                self._judge(item.record, line.t_ns)
+            elif item.record is line.event or self._ran_before(item, line):
+                self._judge(item, line.t_ns)
         if delta.rows:
             for nodeid in [nodeid for nodeid in self.of_test if nodeid not in self.session.items]:
                 del self.of_test[nodeid]
@@ -42,12 +48,30 @@ class Board:
             self._judge_shared(line.t_ns, delta)
         return delta
 
-    def _judge(self, record: FinishedTest, t_ns: int) -> None:
-        found = alerts.of_test(record, self.thresholds, t_ns)
+    def _ran_before(self, item: Item, line: Line) -> bool:
+        """Whether another worker ran it before this line said which marks it has."""
+        run = self.session.run
+        return isinstance(line.event, Collect) and run is not None and item.record_run == run.number
+
+    def thresholds_of(self, nodeid: str) -> Thresholds:
+        """The thresholds of a test."""
+        return self._limits(nodeid).thresholds
+
+    def _limits(self, nodeid: str) -> Limits:
+        item = self.session.items.get(nodeid)
+        return self._rules.of(item) if item is not None else self._rules.general
+
+    def _judge(self, item: Item, t_ns: int) -> None:
+        assert item.record is not None
+        found = alerts.of_test(item.record, self._rules.of(item).thresholds, t_ns)
         if found:
-            self.of_test[record.nodeid] = found
+            self.of_test[item.nodeid] = [self._with_rule(alert) for alert in found]
         else:
-            self.of_test.pop(record.nodeid, None)
+            self.of_test.pop(item.nodeid, None)
+
+    def _with_rule(self, alert: Alert) -> Alert:
+        rule = self._limits(alert.subject).rules.get(alert.metric, "")
+        return replace(alert, rule=rule) if rule else alert
 
     def _judge_shared(self, t_ns: int, delta: Delta) -> None:
         """Judge shared fixtures at the end of a full run, when all their users are known."""
@@ -60,9 +84,9 @@ class Board:
                 use = life.use
                 lives.setdefault((use.name, use.scope, use.baseid), []).append(life)
         for same in lives.values():
-            for alert in alerts.of_shared(same, self.thresholds, t_ns):
+            for alert in alerts.of_shared(same, self.thresholds_of, t_ns):
                 if alert.subject in self.session.items:
-                    self.of_test.setdefault(alert.subject, []).append(alert)
+                    self.of_test.setdefault(alert.subject, []).append(self._with_rule(alert))
                     delta.items.add(alert.subject)
 
     def process_alerts(self) -> list[Alert]:

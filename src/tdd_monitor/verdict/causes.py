@@ -23,7 +23,7 @@ def merge_by_cause(found: Iterable[Alert]) -> list[Alert]:
 
 def _merged(group: list[Alert]) -> Alert:
     """One alert for the group: the worst value (for leaks the sum), all tests, the worst one first."""
-    group = sorted(group, key=lambda alert: -alert.value)
+    group = sorted(group, key=lambda alert: (-alert.factor, -alert.value))  # thresholds may differ
     worst = group[0]
     tests = tuple(dict.fromkeys(nodeid for alert in group for nodeid in alert.tests))
     if len(group) == 1 and not worst.fixture:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tdd_monitor.protocol import marks
+
 if TYPE_CHECKING:
     from tdd_monitor.testing.measuring.memory import MemoryOptimizer
     from tdd_monitor.testing.measuring.parallel import ParallelTestManager
@@ -24,8 +26,9 @@ _MARKER = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, for --strict-markers."""
+    """Register the markers, for --strict-markers."""
     config.addinivalue_line("markers", _MARKER)
+    marks.declare(config)
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def facts(board: Board, item: Item, run: Run | None, now_ns: int) -> Facts:
         item,
         None if running else item.record,
         tuple(board.of_test.get(item.nodeid, ())) if not running else (),
-        board.thresholds.test_duration_ms,
+        board.thresholds_of(item.nodeid).test_duration_ms,
         max(0, now_ns - item.started_ns) if running and item.started_ns else 0,
         f"run {item.record_run}" if earlier and not running else "",
     )

@@ -33,7 +33,7 @@ def rows(view: View, width: int, height: int) -> Iterator[Row]:
     if height > 12:
         yield BLANK
     for nodeid, own_ns in view.overview.slowest:
-        word = words.of_value(own_ns / figures.NS_PER_MS, limit)
+        word = words.of_value(own_ns / figures.NS_PER_MS, view.board.thresholds_of(nodeid).test_duration_ms)
         time = format.fit(figures.nanoseconds(own_ns), 8, right=True)
         name = format.short(nodeid, width - 11)
         yield row((f"{word.glyph}{time}  ", word.role), (name, "text"), target=Target("test", nodeid))

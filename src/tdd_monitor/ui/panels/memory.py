@@ -65,7 +65,6 @@ def _chart(view: View, width: int, height: int) -> Iterator[Row]:
 
 
 def _tests(view: View, width: int) -> Iterator[Row]:
-    limit = view.board.thresholds.memory_usage_mb
     shown = [entry for entry in view.overview.memory if entry[1] >= MIN_BYTES]
     workers = view.board.session.workers.values()
     drift = sum(worker.drift_bytes for worker in workers)
@@ -77,7 +76,7 @@ def _tests(view: View, width: int) -> Iterator[Row]:
         more = f" ({figures.size(total, signed=True)} in total)" if total >= MIN_BYTES else ""
         yield text_row(f"No single test added 0.1 MB{more}.", "dim")
     for nodeid, delta in shown:
-        word = words.of_value(delta / figures.MB, limit)
+        word = words.of_value(delta / figures.MB, view.board.thresholds_of(nodeid).memory_usage_mb)
         size: Part = (
             f"{word.glyph}{format.fit(figures.size(delta, signed=True), 9, right=True)}  ",
             word.role,

@@ -47,7 +47,7 @@ def _workers(view: View) -> list[Worker]:
 
 
 def _line(view: View, worker: Worker, width: int) -> Row:
-    limit = view.board.thresholds.test_duration_ms
+    limit = view.board.thresholds_of(worker.running).test_duration_ms
     run = view.board.session.run
     active = run is not None and run.active
     name = format.fit(format.visible(worker.id) or "main", NAME_WIDTH)

@@ -19,9 +19,17 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
         yield severity_row(alert)
         if alert.detail:
             yield from text_rows(format.visible(alert.detail), width, "text")
+        yield from rule_rows(alert, width)
         if alert.advice:
             yield from text_rows(f"→ {alert.advice}", width, "accent")
         yield BLANK
+
+
+def rule_rows(alert: Alert, width: int) -> Iterator[Row]:
+    """Where the threshold was set, if it is not a general one."""
+    if alert.rule:
+        limit = wording.limit(alert.metric, alert.threshold)
+        yield from text_rows(f"The threshold of {limit} is set in {alert.rule}.", width, "dim")
 
 
 def severity_row(alert: Alert) -> Row:

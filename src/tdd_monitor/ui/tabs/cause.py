@@ -6,7 +6,7 @@ from tdd_monitor.ui.text import format
 from tdd_monitor.ui.text.parts import BLANK, Row, Target, row, text_row
 from tdd_monitor.verdict import Alert, Board, wording
 
-from .alerts import severity_row
+from .alerts import rule_rows, severity_row
 from .subject import text_rows
 
 SHOWN = 500
@@ -18,6 +18,7 @@ def rows(alert: Alert, board: Board, width: int) -> Iterator[Row]:
     yield from text_rows(alert.subject, width, "text")
     if alert.detail:
         yield from text_rows(alert.detail, width, "dim")
+    yield from rule_rows(alert, width)
     if alert.advice:
         yield from text_rows(f"→ {alert.advice}", width, "accent")
     yield BLANK

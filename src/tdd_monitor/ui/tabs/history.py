@@ -16,7 +16,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
     if not values:
         yield text_row("Has not passed in this session yet.", "dim")
         return
-    limit = subject.view.board.thresholds.test_duration_ms
+    limit = subject.thresholds.test_duration_ms
     median = statistics.median(values)
     yield row(
         ("median ", "dim"),

@@ -33,7 +33,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
     delta = memory_delta_bytes(record)
     yield row((format.fit("whole test", CELL), "strong"), _size(delta, signed=True))
     yield BLANK
-    limit = subject.view.board.thresholds.memory_usage_mb
+    limit = subject.thresholds.memory_usage_mb
     if limit and delta > limit * figures.MB:
         advice = "Something outlives the test: look for caches, globals and unclosed resources."
         yield from text_rows(f"▲ Over its threshold of {limit:g} MB. {advice}", width, "warning", 0)

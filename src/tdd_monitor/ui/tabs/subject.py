@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tdd_monitor import figures
+from tdd_monitor.config import Thresholds
 from tdd_monitor.protocol.events import FinishedTest
 from tdd_monitor.session.metrics import memory_delta_bytes, own_ns, queries, unmeasured_queries
 from tdd_monitor.session.model import Item, ItemState
@@ -29,6 +30,11 @@ class Subject:
     def alerts(self) -> list[Alert]:
         """Its alerts."""
         return self.view.board.of_test.get(self.item.nodeid, [])
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Its thresholds."""
+        return self.view.board.thresholds_of(self.item.nodeid)
 
     @property
     def running_ms(self) -> float | None:

@@ -39,7 +39,7 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
         yield from text_rows("Running again. These are the results of the last run.", width, "running", 0)
         yield BLANK
     yield from _why(record, width)
-    bars = timeline(record, subject.view.board.thresholds.fixture_setup_ms)
+    bars = timeline(record, subject.thresholds.fixture_setup_ms)
     total_ns = max((bar.start_ns + bar.length_ns for bar in bars), default=0)
     yield from _bars(bars, total_ns, width)
     yield BLANK
@@ -135,7 +135,7 @@ def _bars(bars: list[Bar], total_ns: int, width: int) -> Iterator[Row]:
 
 
 def _sums(subject: Subject, record: FinishedTest, width: int) -> Iterator[Row]:
-    limit = subject.view.board.thresholds.test_duration_ms
+    limit = subject.thresholds.test_duration_ms
     own_ms = metrics.own_ns(record) / figures.NS_PER_MS
     word = words.of_value(own_ms, limit)
     ratio = own_ms / limit if limit else 0.0
