@@ -3,9 +3,9 @@
 
     .ci/matrix.py [--all] [WORD ...]    # only environments whose names contain one of the words
 
-Runs the tests most sensitive to versions; with --all, every test of the plugin or toolkit. An environment
-that cannot be created (Python not installed, version not in the package index) is reported and skipped.
-Environments are kept between runs.
+Runs the tests most sensitive to versions; with --all, every test of the plugin or toolkit, and the whole
+suite with coverage. An environment that cannot be created (Python not installed, version not in the package
+index) is reported and skipped. Environments are kept between runs.
 """
 
 import argparse
@@ -106,11 +106,9 @@ def _is_covered(python: str) -> bool:
 def cells() -> list[Cell]:
     """The plugin on all Pythons but that of the main test run, the toolkit from 3.11.
 
-    The newest runs everything, with coverage: from Python 3.12 on, measuring costs half of the tests' time;
-    before that, three times as much.
+    On request the newest also runs everything, with coverage, which takes as long as all the rest.
     """
     found = []
-    newest = max(interpreters.pythons(), key=_minor)
     for python in interpreters.pythons():
         minor = _minor(python)
         if minor == 11:
@@ -120,12 +118,11 @@ def cells() -> list[Cell]:
             continue
         name = f"plugin, Python {python}"
         found.append(Cell(name, python, interpreters.NEWEST, PLUGIN, ["tests/plugin"], as_child=True))
-        if python == newest and minor >= FIRST_WITH_MONITORING:
-            found.append(
-                Cell(f"all tests, with coverage, Python {python}", python, DEV_EXTRA, [], [], coverage=True)
-            )
-        elif minor > 11:
+        if minor > 11:
             found.append(Cell(f"toolkit, Python {python}", python, TEST_EXTRA, TOOLKIT, ["tests/testing"]))
+    newest = max(interpreters.pythons(), key=_minor)
+    if _minor(newest) >= FIRST_WITH_MONITORING:
+        found.append(Cell(f"coverage, Python {newest}", newest, DEV_EXTRA, [], [], coverage=True))
     return found
 
 
@@ -136,11 +133,12 @@ def _minor(python: str) -> int:
 def main() -> str:
     """Return the names of the failed environments, joined; empty if all passed."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--all", action="store_true", help="run every test of the plugin or toolkit")
+    parser.add_argument("--all", action="store_true", help="run every test, and coverage")
     parser.add_argument("words", nargs="*", metavar="WORD", help="only environments whose names contain it")
     options = parser.parse_args()
     words = options.words or [""]
     chosen = [cell for cell in cells() if any(word in cell.name for word in words)]
+    chosen = [cell for cell in chosen if not cell.coverage or options.all or options.words]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # pip waits for the network and uses one core
         list(pool.map(Cell.environment, chosen))
     return "; ".join(cell.name for cell in chosen if not cell.passes(options.all))
