@@ -21,6 +21,7 @@ from tdd_monitor.ui.panels import banner, columns
 from tdd_monitor.ui.tabs import TABS, Subject, fixture
 from tdd_monitor.ui.tabs.run import PAGES, first_page
 from tdd_monitor.verdict.alerts import of_test
+from tdd_monitor.verdict.regressions import Judgement, State, Verdict
 from ui.content import MB, MS, check, detail, text, view_of
 
 
@@ -225,3 +226,25 @@ def test_plugin_output_is_a_page_and_opens_first_if_it_explains_the_exit() -> No
     assert first_page(view_of(below_the_limit(0).lines)) == "summary"  # a replay has nothing else
     assert first_page(view_of([])) == "output"
     assert text(PAGES[1].rows(view_of([]))).startswith("No summary from pytest")
+
+
+def test_a_regression_is_announced_and_explained_with_the_test() -> None:
+    view = view_of(streams.shop())
+    nodeid = streams.SHOP[0].nodeid
+    slower = Verdict(nodeid, "test_duration_ms", State.SUSPECTED, 20.0, 44.0, "above 9 earlier runs but one")
+    more = Verdict(nodeid, "queries", State.REGRESSED, 3, 4, "exact: the baseline is 3")
+    view.board.judgement = Judgement(1.0, {nodeid: State.REGRESSED}, (slower, more))
+    check(view, 80, 10)
+    assert "▲ 1 test worse than the baseline" in text(banner.lines(view, 120))
+    subject = Subject(view.board.session.items[nodeid], view)
+    (history,) = (tab for tab in TABS if tab.name == "History")
+    shown = text(history.rows(subject, 100))
+    assert "▲ regressed  queries 3 -> 4  exact: the baseline is 3" in shown
+    assert "? suspected  duration 20.0 ms -> 44.0 ms" in shown
+
+
+def test_a_duration_that_stands_out_takes_no_line_of_the_screen() -> None:
+    view = view_of(streams.shop())
+    slower = Verdict("t.py::t", "test_duration_ms", State.SUSPECTED, 20.0, 44.0, "above 9 earlier runs")
+    view.board.judgement = Judgement(1.0, {"t.py::t": State.SUSPECTED}, (slower,))
+    assert "worse" not in text(banner.lines(view, 120))

@@ -6,6 +6,8 @@ from tdd_monitor.session.model import Run, RunState
 from tdd_monitor.ui.frames.view import View
 from tdd_monitor.ui.text import format, words
 from tdd_monitor.ui.text.parts import Part, Parts
+from tdd_monitor.verdict import wording
+from tdd_monitor.verdict.regressions import State
 
 LINES = 3
 
@@ -17,6 +19,7 @@ def lines(view: View, width: int) -> list[Parts]:
     if run is not None:
         found += _incomplete(run)
         found += _of_run(view, run)
+        found += _regressed(view)
     found += [[("! ", "warning"), (text, "text")] for text in _notices(view)]
     wrapped: list[Parts] = []
     for parts in found:
@@ -58,6 +61,19 @@ def _of_run(view: View, run: Run) -> list[list[Part]]:
         )
         return [[("! ", "error"), (text, "text")]]
     return []
+
+
+def _regressed(view: View) -> list[list[Part]]:
+    """Only what is certain: durations that merely stand out would take a line in many runs."""
+    judgement = view.board.judgement
+    found = judgement.of(State.REGRESSED) if judgement is not None else []
+    if not found:
+        return []
+    first = found[0]
+    before, after = (wording.value(first.metric, value) for value in (first.before, first.after))
+    tests = figures.plural(len({verdict.nodeid for verdict in found}), "test")
+    change = f"{format.short(first.nodeid)}: {wording.word(first.metric)} {before} -> {after}"
+    return [[("▲ ", "error"), (f"{tests} worse than the baseline, such as {change}.", "text")]]
 
 
 def _lost(view: View, run: Run) -> list[Part]:

@@ -6,12 +6,21 @@ from collections.abc import Iterator
 from tdd_monitor import figures
 from tdd_monitor.ui.text import charts, format
 from tdd_monitor.ui.text.parts import BLANK, Row, row, text_row
+from tdd_monitor.verdict import wording
+from tdd_monitor.verdict.regressions import State
 
 from .subject import Subject
 
+_MARKS = {
+    State.REGRESSED: ("▲", "error"),
+    State.SUSPECTED: ("?", "warning"),
+    State.IMPROVED: ("▼", "good"),
+}
+
 
 def rows(subject: Subject, width: int) -> Iterator[Row]:
-    """Yield one bar per run in which the first attempt passed."""
+    """Yield what changed since earlier sessions, then one bar per run in which the first attempt passed."""
+    yield from _verdicts(subject)
     values = [own / figures.NS_PER_MS for own in subject.item.history_ns]
     if not values:
         yield text_row("Has not passed in this session yet.", "dim")
@@ -42,3 +51,18 @@ def rows(subject: Subject, width: int) -> Iterator[Row]:
     if limit:
         yield BLANK
         yield text_row(f"Threshold: {limit:g} ms", "dim")
+
+
+def _verdicts(subject: Subject) -> Iterator[Row]:
+    judgement = subject.view.board.judgement
+    found = [] if judgement is None else [v for v in judgement.verdicts if v.nodeid == subject.item.nodeid]
+    for verdict in found:
+        before, after = (wording.value(verdict.metric, value) for value in (verdict.before, verdict.after))
+        glyph, role = _MARKS[verdict.state]
+        yield row(
+            (f"{glyph} {verdict.state}  ", role),
+            (f"{wording.word(verdict.metric)} {before} -> {after}", "strong"),
+            (f"  {verdict.evidence}", "dim"),
+        )
+    if found:
+        yield BLANK
