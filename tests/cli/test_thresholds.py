@@ -44,7 +44,7 @@ def test_wrong(): pass
 def test_the_report_says_which_rule_set_a_threshold(tmp_path: Path) -> None:
     write(tmp_path, test_it=SOURCE)
     (tmp_path / "pyproject.toml").write_text(CONFIG)
-    done = run(tmp_path, "--json", str(tmp_path / "report.json"))
+    done = run(tmp_path, "--json", str(tmp_path / "report.json"), "--report", "markdown=report.md")
     alerts = json.loads((tmp_path / "report.json").read_text())["alerts"]
     mark = "tdd_threshold of test_marked, tests/test_it.py:10"
     rules = {each["subject"].rpartition("::")[2]: (each["threshold"], each["rule"]) for each in alerts}
@@ -60,4 +60,5 @@ def test_the_report_says_which_rule_set_a_threshold(tmp_path: Path) -> None:
     shown = " ".join(done.stdout.split())
     assert f"(limit: {mark})" in shown and "(limit: pyproject.toml:10)" in shown
     assert "tdd_threshold of tests/test_it.py::test_wrong: there is no threshold duration per test." in shown
+    assert f"limit 3 ms ({mark})" in (tmp_path / "report.md").read_text()
     assert done.returncode == 0

@@ -1,5 +1,7 @@
 """Markers and `tdd_threshold`, as the plugin reports them; a wrong mark never breaks a test."""
 
+import sys
+
 import pytest
 
 from plugin.conftest import Suite
@@ -150,10 +152,9 @@ def test_tests_without_a_function_have_marks_too(suite: Suite) -> None:
 
 
 def test_the_toolkit_declares_the_mark_for_runs_without_a_monitor(suite: Suite) -> None:
-    directory = suite(
-        test_one="import pytest\n@pytest.mark.tdd_threshold(test_duration_ms=1)\ndef test_one(): pass"
-    )
+    marked = "import pytest\n@pytest.mark.tdd_threshold(test_duration_ms=1)\ndef test_one(): pass"
+    directory = suite(test_one=marked)
     toolkit = ("-p", "tdd_monitor.testing.pytest_plugin.database")
-    assert plain_pytest(directory, *STRICT, *toolkit)[0] == 0
-    run = run_pytest(directory, "--markers", *toolkit)
+    assert plain_pytest(directory, *STRICT, *toolkit, python=sys.executable)[0] == 0
+    run = run_pytest(directory, "--markers", *toolkit, python=sys.executable)
     assert run.output.count("@pytest.mark.tdd_threshold(") == 1

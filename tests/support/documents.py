@@ -17,6 +17,7 @@ from tdd_monitor.protocol.events import (
     Section,
     Statement,
 )
+from tdd_monitor.protocol.marks import OwnThreshold
 from tdd_monitor.reports.json import Surroundings, document
 from tdd_monitor.verdict import Board
 from tdd_monitor.verdict.regressions import Judgement, State, Verdict
@@ -63,7 +64,8 @@ def hostile(text: str = HOSTILE) -> dict[str, Any]:
     stream = Stream()
     stream.open("run-1", "all", "start")
     nodeid = f"tests/test_{text}.py::test_it[{text}]"
-    stream.emit(Collect((CollectedTest(nodeid, f"tests/test_{text}.py", 3),)))
+    own = OwnThreshold("test_duration_ms", 1.0, text)
+    stream.emit(Collect((CollectedTest(nodeid, f"tests/test_{text}.py", 3, (text,), (own,)),)))
     stream.emit(CollectError(f"tests/{text}.py", f"E   {text}"))
     stream.emit(CollectSkip(f"tests/skip_{text}.py", f"Skipped: {text}"))
     statement = Statement(text, 50, MS)

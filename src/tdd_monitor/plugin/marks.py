@@ -1,7 +1,7 @@
 """What is sent of a test's marks: the names of markers, and the thresholds that `tdd_threshold` sets.
 
-Most tests have no marks but `parametrize`, and those of a class or module are the same for all its tests:
-they are read once for each parent.
+Few tests have marks of other kinds than their neighbours, so what was found for one is kept for all tests of
+the class or module that have markers of the same names.
 """
 
 import linecache
@@ -17,37 +17,56 @@ from tdd_monitor.protocol.marks import MAX_THRESHOLD, PER_TEST, PYTEST_MARKS, TH
 
 Names = Tuple[str, ...]
 Thresholds = Dict[str, OwnThreshold]
+Found = Tuple[Names, Tuple[OwnThreshold, ...]]
 
 _PYTESTMARK = re.compile(r"pytestmark\b")
 
 
+class _Inherited:
+    """The marks of a class, module or other parent, and what they add up to with those of its tests."""
+
+    def __init__(self, names: Names, thresholds: Thresholds) -> None:
+        self.names, self.thresholds = names, thresholds
+        self.plain: Found = names, tuple(thresholds.values())
+        self.found: Dict[Names, Found] = {}  # by the names of a test's own markers
+
+
 class Marks:
-    """Reads the marks of items in the order of collection; `warn` is called for a wrong `tdd_threshold`."""
+    """Reads the marks of items; `warn` is called for a wrong `tdd_threshold`."""
 
     def __init__(self, warn: Callable[[WarningRaised], Any]) -> None:
         self._warn = warn
-        self._parent: Any = None
-        self._inherited: Tuple[Names, Thresholds] = ((), {})
-        self._plain: Tuple[Names, Tuple[OwnThreshold, ...]] = ((), ())
+        self._parents: Dict[Any, _Inherited] = {}
+        self._parent: Any = None  # of the last item
+        self._inherited = _Inherited((), {})
         self._checked: Set[int] = set()  # tests made from one function share its marks
 
-    def of(self, item: Any) -> Tuple[Names, Tuple[OwnThreshold, ...]]:
+    def of(self, item: Any) -> Found:
         """Names of the item's markers, its own first, and its thresholds; the nearest mark wins."""
         if item.parent is not self._parent:
-            self._parent, self._inherited = item.parent, ((), {})
-            for node in item.parent.listchain():
-                self._inherited = self._with(node, *self._inherited)
-            names, thresholds = self._inherited
-            self._plain = names, tuple(thresholds.values())
-        for mark in item.own_markers:
-            if mark.name not in PYTEST_MARKS or mark.name == THRESHOLD_MARK:
-                names, thresholds = self._with(item, *self._inherited)
-                return names, tuple(thresholds.values())
-        return self._plain
+            self._parent, self._inherited = item.parent, self._inherited_from(item.parent)
+        marks = item.own_markers
+        if not marks:
+            return self._inherited.plain
+        own = tuple([mark.name for mark in marks])
+        found = self._inherited.found.get(own)
+        if found is None:
+            names, thresholds = self._with(item, self._inherited)
+            found = names, tuple(thresholds.values())
+            if THRESHOLD_MARK not in own:
+                self._inherited.found[own] = found
+        return found
 
-    def _with(self, node: Any, names: Names, thresholds: Thresholds) -> Tuple[Names, Thresholds]:
+    def _inherited_from(self, node: Any) -> "_Inherited":
+        known = self._parents.get(node)
+        if known is None:
+            above = self._inherited_from(node.parent) if node.parent is not None else _Inherited((), {})
+            known = self._parents[node] = _Inherited(*self._with(node, above))
+        return known
+
+    def _with(self, node: Any, above: "_Inherited") -> Tuple[Names, Thresholds]:
         """The marks of a node added to those of its parents."""
-        marks = node.own_markers
+        names, thresholds, marks = above.names, above.thresholds, node.own_markers
         own = [mark.name for mark in marks if mark.name not in PYTEST_MARKS]
         if own:
             names = tuple(dict.fromkeys([*own, *names]))

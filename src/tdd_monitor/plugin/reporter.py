@@ -49,7 +49,6 @@ class CollectReporter:
         self._stream = stream
         self._rename = rename
         self._deselected = 0
-        self._marks = Marks(stream.emit)
 
     @guarded
     def pytest_deselected(self, items: List[Any]) -> None:
@@ -61,14 +60,15 @@ class CollectReporter:
     def pytest_collection_finish(self, session: Any) -> None:
         """All items, in the order in which they will run."""
         items = session.items
-        for chunk in _chunks([self._test(item) for item in items]):
+        marks = Marks(self._stream.emit)
+        for chunk in _chunks([self._test(item, marks) for item in items]):
             self._stream.emit(Collect(chunk))
         self._stream.emit(CollectFinish(len(items), self._deselected))
         self._stream.flush()
 
-    def _test(self, item: Any) -> CollectedTest:
+    def _test(self, item: Any, marks: Marks) -> CollectedTest:
         file, line, _ = item.location
-        markers, thresholds = self._marks.of(item)
+        markers, thresholds = marks.of(item)
         number = (line or 0) + 1 if line is not None else 0
         return CollectedTest(self._rename(item.nodeid), str(file), number, markers, thresholds)
 

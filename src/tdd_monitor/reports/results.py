@@ -85,10 +85,14 @@ def place(entry: Entry) -> str:
 
 
 def alert_line(alert: Entry) -> str:
-    """What an alert measured and its limit: "duration 1.24 s, limit 100 ms: mostly in call, waiting"."""
+    """What an alert measured and its limit: "duration 1.24 s, limit 100 ms: mostly in call, waiting".
+
+    A limit of this test only is followed by the rule that set it.
+    """
     metric, threshold = alert["metric"], alert["threshold"]
     limit = wording.limit(metric, threshold)
     limit = f", limit {limit}" if threshold else f" {limit}".rstrip()
+    limit += f" ({visible(alert['rule'])})" if alert["rule"] else ""
     detail = f": {visible(alert['detail'])}" if alert["detail"] else ""
     return f"{visible(wording.word(metric))} {wording.value(metric, alert['value'])}{limit}{detail}"
 
