@@ -99,6 +99,9 @@ class Source:
     def toggle_watching(self) -> None:
         """Do nothing."""
 
+    def accept(self, nodeids: Sequence[str]) -> None:
+        """Do nothing."""
+
     def command(self, nodeids: Sequence[str]) -> str:
         """Return no command."""
         return ""

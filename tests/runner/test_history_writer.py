@@ -8,6 +8,7 @@ import pytest
 from support.projects import MIXED, write
 
 from tdd_monitor.config import Settings
+from tdd_monitor.history.committed import CommittedBaseline
 from tdd_monitor.history.environment import cpu_model
 from tdd_monitor.history.rows import Figures, Result
 from tdd_monitor.history.sqlite import DIRECTORY, SQLite
@@ -79,6 +80,31 @@ async def test_a_run_is_judged_by_earlier_ones(tmp_path: Path) -> None:
     assert second.board.judgement is not None
     assert second.board.judgement.states == {nodeid: State.SUSPECTED}
     assert store.anchors(row.environment)[nodeid].wall_ns == 1
+
+
+async def test_accepted_figures_are_the_baseline(tmp_path: Path) -> None:
+    made = engine(tmp_path)
+    await made.open()
+    try:
+        await made.run_once(Selection("run"))
+        nodeids = ["tests/test_it.py::test_passes", "tests/test_it.py::test_fails"]
+        made.accept(nodeids[1:])
+        made.accept(nodeids)
+    finally:
+        await made.stop()
+    assert [text.partition(":")[0] for text in made.notices] == ["No new baseline", "New baseline"]
+    assert list(CommittedBaseline(tmp_path).counts()) == nodeids[:1]
+    (row,) = Store(SQLite(tmp_path)).runs()
+    assert list(Store(SQLite(tmp_path)).anchors(row.environment)) == nodeids[:1]
+
+
+async def test_a_failure_of_the_history_is_reported_and_ends_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tdd_monitor.verdict.regressions.judge", lambda *_: 1 / 0)
+    made = engine(tmp_path)
+    assert await runs_to_end(made, Selection("run")) == [1]
+    assert "The history failed: ZeroDivisionError: division by zero." in made.notices
 
 
 async def test_committed_counts_judge_the_first_run(tmp_path: Path) -> None:

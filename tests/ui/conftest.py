@@ -61,6 +61,9 @@ class PlayedControl:
     def toggle_watching(self) -> None:
         self.watching = not self.watching
 
+    def accept(self, nodeids: Sequence[str]) -> None:
+        self.requests.append(("accept", list(nodeids)))
+
     def command(self, nodeids: Sequence[str]) -> str:
         return "pytest " + " ".join(nodeids)
 

@@ -135,6 +135,7 @@ WALKS: dict[str, Walk] = {
         streams.shop,
         (
             Step("test.edit", notes, ["/shop/tests/test_catalog.py does not exist."]),
+            Step("test.accept", last_request, ("accept", [streams.FIRST])),
             Step("test.copy_id", lambda app: app.clipboard, streams.FIRST),
             Step("test.copy_command", lambda app: app.clipboard, f"pytest {streams.FIRST}"),
             Step("test.mark", lambda app: main(app).table.marks, {streams.FIRST}),

@@ -47,5 +47,8 @@ class Control(Protocol):
     def toggle_watching(self) -> None:
         """Switch rerunning on save off and on."""
 
+    def accept(self, nodeids: Sequence[str]) -> None:
+        """Make the last figures of these items their baseline; a notice tells the result."""
+
     def command(self, nodeids: Sequence[str]) -> str:
         """The shell command that runs these items in plain pytest."""

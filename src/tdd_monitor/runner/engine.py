@@ -146,6 +146,13 @@ class Engine:
         self._saves.toggle()
         self._journal.notify_run_changed()
 
+    def accept(self, nodeids: Sequence[str]) -> None:
+        """Make the last figures of these tests their baseline; a notice says which were accepted."""
+        if self.settings.keeps_history:
+            self._history.accept(self.board.session, nodeids, self._journal.accepted)
+        else:
+            self._journal.notice('No new baseline: [tool.tdd-monitor] has history = "off".')
+
     def command(self, nodeids: Sequence[str]) -> str:
         """The shell command that runs these items in plain pytest."""
         rootdir = queries.rootdir(self.board.session)

@@ -1,13 +1,16 @@
 """Keeps each run in the history, without delaying the screen."""
 
 import asyncio
-from collections.abc import Callable
+import time
+import traceback
+from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tdd_monitor.history import commit, environment, rows
 from tdd_monitor.history.committed import CommittedBaseline
 from tdd_monitor.history.database import HistoryError
+from tdd_monitor.history.environment import Environment
 from tdd_monitor.history.project import Baseline, ProjectHistory
 from tdd_monitor.history.rows import Figures, Finished, Result, RunRow
 from tdd_monitor.session.model import Session
@@ -42,9 +45,34 @@ class HistoryWriter:
         where, run = environment.of_run(session), session.run
         if where is not None and run is not None:
             tests = rows.finished(session)  # a copy, because the next run changes the session
-            task = asyncio.create_task(self._add(rows.of_run(run, where, tests), tests))
-            self._writing.add(task)
-            task.add_done_callback(self._writing.discard)
+            self._begin(self._add(rows.of_run(run, where, tests), tests))
+
+    def accept(self, session: Session, nodeids: Collection[str], done: Callable[[list[str]], None]) -> None:
+        """Make figures of the current run the baseline of these tests; returns at once.
+
+        `done` gets the node ids of those that could be accepted: tests that passed at their first attempt.
+        """
+        where = environment.of_run(session)
+        results = [test.result() for test in rows.finished(session) if test.nodeid in nodeids]
+        found = [(result.nodeid, result.figures) for result in results if result.comparable]
+        if where is None or not found:
+            done([])
+        else:
+            self._begin(self._accept(where, found, done))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(self._reported(work))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    async def _reported(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except HistoryError as error:
+            self._report(str(error))
+        except Exception as error:  # noqa: BLE001 - reported to the user; the run itself has ended well
+            reason = traceback.format_exception_only(error)[-1].strip()
+            self._report(f"The history failed: {reason}.")
 
     async def close(self) -> None:
         """Wait until everything is on disk."""
@@ -52,6 +80,20 @@ class HistoryWriter:
         if self._history is not None:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown()
+
+    async def _accept(
+        self,
+        where: Environment,
+        found: list[tuple[str, Figures]],
+        done: Callable[[list[str]], None],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._write_accepted, where, found)
+        done([nodeid for nodeid, _ in found])
+
+    def _write_accepted(self, where: Environment, found: list[tuple[str, Figures]]) -> None:
+        CommittedBaseline(self._root).accept(found, all_tests=False)
+        self._opened().accept(where, commit.checked_out(self._root), found, time.time())
 
     async def _add(self, run: RunRow, tests: list[Finished]) -> None:
         loop = asyncio.get_running_loop()
@@ -65,9 +107,7 @@ class HistoryWriter:
         """Judge and write the run, in the thread; returns notices for the user too."""
         judgement = None
         try:
-            if self._history is None:
-                self._history = ProjectHistory(self._root, self._url)
-            history = self._history
+            history = self._opened()
             run = run._replace(commit=commit.checked_out(self._root))
             results = [test.result() for test in tests]
             baseline = history.baseline(run.environment, run.scope)
@@ -82,6 +122,11 @@ class HistoryWriter:
         except HistoryError as error:
             self._close()
             return judgement, [str(error)]
+
+    def _opened(self) -> ProjectHistory:
+        if self._history is None:
+            self._history = ProjectHistory(self._root, self._url)
+        return self._history
 
     def _with_committed(self, baseline: Baseline) -> tuple[dict[str, Figures], list[str]]:
         """The accepted figures, and why the committed ones among them are not used."""

@@ -3,12 +3,15 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
+from tdd_monitor.figures import plural
 from tdd_monitor.history.recording import Recorder
 from tdd_monitor.protocol.codec import encode
 from tdd_monitor.protocol.events import Event, Line
 from tdd_monitor.session.model import Delta
+from tdd_monitor.testing.measuring.baseline_file import BASELINE_FILE
 from tdd_monitor.verdict import Board
 from tdd_monitor.verdict.regressions import Judgement
 
@@ -69,6 +72,18 @@ class Journal:
         if run is not None and run.id == run_id:
             self.board.judgement = judgement
             self.notify_run_changed()
+
+    def accepted(self, nodeids: Sequence[str]) -> None:
+        """Report which tests have a new baseline; they are no longer regressed."""
+        if self.board.judgement is not None:
+            self.board.judgement = self.board.judgement.without(nodeids)
+        if nodeids:
+            name = nodeids[0] if len(nodeids) == 1 else plural(len(nodeids), "test")
+            self.notice(f"New baseline: {name}. Commit {BASELINE_FILE} to share it.")
+        else:
+            self.notice(
+                "No new baseline: only a test that passed at its first attempt in the last run has one."
+            )
 
     def notify_run_changed(self) -> None:
         """Notify the listeners of a change that no line carries: notices, watching."""

@@ -102,6 +102,9 @@ class Replay:
     def toggle_watching(self) -> None:
         """Do nothing: a recording watches no files."""
 
+    def accept(self, nodeids: Sequence[str]) -> None:
+        """Do nothing: a recording sets no baseline."""
+
     def command(self, nodeids: Sequence[str]) -> str:
         """The shell command that would run these items, from the directory of the recorded run."""
         return shell_command("python", nodeids, ())

@@ -225,6 +225,15 @@ ACTIONS: tuple[Action, ...] = (
         ("test",),
         footer=15,
     ),
+    Action(
+        "test.accept",
+        "b",
+        "accept",
+        "accept",
+        "Accept the figures of the marked tests or the current one as their baseline",
+        ("app",),
+        ("can_run", "test"),
+    ),
     Action("test.edit", "e", "edit", "edit", "Open the test in $VISUAL or $EDITOR", ("app",), ("test",), 12),
     Action(
         "test.copy_id",

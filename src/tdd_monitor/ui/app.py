@@ -217,6 +217,10 @@ class MonitorApp(App[None]):
         )
         self.repaint()
 
+    def action_accept(self) -> None:
+        """Make the figures of the marked tests, or of the current one, their baseline."""
+        self.control.accept(self._chosen())
+
     def action_pause(self) -> None:
         """Pause or resume the display."""
         self.feed.toggle_pause()

@@ -8,7 +8,7 @@ whole run, because a busy machine slows all tests down.
 import math
 import statistics
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise
 
@@ -65,6 +65,12 @@ class Judgement:
     def whole_run_slow(self) -> bool:
         """The machine, or all tests, were clearly slower than usual."""
         return self.shift is not None and self.shift > SLOW_RUN
+
+    def without(self, nodeids: Collection[str]) -> "Judgement":
+        """The same after the figures of these tests were accepted."""
+        accepted = dict.fromkeys(self.states.keys() & set(nodeids), State.LEARNING)
+        left = tuple(verdict for verdict in self.verdicts if verdict.nodeid not in nodeids)
+        return replace(self, states={**self.states, **accepted}, verdicts=left)
 
     def of(self, state: State) -> list[Verdict]:
         """The verdicts of this state, greatest change first."""
