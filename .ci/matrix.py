@@ -35,7 +35,15 @@ FIRST_WITH_MONITORING = 12  # Python 3.12 has sys.monitoring, with which coverag
 
 PLUGIN = [
     f"tests/plugin/test_{name}.py"
-    for name in ("matrix", "bootstrap", "shared_fixtures", "python_memory", "shared_databases", "databases")
+    for name in (
+        "matrix",
+        "bootstrap",
+        "marks",
+        "shared_fixtures",
+        "python_memory",
+        "shared_databases",
+        "databases",
+    )
 ]
 TOOLKIT = [
     f"tests/testing/test_{name}.py"
