@@ -22,6 +22,7 @@ from tdd_monitor.runner.watching.watcher import saves
 NAMES = (
     *("app.py", "schema.sql", "pyproject.toml", "data.json", "page.html", "app.pyc", ".venv/lib/x.py"),
     *("__pycache__/x.py", "build/lib/x.py", "generated/models.py", ".app.py.swp", ".#app.py", "picture.png"),
+    *("tdd_performance_baseline.json", "tdd_performance_baseline.json.lock"),
     *(".coverage", "test.db-journal", "build/schema/a.json"),
 )
 

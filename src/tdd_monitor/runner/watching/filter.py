@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
+from tdd_monitor.testing.measuring.baseline_file import BASELINE_FILE
+
 SOURCE_SUFFIXES = (".py", ".pyi", ".sql")
 DATA_SUFFIXES = (
     *(".html", ".htm", ".jinja", ".jinja2", ".j2", ".mako", ".css", ".js", ".txt", ".md", ".rst"),
@@ -20,8 +22,9 @@ IGNORED_DIRECTORIES = frozenset(
         *("build", "dist", ".eggs", "htmlcov", ".tdd-monitor"),
     )
 )
-# Files that editors, coverage, SQLite and Python leave behind.
+# Files that editors, coverage, SQLite, Python and the monitor itself leave behind.
 _LITTER = (
+    f"{BASELINE_FILE}*",  # its lock and its temporary file too
     *("*.py[co]", "*~", ".#*", "#*#", "*.sw[a-z]", "4913", "*.tmp", ".goutputstream-*", "*___jb_*___"),
     *(".coverage", ".coverage.*", "coverage.xml", "*.log", "*-journal", "*-wal", "*-shm"),
 )
