@@ -55,12 +55,12 @@ def print_test(nodeid: str, trends: Sequence[Trend], console: Console, limit: in
 def change_text(change: Change) -> str:
     """For example "Since 1f3c9a2e (2026-11-20 14:03): duration 20 ms -> 41 ms (2.1x, p = 0.005)"."""
     commit = _commit(change.run.commit) or "the run"
-    before, after = (wording.value(change.metric, value) for value in (change.before, change.after))
+    values = wording.change(change.metric, change.before, change.after)
     details = [figures.factor(change.after / change.before)] if change.before else []
     if change.p_value:
         details.append(f"p = {change.p_value:.3f}")
     more = f" ({', '.join(details)})" if details else ""
-    return f"Since {commit} ({_date(change.run)}): {wording.word(change.metric)} {before} -> {after}{more}"
+    return f"Since {commit} ({_date(change.run)}): {wording.word(change.metric)} {values}{more}"
 
 
 def _table(past: Sequence[Past]) -> Table:

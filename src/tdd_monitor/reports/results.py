@@ -99,8 +99,8 @@ def alert_line(alert: Entry) -> str:
 
 def verdict_line(verdict: Entry) -> str:
     """What changed, and how sure that is: "queries 2 -> 61 (exact: the baseline is 2)"."""
-    before, after = (wording.value(verdict["metric"], verdict[when]) for when in ("before", "after"))
-    return f"{visible(wording.word(verdict['metric']))} {before} -> {after} ({visible(verdict['evidence'])})"
+    values = wording.change(verdict["metric"], verdict["before"], verdict["after"])
+    return f"{visible(wording.word(verdict['metric']))} {values} ({visible(verdict['evidence'])})"
 
 
 def verdicts(document: Document) -> list[Entry]:

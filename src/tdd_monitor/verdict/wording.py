@@ -62,6 +62,11 @@ def value(metric: str, number: float) -> str:
     return f"{number:.0f}x" if metric == "repeated_queries" else f"{number:g}"
 
 
+def change(metric: str, before: float, after: float) -> str:
+    """Two values of this metric: "20.0 ms -> 44.0 ms"."""
+    return f"{value(metric, before)} -> {value(metric, after)}"
+
+
 def limit(metric: str, threshold: float) -> str:
     """A threshold of this metric with its unit; for 0, what must not occur at all."""
     if not threshold:

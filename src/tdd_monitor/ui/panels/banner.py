@@ -70,9 +70,9 @@ def _regressed(view: View) -> list[list[Part]]:
     if not found:
         return []
     first = found[0]
-    before, after = (wording.value(first.metric, value) for value in (first.before, first.after))
     tests = figures.plural(len({verdict.nodeid for verdict in found}), "test")
-    change = f"{format.short(first.nodeid)}: {wording.word(first.metric)} {before} -> {after}"
+    values = wording.change(first.metric, first.before, first.after)
+    change = f"{format.short(first.nodeid)}: {wording.word(first.metric)} {values}"
     return [[("▲ ", "error"), (f"{tests} worse than the baseline, such as {change}.", "text")]]
 
 

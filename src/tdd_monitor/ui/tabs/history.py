@@ -57,11 +57,11 @@ def _verdicts(subject: Subject) -> Iterator[Row]:
     judgement = subject.view.board.judgement
     found = [] if judgement is None else [v for v in judgement.verdicts if v.nodeid == subject.item.nodeid]
     for verdict in found:
-        before, after = (wording.value(verdict.metric, value) for value in (verdict.before, verdict.after))
+        values = wording.change(verdict.metric, verdict.before, verdict.after)
         glyph, role = _MARKS[verdict.state]
         yield row(
             (f"{glyph} {verdict.state}  ", role),
-            (f"{wording.word(verdict.metric)} {before} -> {after}", "strong"),
+            (f"{wording.word(verdict.metric)} {values}", "strong"),
             (f"  {verdict.evidence}", "dim"),
         )
     if found:
